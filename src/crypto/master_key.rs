@@ -1,0 +1,140 @@
+//! The master key encrypts what must not lie in the database in clear: session keys and private keys.
+//!
+//! AES-256-GCM with a fresh nonce for each value; the row's identity goes in as associated data, so that
+//! a value copied into another row does not open there. Two keys may stand side by side while one replaces
+//! the other: the first seals, both open.
+
+use super::random_bytes;
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::sync::Arc;
+
+/// A value under the master key: nonce, ciphertext and tag in one piece.
+pub type Sealed = Vec<u8>;
+
+/// Why a text is not a master key; never shows the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidMasterKey {
+    /// Not base64, or not of 32 bytes.
+    #[error("a master key is the base64 of 32 bytes: make one with `openssl rand -base64 32`")]
+    Form,
+    /// All bytes alike, or counting up: an example.
+    #[error("this master key is an example: make one with `openssl rand -base64 32`")]
+    Trivial,
+    /// More than a new and an old key.
+    #[error("at most two master keys: the new one, a comma, the old one")]
+    TooMany,
+}
+
+/// A sealed value does not open: another key sealed it, or it was changed or moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the value does not open under this master key")]
+pub struct UnsealError;
+
+/// The key that seals, and the older one that may still open. `Debug` shows nothing of them.
+#[derive(Clone)]
+pub struct MasterKeys(Arc<[LessSafeKey]>);
+
+impl MasterKeys {
+    /// Reads one key, or a new and an old one separated by a comma.
+    pub fn parse(text: &str) -> Result<Self, InvalidMasterKey> {
+        let keys: Vec<LessSafeKey> =
+            text.split(',').map(|key| parse_key(key.trim())).collect::<Result<_, _>>()?;
+        if keys.len() > 2 { Err(InvalidMasterKey::TooMany) } else { Ok(Self(keys.into())) }
+    }
+
+    /// A fresh key as text, for `weauth dev` and tests.
+    pub fn generate_text() -> String {
+        STANDARD.encode(random_bytes::<32>())
+    }
+
+    /// Seals a value for the row that `row` names.
+    pub fn seal(&self, row: &str, plain: &[u8]) -> Sealed {
+        let nonce = random_bytes::<NONCE_LEN>();
+        let mut sealed = Vec::with_capacity(NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
+        sealed.extend_from_slice(&nonce);
+        let mut body = plain.to_vec();
+        let aad = Aad::from(row.as_bytes());
+        // Sealing fails only for messages of more than 64 GiB.
+        if self.0[0].seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut body).is_ok() {
+            sealed.extend_from_slice(&body);
+        }
+        sealed
+    }
+
+    /// Opens a value of the row that `row` names, with whichever key fits.
+    pub fn open(&self, row: &str, sealed: &[u8]) -> Result<Vec<u8>, UnsealError> {
+        self.0.iter().find_map(|key| open_with(key, row, sealed)).ok_or(UnsealError)
+    }
+
+    /// Does the first, sealing key open this value? If not, it waits to be sealed anew.
+    pub fn is_current(&self, row: &str, sealed: &[u8]) -> bool {
+        open_with(&self.0[0], row, sealed).is_some()
+    }
+}
+
+impl std::fmt::Debug for MasterKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MasterKeys({})", self.0.len())
+    }
+}
+
+fn parse_key(text: &str) -> Result<LessSafeKey, InvalidMasterKey> {
+    let bytes = STANDARD.decode(text).map_err(|_| InvalidMasterKey::Form)?;
+    let bytes: [u8; 32] = bytes.try_into().map_err(|_| InvalidMasterKey::Form)?;
+    let step = bytes[1].wrapping_sub(bytes[0]);
+    if bytes.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == step) {
+        return Err(InvalidMasterKey::Trivial);
+    }
+    let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| InvalidMasterKey::Form)?;
+    Ok(LessSafeKey::new(key))
+}
+
+fn open_with(key: &LessSafeKey, row: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, body) = sealed.split_at_checked(NONCE_LEN)?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+    let mut body = body.to_vec();
+    let plain = key.open_in_place(nonce, Aad::from(row.as_bytes()), &mut body).ok()?;
+    Some(plain.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_opens_only_in_its_own_row_and_under_its_own_key() {
+        let keys = MasterKeys::parse(&MasterKeys::generate_text()).unwrap();
+        let sealed = keys.seal("row 1", b"secret");
+        assert_eq!(keys.open("row 1", &sealed).unwrap(), b"secret");
+        assert_eq!(keys.open("row 2", &sealed), Err(UnsealError));
+        let other = MasterKeys::parse(&MasterKeys::generate_text()).unwrap();
+        assert_eq!(other.open("row 1", &sealed), Err(UnsealError));
+        for cut in 0..sealed.len() {
+            assert_eq!(keys.open("row 1", &sealed[..cut]), Err(UnsealError));
+        }
+    }
+
+    #[test]
+    fn an_older_key_still_opens() {
+        let (old, new) = (MasterKeys::generate_text(), MasterKeys::generate_text());
+        let sealed = MasterKeys::parse(&old).unwrap().seal("row", b"secret");
+        let both = MasterKeys::parse(&format!("{new},{old}")).unwrap();
+        assert_eq!(both.open("row", &sealed).unwrap(), b"secret");
+        assert!(!both.is_current("row", &sealed));
+        assert!(both.is_current("row", &both.seal("row", b"secret")));
+    }
+
+    #[test]
+    fn malformed_and_example_keys_are_refused() {
+        assert_eq!(MasterKeys::parse("").unwrap_err(), InvalidMasterKey::Form);
+        assert_eq!(MasterKeys::parse("c2hvcnQ=").unwrap_err(), InvalidMasterKey::Form);
+        assert_eq!(MasterKeys::parse(&STANDARD.encode([0; 32])).unwrap_err(), InvalidMasterKey::Trivial);
+        let counting: Vec<u8> = (0..32).collect();
+        assert_eq!(MasterKeys::parse(&STANDARD.encode(counting)).unwrap_err(), InvalidMasterKey::Trivial);
+        let three =
+            [MasterKeys::generate_text(), MasterKeys::generate_text(), MasterKeys::generate_text()].join(",");
+        assert_eq!(MasterKeys::parse(&three).unwrap_err(), InvalidMasterKey::TooMany);
+    }
+}

@@ -1,0 +1,20 @@
+//! The few primitives everything else is made of. The only folder that names `aws_lc_rs`.
+
+mod digest;
+mod mac;
+mod master_key;
+
+pub use digest::{hex, sha1_hex, sha256_hex};
+pub use mac::{MacKey, hmac_sha256_hex};
+pub use master_key::{InvalidMasterKey, MasterKeys, Sealed, UnsealError};
+
+/// Fills a buffer with bytes from the operating system's generator.
+///
+/// # Panics
+/// Where the operating system has no randomness left to give; there is no safe way on from there.
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    #[expect(clippy::expect_used, reason = "without randomness nothing here is safe")]
+    aws_lc_rs::rand::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}

@@ -1,0 +1,112 @@
+//! The one-use code of `wx.login`, and the key by which a client marks a repeat.
+
+use crate::crypto::sha256_hex;
+use secrecy::{ExposeSecret, SecretString};
+
+/// The longest code taken, in characters (WeChat's are 32 today).
+pub const MAX_CODE: usize = 512;
+
+/// What devtools hands out where a project has no appid.
+const MOCK_CODE: &str = "the code is a mock one";
+
+/// Why a text can't be a code of `wx.login`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidCode {
+    /// Nothing was given.
+    #[error("is empty: send the code that wx.login gave")]
+    Empty,
+    /// Longer than [`MAX_CODE`].
+    #[error("is longer than 512 characters")]
+    TooLong,
+    /// Holds a character that no code holds.
+    #[error("holds characters that no code of wx.login holds")]
+    Characters,
+    /// The devtools' placeholder.
+    #[error("is the mock code of devtools without an appid: set your appid in project.config.json")]
+    Mock,
+}
+
+/// A code of `wx.login` or of the phone button: one use, five minutes. `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct LoginCode(SecretString);
+
+impl LoginCode {
+    /// Reads a code: 1 to 512 printable ASCII characters without spaces.
+    pub fn parse(text: &str) -> Result<Self, InvalidCode> {
+        match text {
+            "" => Err(InvalidCode::Empty),
+            MOCK_CODE => Err(InvalidCode::Mock),
+            _ if text.chars().count() > MAX_CODE => Err(InvalidCode::TooLong),
+            _ if !text.bytes().all(|b| b.is_ascii_graphic()) => Err(InvalidCode::Characters),
+            _ => Ok(Self(SecretString::from(text))),
+        }
+    }
+
+    /// The code itself, for the one request that carries it to WeChat.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// What may be stored and compared instead of the code.
+    pub fn hash(&self) -> CodeHash {
+        CodeHash(sha256_hex(self.expose().as_bytes()))
+    }
+}
+
+impl std::fmt::Debug for LoginCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LoginCode")
+    }
+}
+
+/// SHA-256 of a code, in lowercase hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CodeHash(String);
+
+impl CodeHash {
+    /// The digest as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The client's `Idempotency-Key`: 1 to 255 visible ASCII characters. Kept as a digest only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// Reads the header's value; `None` where it is not of the form.
+    pub fn parse(text: &str) -> Option<Self> {
+        let well_formed = (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        well_formed.then(|| Self(sha256_hex(text.as_bytes())))
+    }
+
+    /// SHA-256 of the key, in lowercase hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_bounded_and_the_mock_code_is_recognised() {
+        assert!(LoginCode::parse("0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P").is_ok());
+        assert!(LoginCode::parse(&"x".repeat(512)).is_ok());
+        assert_eq!(LoginCode::parse(&"x".repeat(513)).unwrap_err(), InvalidCode::TooLong);
+        assert_eq!(LoginCode::parse("").unwrap_err(), InvalidCode::Empty);
+        assert_eq!(LoginCode::parse("a b").unwrap_err(), InvalidCode::Characters);
+        assert_eq!(LoginCode::parse("the code is a mock one").unwrap_err(), InvalidCode::Mock);
+    }
+
+    #[test]
+    fn an_idempotency_key_is_visible_ascii() {
+        assert!(IdempotencyKey::parse("retry-1").is_some());
+        assert!(IdempotencyKey::parse("").is_none());
+        assert!(IdempotencyKey::parse(&"k".repeat(256)).is_none());
+        assert!(IdempotencyKey::parse("日").is_none());
+        assert!(IdempotencyKey::parse("a b").is_none());
+    }
+}

@@ -1,0 +1,54 @@
+//! Who a person is at WeChat: an openid for each mini-program, one unionid over all of a company's.
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// A person within one mini-program. Unique only together with the appid.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OpenId(String);
+
+/// A person over all apps bound to one WeChat Open Platform account.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UnionId(String);
+
+macro_rules! wechat_id {
+    ($name:ident) => {
+        impl $name {
+            /// Takes an id from WeChat: 1 to 128 printable ASCII characters.
+            pub fn parse(text: &str) -> Option<Self> {
+                let well_formed =
+                    (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+                well_formed.then(|| Self(text.to_owned()))
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+wechat_id!(OpenId);
+wechat_id!(UnionId);
+
+/// The `session_key` of a user at WeChat: 24 base64 characters. It never leaves the server.
+#[derive(Clone)]
+pub struct SessionKey(SecretString);
+
+impl SessionKey {
+    /// Takes the key as WeChat gave it; 1 to 128 printable ASCII characters.
+    pub fn parse(text: &str) -> Option<Self> {
+        let well_formed = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        well_formed.then(|| Self(SecretString::from(text)))
+    }
+
+    /// The key itself, as the 24-character text that signatures use.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl std::fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SessionKey")
+    }
+}

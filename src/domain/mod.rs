@@ -1,0 +1,58 @@
+//! The words of the trade. Everything is parsed once, at the edge, into a type that can only hold a
+//! valid value; no I/O happens here and nothing above this folder is known.
+
+mod app;
+mod client;
+mod clock;
+mod code;
+mod database_url;
+mod identity;
+mod refresh_token;
+mod role;
+mod session;
+mod user;
+
+pub use app::{App, AppId, AppSecret, InvalidApp};
+pub use client::{ClientInfo, MAX_USER_AGENT};
+pub use clock::{Clock, Time};
+pub use code::{CodeHash, IdempotencyKey, InvalidCode, LoginCode, MAX_CODE};
+pub use database_url::{DatabaseUrl, InvalidDatabaseUrl};
+pub use identity::{OpenId, SessionKey, UnionId};
+pub use refresh_token::{RefreshToken, RefreshTokenMac};
+pub use role::{Permission, Role, RolePolicy};
+pub use session::{Generation, SessionId};
+pub use user::{User, UserId, UserStatus, mask_phone};
+
+/// Defines an opaque text id: a UUIDv7 of our own, so that keys arrive in nearly rising order.
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// A new id; ids made later sort later.
+            pub fn generate() -> Self {
+                Self(uuid::Uuid::now_v7().simple().to_string())
+            }
+
+            /// Takes an id that was stored before; its form is not looked into.
+            pub fn from_stored(text: String) -> Self {
+                Self(text)
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+use text_id;

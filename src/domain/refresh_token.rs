@@ -1,0 +1,96 @@
+//! The refresh token: `session id . generation . MAC`.
+//!
+//! Nothing of it is stored. The MAC, under a key that only the server has, proves that we made it, so a
+//! forged token is refused without touching the database; and because it can be computed again, every
+//! concurrent caller of one refresh (or of one code) is given the same successor.
+
+use super::{Generation, SessionId};
+use crate::crypto::MacKey;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret, SecretString};
+
+/// A refresh token that we issue or that proved to be ours. `Debug` shows nothing of it.
+pub struct RefreshToken {
+    /// The session it continues.
+    pub session: SessionId,
+    /// Which of the session's tokens it is.
+    pub generation: Generation,
+    text: SecretString,
+}
+
+impl RefreshToken {
+    /// The token as it is handed to the client.
+    pub fn expose(&self) -> &str {
+        self.text.expose_secret()
+    }
+}
+
+impl std::fmt::Debug for RefreshToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RefreshToken({}, {})", self.session, self.generation)
+    }
+}
+
+/// Makes and recognises refresh tokens.
+#[derive(Clone)]
+pub struct RefreshTokenMac(MacKey);
+
+impl RefreshTokenMac {
+    /// Works under this key.
+    pub fn new(key: MacKey) -> Self {
+        Self(key)
+    }
+
+    /// The refresh token of a session in a generation.
+    pub fn issue(&self, session: &SessionId, generation: Generation) -> RefreshToken {
+        let subject = format!("{session}.{generation}");
+        let mac = URL_SAFE_NO_PAD.encode(self.0.sign(subject.as_bytes()));
+        let text = SecretString::from(format!("{subject}.{mac}"));
+        RefreshToken { session: session.clone(), generation, text }
+    }
+
+    /// Reads a token of ours; `None` for anything we did not make. Compares in constant time.
+    pub fn verify(&self, text: &str) -> Option<RefreshToken> {
+        let (subject, mac) = text.rsplit_once('.')?;
+        let (session, generation) = subject.split_once('.')?;
+        let mac = URL_SAFE_NO_PAD.decode(mac).ok()?;
+        if !self.0.verify(subject.as_bytes(), &mac) {
+            return None;
+        }
+        Some(RefreshToken {
+            session: SessionId::from_stored(session.to_owned()),
+            generation: generation.parse().ok()?,
+            text: SecretString::from(text),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_tokens_are_recognised() {
+        let mac = RefreshTokenMac::new(MacKey::generate());
+        let token = mac.issue(&SessionId::generate(), 3);
+        let read = mac.verify(token.expose()).unwrap();
+        assert_eq!((read.session, read.generation), (token.session.clone(), 3));
+
+        let other = RefreshTokenMac::new(MacKey::generate());
+        assert!(other.verify(token.expose()).is_none());
+        let raised = token.expose().replacen(".3.", ".4.", 1);
+        for forged in [raised.as_str(), "", ".", "..", "a.b.c", token.expose().trim_end_matches(|_| true)] {
+            assert!(mac.verify(forged).is_none());
+        }
+        assert!(!format!("{token:?}").contains(token.expose()));
+    }
+
+    #[test]
+    fn the_same_generation_gives_the_same_token() {
+        let mac = RefreshTokenMac::new(MacKey::generate());
+        let session = SessionId::generate();
+        assert_eq!(mac.issue(&session, 1).expose(), mac.issue(&session, 1).expose());
+        assert_ne!(mac.issue(&session, 1).expose(), mac.issue(&session, 2).expose());
+    }
+}

@@ -1,0 +1,3 @@
+//! weauth: WeChat mini-program login.
+pub mod crypto;
+pub mod domain;
