@@ -1,0 +1,3 @@
+DROP TABLE identities;
+DROP TABLE user_roles;
+DROP TABLE users;

@@ -1,0 +1,74 @@
+//! What can go wrong in the store, in the store's own words.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+/// Why a query or a write gave no result.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Too much waits already; nothing was done.
+    #[error("the database has too much to do already")]
+    Busy,
+    /// The database can't be reached, or broke the connection.
+    #[error("the database can't be reached: {0}")]
+    Unavailable(String),
+    /// The database refused the statement: a fault of ours, or a full disk.
+    #[error("the database refused: {0}")]
+    Refused(String),
+    /// The query panicked; it alone.
+    #[error("a query crashed")]
+    Crashed,
+}
+
+impl StoreError {
+    /// Is the connection itself at fault?
+    pub fn is_connection_lost(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+impl From<DieselError> for StoreError {
+    fn from(error: DieselError) -> Self {
+        match &error {
+            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, info) => {
+                Self::Unavailable(info.message().to_owned())
+            }
+            DieselError::DatabaseError(kind, info) => {
+                let (message, kind) = (info.message(), format!("{kind:?}"));
+                if means_connection_lost(message) {
+                    Self::Unavailable(message.to_owned())
+                } else {
+                    Self::Refused(format!("{message} ({kind})"))
+                }
+            }
+            DieselError::BrokenTransactionManager => Self::Unavailable(error.to_string()),
+            _ => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+/// libpq reports a dead server by text alone, and a server that shuts down as an ordinary error.
+fn means_connection_lost(message: &str) -> bool {
+    const SIGNS: [&str; 8] = [
+        "server closed the connection",
+        "terminating connection",
+        "no connection to the server",
+        "could not send data",
+        "could not receive data",
+        "connection not open",
+        "is shutting down",
+        "is starting up",
+    ];
+    SIGNS.iter().any(|sign| message.contains(sign))
+}
+
+impl From<diesel::ConnectionError> for StoreError {
+    fn from(error: diesel::ConnectionError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<r2d2::Error> for StoreError {
+    fn from(error: r2d2::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}

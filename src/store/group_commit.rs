@@ -1,0 +1,191 @@
+//! Group commit: the writes that wait are committed together and answered once that is durable.
+//!
+//! A commit costs a flush to disk, whatever it holds. While one transaction commits, writes gather; they
+//! form the next one. Nothing waits for company: a lone write goes at once. Where one of a group fails, the
+//! group is rolled back and each member gets a transaction of its own, so that a bad write costs only itself.
+
+use super::connection::per_dialect;
+use super::{DbConn, Pool, StoreError, Write};
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use std::any::{Any, TypeId};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokio::sync::{mpsc, oneshot};
+
+/// The most writes in one transaction; more would only make the first wait for the last.
+const MAX_GROUP: usize = 256;
+
+/// The answer to a write, once it is durable.
+pub type Committed<T> = oneshot::Receiver<Result<T, StoreError>>;
+
+/// A thread that owns the writing connection, and the queue before it.
+#[derive(Clone)]
+pub struct GroupCommit {
+    queue: mpsc::Sender<Box<dyn Job>>,
+}
+
+impl GroupCommit {
+    /// Starts the writer. At most `waiting` writes stand in its queue.
+    pub fn start(pool: Pool, waiting: usize) -> std::io::Result<Self> {
+        let (queue, jobs) = mpsc::channel(waiting);
+        std::thread::Builder::new()
+            .name("weauth-writer".into())
+            .spawn(move || Writer::new(pool).run(jobs))?;
+        Ok(Self { queue })
+    }
+
+    /// Queues a write; [`StoreError::Busy`] where the queue is full.
+    pub fn submit<W: Write>(&self, write: W) -> Result<Committed<W::Output>, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Entry { write, output: None, reply: Some(reply) });
+        match self.queue.try_send(job) {
+            Ok(()) => Ok(answer),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(StoreError::Busy),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(StoreError::Crashed),
+        }
+    }
+}
+
+/// A write, its output and the caller that waits for it.
+struct Entry<W: Write> {
+    write: W,
+    output: Option<W::Output>,
+    reply: Option<oneshot::Sender<Result<W::Output, StoreError>>>,
+}
+
+type Apply = fn(&mut [Box<dyn Job>], &mut DbConn) -> Result<(), StoreError>;
+
+/// A write of whatever kind, as the queue holds it.
+trait Job: Any + Send {
+    /// Which writes may be applied together with this one.
+    fn kind(&self) -> TypeId;
+    /// Applies jobs of this kind.
+    fn applier(&self) -> Apply;
+    /// Tells the caller: the output on `Ok`, else the error.
+    fn answer(&mut self, result: Result<(), StoreError>);
+    fn as_any(&mut self) -> &mut dyn Any;
+}
+
+impl<W: Write> Job for Entry<W> {
+    fn kind(&self) -> TypeId {
+        TypeId::of::<W>()
+    }
+
+    fn applier(&self) -> Apply {
+        |jobs, conn| {
+            let mut entries: Vec<&mut Self> =
+                jobs.iter_mut().filter_map(|job| job.as_any().downcast_mut()).collect();
+            let writes: Vec<&W> = entries.iter().map(|entry| &entry.write).collect();
+            let outputs = W::apply(&writes, conn)?;
+            for (entry, output) in entries.iter_mut().zip(outputs) {
+                entry.output = Some(output);
+            }
+            Ok(())
+        }
+    }
+
+    fn answer(&mut self, result: Result<(), StoreError>) {
+        let result = result.and_then(|()| self.output.take().ok_or(StoreError::Crashed));
+        if let Some(reply) = self.reply.take() {
+            // A caller that has gone away needs no answer; what it asked for is committed all the same.
+            let _gone = reply.send(result);
+        }
+    }
+
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+struct Writer {
+    pool: Pool,
+    conn: Option<r2d2::PooledConnection<super::connection::Connector>>,
+}
+
+impl Writer {
+    fn new(pool: Pool) -> Self {
+        Self { pool, conn: None }
+    }
+
+    fn run(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+        while let Some(first) = jobs.blocking_recv() {
+            let mut group = vec![first];
+            while group.len() < MAX_GROUP
+                && let Ok(next) = jobs.try_recv()
+            {
+                group.push(next);
+            }
+            // Side by side what is applied together; within a kind the order of arrival stays.
+            group.sort_by_key(|job| job.kind());
+            self.commit(group);
+        }
+    }
+
+    fn commit(&mut self, mut group: Vec<Box<dyn Job>>) {
+        let result = self.transact(&mut group);
+        match result {
+            Err(StoreError::Refused(_) | StoreError::Crashed) if group.len() > 1 => {
+                for job in group {
+                    self.commit(vec![job]);
+                }
+            }
+            _ => {
+                if let Err(error) = &result {
+                    log::error!("a write failed: {error}");
+                }
+                for job in &mut group {
+                    job.answer(result.clone());
+                }
+            }
+        }
+    }
+
+    /// One transaction over the group. The connection is given up where its state is in doubt.
+    fn transact(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        let mut conn = self.begin()?;
+        let applied = catch_unwind(AssertUnwindSafe(|| apply_all(group, &mut conn)));
+        let result = applied.unwrap_or(Err(StoreError::Crashed)).and_then(|()| commit_transaction(&mut conn));
+        let keep = match &result {
+            Ok(()) => true,
+            Err(error) => rollback_transaction(&mut conn).is_ok() && !error.is_connection_lost(),
+        };
+        if keep {
+            self.conn = Some(conn);
+        }
+        result
+    }
+
+    /// Opens a transaction; a connection that died since its last use is replaced, once.
+    fn begin(&mut self) -> Result<r2d2::PooledConnection<super::connection::Connector>, StoreError> {
+        if let Some(mut conn) = self.conn.take()
+            && begin_transaction(&mut conn).is_ok()
+        {
+            return Ok(conn);
+        }
+        let mut conn = self.pool.get()?;
+        begin_transaction(&mut conn)?;
+        Ok(conn)
+    }
+}
+
+fn apply_all(group: &mut [Box<dyn Job>], conn: &mut DbConn) -> Result<(), StoreError> {
+    group.chunk_by_mut(|a, b| a.kind() == b.kind()).try_for_each(|jobs| jobs[0].applier()(jobs, conn))
+}
+
+/// SQLite takes the write lock at once: a transaction that reads first and writes later could fail half-way.
+fn begin_transaction(conn: &mut DbConn) -> Result<(), StoreError> {
+    match conn {
+        DbConn::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
+        DbConn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE")?,
+    }
+    Ok(())
+}
+
+fn commit_transaction(conn: &mut DbConn) -> Result<(), StoreError> {
+    per_dialect!(conn, conn => AnsiTransactionManager::commit_transaction(conn))?;
+    Ok(())
+}
+
+fn rollback_transaction(conn: &mut DbConn) -> Result<(), StoreError> {
+    per_dialect!(conn, conn => AnsiTransactionManager::rollback_transaction(conn))?;
+    Ok(())
+}

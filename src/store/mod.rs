@@ -1,0 +1,27 @@
+//! The database: SQLite or Postgres, chosen by the URL at run time. The only folder that names diesel.
+//!
+//! A file a noun, holding its rows and its queries. Common queries are written once, in diesel's own
+//! language, over [`DbConn`]; the two hot writes (sign-in, refresh) have a hand-written statement for each
+//! dialect, kept prepared by [`prepared!`](prepared).
+
+mod connection;
+mod error;
+mod exchanges;
+mod group_commit;
+mod keys;
+mod migrate;
+mod prepared;
+mod query;
+mod schema;
+mod sign_in;
+mod users;
+
+pub use connection::{DbConn, Pool, open_pool, ping};
+pub use error::StoreError;
+pub use exchanges::{FindExchange, FoundExchange, PurgeExchanges};
+pub use group_commit::{Committed, GroupCommit};
+pub use keys::{KeyPurpose, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
+pub use migrate::{MigrationState, Migrator};
+pub use query::{Query, Write};
+pub use sign_in::{RecordSignIn, SignInRecord};
+pub use users::FindUser;

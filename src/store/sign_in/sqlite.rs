@@ -1,0 +1,278 @@
+//! Sign-in on SQLite. The write lock is held from the start, so what is read here stays true.
+
+use super::{PREVIOUS_KEY_SECONDS, RecordSignIn, SignInRecord, split_roles};
+use crate::domain::{Time, User, UserId, UserStatus};
+use crate::store::StoreError;
+use crate::store::prepared::prepared;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use diesel::sql_types::{Binary, Bool, Nullable, Text, Timestamp};
+use diesel::sqlite::Sqlite;
+
+prepared! {
+    /// Takes the code, unless it was taken before.
+    InsertExchange on Sqlite {
+        appid: Text = &'a str, code_hash: Text = &'a str, user_id: Text = &'a str, session_id: Text = &'a str,
+        idempotency_key: Nullable<Text> = Option<&'a str>, exchanged_at: Timestamp = NaiveDateTime,
+    } -> (),
+    "INSERT INTO exchanges (appid, code_hash, user_id, session_id, idempotency_key, exchanged_at)
+     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+}
+
+prepared! {
+    /// The user behind an identity, and what is known of its session key.
+    FindIdentity on Sqlite { appid: Text = &'a str, openid: Text = &'a str } ->
+    (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp,
+     Nullable<Text>, Nullable<Text>, Timestamp, Nullable<Text>, Bool),
+    "SELECT u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at,
+            i.unionid, i.session_key_digest, i.session_key_began_at,
+            (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = u.id),
+            i.unionid IS NOT NULL
+                OR EXISTS (SELECT 1 FROM identities WHERE user_id = u.id AND unionid IS NOT NULL)
+     FROM identities i JOIN users u ON u.id = i.user_id WHERE i.appid = ? AND i.openid = ?"
+}
+
+prepared! {
+    /// The user whom another app of the same company knows by this unionid; the oldest, should there be more.
+    FindUserByUnionId on Sqlite { unionid: Text = &'a str } -> Text,
+    "SELECT u.id FROM identities i JOIN users u ON u.id = i.user_id WHERE i.unionid = ?
+     ORDER BY u.created_at, u.id LIMIT 1"
+}
+
+prepared! {
+    /// A user who signs in for the first time.
+    InsertUser on Sqlite { id: Text = &'a str, created_at: Timestamp = NaiveDateTime, last_login_at: Timestamp = NaiveDateTime } -> (),
+    "INSERT INTO users (id, status, created_at, last_login_at) VALUES (?, 'active', ?, ?)"
+}
+
+prepared! {
+    /// A person's first sign-in to one mini-program.
+    InsertIdentity on Sqlite {
+        appid: Text = &'a str, openid: Text = &'a str, user_id: Text = &'a str,
+        unionid: Nullable<Text> = Option<&'a str>, session_key: Binary = &'a [u8], digest: Text = &'a str,
+        began_at: Timestamp = NaiveDateTime, created_at: Timestamp = NaiveDateTime,
+    } -> (),
+    "INSERT INTO identities
+         (appid, openid, user_id, unionid, session_key, session_key_digest, session_key_began_at, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+}
+
+prepared! {
+    /// A changed session key; the replaced one is kept for a while.
+    ReplaceSessionKey on Sqlite {
+        until: Timestamp = NaiveDateTime, session_key: Binary = &'a [u8], digest: Text = &'a str,
+        began_at: Timestamp = NaiveDateTime, appid: Text = &'a str, openid: Text = &'a str,
+    } -> (),
+    "UPDATE identities SET previous_session_key = session_key, previous_session_key_until = ?,
+         session_key = ?, session_key_digest = ?, session_key_began_at = ?
+     WHERE appid = ? AND openid = ?"
+}
+
+prepared! {
+    /// A unionid that shows up, or changes, after the first sign-in.
+    SetUnionId on Sqlite { unionid: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str } -> (),
+    "UPDATE identities SET unionid = ? WHERE appid = ? AND openid = ?"
+}
+
+prepared! {
+    /// Counts the login.
+    TouchUser on Sqlite { last_login_at: Timestamp = NaiveDateTime, id: Text = &'a str } -> (),
+    "UPDATE users SET last_login_at = ? WHERE id = ?"
+}
+
+prepared! {
+    /// Opens a session.
+    InsertSession on Sqlite {
+        id: Text = &'a str, user_id: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str,
+        rotated_at: Timestamp = NaiveDateTime, created_at: Timestamp = NaiveDateTime,
+        last_used_at: Timestamp = NaiveDateTime, expires_at: Timestamp = NaiveDateTime,
+        ends_at: Timestamp = NaiveDateTime, ip: Nullable<Text> = Option<&'a str>,
+        user_agent: Nullable<Text> = Option<&'a str>,
+    } -> (),
+    "INSERT INTO sessions (id, user_id, appid, openid, generation, rotated_at, created_at, last_used_at,
+                           expires_at, ends_at, ip, user_agent)
+     VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)"
+}
+
+prepared! {
+    /// Puts the login into the audit log.
+    InsertAudit on Sqlite {
+        id: Text = &'a str, at: Timestamp = NaiveDateTime, actor: Text = &'a str, action: Text = &'a str,
+        target: Nullable<Text> = Option<&'a str>, ip: Nullable<Text> = Option<&'a str>,
+        detail: Nullable<Text> = Option<&'a str>,
+    } -> (),
+    "INSERT INTO audit (id, at, actor, action, target, ip, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
+}
+
+/// A user and what is stored of the session key they come with.
+struct Found {
+    user: User,
+    created: bool,
+    key_digest: Option<String>,
+    key_began_at: Time,
+    unionid: Option<String>,
+}
+
+pub(super) fn record(
+    sign_in: &RecordSignIn,
+    conn: &mut SqliteConnection,
+) -> Result<SignInRecord, StoreError> {
+    let found = match find(sign_in, conn)? {
+        Some(found) => found,
+        None => create(sign_in, conn)?,
+    };
+    if !take_code(sign_in, &found.user.id, conn)? {
+        return Ok(SignInRecord::Repeated);
+    }
+    keep_session_key(sign_in, &found, conn)?;
+    if found.user.status == UserStatus::Banned {
+        return Ok(SignInRecord::Banned);
+    }
+    let mut user = found.user;
+    if !found.created {
+        TouchUser::new(sign_in.at.to_stored(), user.id.as_str()).execute(conn)?;
+    }
+    user.last_login_at = sign_in.at;
+    user.unionid_linked |= sign_in.unionid.is_some();
+    open_session(sign_in, &user.id, conn)?;
+    Ok(SignInRecord::Opened { user, created: found.created })
+}
+
+fn find(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Option<Found>, StoreError> {
+    type Row = (
+        String,
+        String,
+        Option<String>,
+        Option<String>,
+        Option<String>,
+        NaiveDateTime,
+        Option<String>,
+        Option<String>,
+        NaiveDateTime,
+        Option<String>,
+        bool,
+    );
+    let row: Option<Row> =
+        FindIdentity::new(sign_in.app.as_str(), sign_in.openid.as_str()).get_result(conn).optional()?;
+    Ok(row.map(|row| Found {
+        user: User {
+            id: UserId::from_stored(row.0),
+            status: UserStatus::from_stored(&row.1),
+            roles: split_roles(row.9),
+            nickname: row.2,
+            avatar_url: row.3,
+            phone: row.4,
+            unionid_linked: row.10,
+            created_at: Time::from_stored(row.5),
+            last_login_at: sign_in.at,
+        },
+        created: false,
+        unionid: row.6,
+        key_digest: row.7,
+        key_began_at: Time::from_stored(row.8),
+    }))
+}
+
+/// A first sign-in: a new identity, of a new user unless a sister app knows the person already.
+fn create(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Found, StoreError> {
+    let unionid = sign_in.unionid.as_ref().map(|unionid| unionid.as_str());
+    let linked: Option<String> = match unionid {
+        Some(unionid) => FindUserByUnionId::new(unionid).get_result(conn).optional()?,
+        None => None,
+    };
+    let at = sign_in.at.to_stored();
+    let user_id = linked.as_deref().unwrap_or(sign_in.new_user.as_str());
+    if linked.is_none() {
+        InsertUser::new(user_id, at, at).execute(conn)?;
+    }
+    InsertIdentity::new(
+        sign_in.app.as_str(),
+        sign_in.openid.as_str(),
+        user_id,
+        unionid,
+        &sign_in.session_key,
+        &sign_in.session_key_digest,
+        sign_in.exchange_began.to_stored(),
+        at,
+    )
+    .execute(conn)?;
+    let mut found =
+        find(sign_in, conn)?.ok_or_else(|| StoreError::Refused("the new identity is missing".into()))?;
+    found.created = linked.is_none();
+    Ok(found)
+}
+
+/// Writes the exchange record; false where the code was recorded before.
+fn take_code(sign_in: &RecordSignIn, user: &UserId, conn: &mut SqliteConnection) -> Result<bool, StoreError> {
+    let taken = InsertExchange::new(
+        sign_in.app.as_str(),
+        sign_in.code.as_str(),
+        user.as_str(),
+        sign_in.session.as_str(),
+        sign_in.idempotency_key.as_ref().map(|key| key.digest()),
+        sign_in.at.to_stored(),
+    )
+    .execute(conn)?;
+    Ok(taken == 1)
+}
+
+fn keep_session_key(
+    sign_in: &RecordSignIn,
+    found: &Found,
+    conn: &mut SqliteConnection,
+) -> Result<(), StoreError> {
+    let (appid, openid) = (sign_in.app.as_str(), sign_in.openid.as_str());
+    let changed = found.key_digest.as_deref() != Some(sign_in.session_key_digest.as_str());
+    if changed && sign_in.exchange_began > found.key_began_at {
+        ReplaceSessionKey::new(
+            sign_in.at.plus_seconds(PREVIOUS_KEY_SECONDS).to_stored(),
+            &sign_in.session_key,
+            &sign_in.session_key_digest,
+            sign_in.exchange_began.to_stored(),
+            appid,
+            openid,
+        )
+        .execute(conn)?;
+    }
+    if let Some(unionid) = &sign_in.unionid
+        && found.unionid.as_deref() != Some(unionid.as_str())
+    {
+        SetUnionId::new(unionid.as_str(), appid, openid).execute(conn)?;
+    }
+    Ok(())
+}
+
+fn open_session(
+    sign_in: &RecordSignIn,
+    user: &UserId,
+    conn: &mut SqliteConnection,
+) -> Result<(), StoreError> {
+    let at = sign_in.at.to_stored();
+    let ip = sign_in.client.ip.map(|ip| ip.to_string());
+    InsertSession::new(
+        sign_in.session.as_str(),
+        user.as_str(),
+        sign_in.app.as_str(),
+        sign_in.openid.as_str(),
+        at,
+        at,
+        at,
+        sign_in.expires_at.to_stored(),
+        sign_in.ends_at.to_stored(),
+        ip.as_deref(),
+        sign_in.client.user_agent.as_deref(),
+    )
+    .execute(conn)?;
+    let audit_id = uuid::Uuid::now_v7().simple().to_string();
+    InsertAudit::new(
+        &audit_id,
+        at,
+        user.as_str(),
+        "login.success",
+        Some(user.as_str()),
+        ip.as_deref(),
+        Some(sign_in.app.as_str()),
+    )
+    .execute(conn)?;
+    Ok(())
+}

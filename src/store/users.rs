@@ -1,0 +1,61 @@
+//! Users: rows and queries.
+
+use super::schema::{identities, user_roles, users};
+use super::{DbConn, Query, StoreError};
+use crate::domain::{Role, Time, User, UserId, UserStatus};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+/// A row of `users`.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+struct UserRow {
+    id: String,
+    status: String,
+    nickname: Option<String>,
+    avatar_url: Option<String>,
+    phone: Option<String>,
+    created_at: NaiveDateTime,
+    last_login_at: NaiveDateTime,
+}
+
+impl UserRow {
+    fn into_user(self, roles: Vec<Role>, unionid_linked: bool) -> User {
+        User {
+            id: UserId::from_stored(self.id),
+            status: UserStatus::from_stored(&self.status),
+            roles,
+            nickname: self.nickname,
+            avatar_url: self.avatar_url,
+            phone: self.phone,
+            unionid_linked,
+            created_at: Time::from_stored(self.created_at),
+            last_login_at: Time::from_stored(self.last_login_at),
+        }
+    }
+}
+
+/// Finds a user by id, with roles.
+pub struct FindUser(pub UserId);
+
+impl Query for FindUser {
+    type Output = Option<User>;
+
+    fn run(&self, conn: &mut DbConn) -> Result<Self::Output, StoreError> {
+        find_user(conn, self.0.as_str())
+    }
+}
+
+pub(super) fn find_user(conn: &mut DbConn, id: &str) -> Result<Option<User>, StoreError> {
+    let Some(row) = users::table.find(id).select(UserRow::as_select()).first(conn).optional()? else {
+        return Ok(None);
+    };
+    let roles: Vec<String> =
+        user_roles::table.filter(user_roles::user_id.eq(id)).select(user_roles::role).load(conn)?;
+    let linked =
+        identities::table.filter(identities::user_id.eq(id)).filter(identities::unionid.is_not_null());
+    let unionid_linked = diesel::select(diesel::dsl::exists(linked)).get_result(conn)?;
+    let mut roles: Vec<Role> = roles.iter().map(|role| Role::from_stored(role)).collect();
+    roles.sort();
+    Ok(Some(row.into_user(roles, unionid_linked)))
+}
