@@ -1,10 +1,12 @@
 //! The few primitives everything else is made of. The only folder that names `aws_lc_rs`.
 
 mod digest;
+mod key_pair;
 mod mac;
 mod master_key;
 
 pub use digest::{hex, sha1_hex, sha256_hex};
+pub use key_pair::{generate_ed25519, is_ed25519};
 pub use mac::{MacKey, hmac_sha256_hex};
 pub use master_key::{InvalidMasterKey, MasterKeys, Sealed, UnsealError};
 

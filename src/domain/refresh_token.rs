@@ -33,7 +33,7 @@ impl std::fmt::Debug for RefreshToken {
 }
 
 /// Makes and recognises refresh tokens.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct RefreshTokenMac(MacKey);
 
 impl RefreshTokenMac {

@@ -12,7 +12,6 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connection to whichever database is configured.
 #[derive(diesel::MultiConnection)]
-#[expect(missing_docs, reason = "the derive writes items of its own without docs")]
 pub enum DbConn {
     /// PostgreSQL, through libpq.
     Postgres(PgConnection),

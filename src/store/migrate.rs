@@ -1,7 +1,7 @@
 //! Brings the schema up to date. The SQL is compiled in; `diesel migration run` works on the same folders.
 
 use super::connection::{connect, per_dialect};
-use super::{DbConn, StoreError};
+use super::{DbConn, Query, StoreError};
 use crate::domain::DatabaseUrl;
 use diesel::connection::SimpleConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -10,7 +10,7 @@ const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// Any number will do, as long as every weauth takes the same.
-const ADVISORY_LOCK: i64 = 0x0077_6561_7574_68;
+const ADVISORY_LOCK: i64 = 0x7765_6175_7468;
 
 /// One migration and whether it was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +39,10 @@ impl Migrator {
     pub fn apply_pending(&mut self) -> Result<Vec<String>, StoreError> {
         self.locked(|conn| {
             let applied = match conn {
-                DbConn::Postgres(conn) => conn.run_pending_migrations(POSTGRES).map(names),
-                DbConn::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(names),
+                DbConn::Postgres(conn) => {
+                    conn.run_pending_migrations(POSTGRES).map(|versions| names(&versions))
+                }
+                DbConn::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(|versions| names(&versions)),
             };
             applied.map_err(|error| StoreError::Refused(error.to_string()))
         })
@@ -83,7 +85,22 @@ impl Migrator {
     }
 }
 
-fn names(versions: Vec<diesel::migration::MigrationVersion<'_>>) -> Vec<String> {
+/// Are the database there and all migrations applied?
+pub struct CheckSchema;
+
+impl Query for CheckSchema {
+    type Output = ();
+
+    fn run(&self, conn: &mut DbConn) -> Result<(), StoreError> {
+        let states = per_dialect!(conn, conn => status(conn))?;
+        match states.into_iter().find(|state| !state.applied) {
+            Some(pending) => Err(StoreError::Refused(format!("migration {} is pending", pending.name))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn names(versions: &[diesel::migration::MigrationVersion<'_>]) -> Vec<String> {
     versions.iter().map(ToString::to_string).collect()
 }
 

@@ -21,7 +21,7 @@ pub use error::StoreError;
 pub use exchanges::{FindExchange, FoundExchange, PurgeExchanges};
 pub use group_commit::{Committed, GroupCommit};
 pub use keys::{KeyPurpose, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
-pub use migrate::{MigrationState, Migrator};
+pub use migrate::{CheckSchema, MigrationState, Migrator};
 pub use query::{Query, Write};
 pub use sign_in::{RecordSignIn, SignInRecord};
 pub use users::FindUser;

@@ -14,7 +14,6 @@ macro_rules! prepared {
         }
 
         impl<'a> $name<'a> {
-            #[expect(clippy::too_many_arguments, clippy::allow_attributes, reason = "one for each parameter")]
             fn new($($field: $type),*) -> Self {
                 Self { $($field,)* lifetime: std::marker::PhantomData }
             }

@@ -1,0 +1,120 @@
+//! The DbActor owns the pool: reads run beside each other on blocking threads, writes are committed in groups.
+
+use crate::domain::DatabaseUrl;
+use crate::store::{GroupCommit, Pool, Query, StoreError, Write, open_pool, ping};
+use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// How much the database may be given to do at once.
+#[derive(Debug, Clone, Copy)]
+pub struct DbSettings {
+    /// Connections for reads; the writer has one more.
+    pub readers: u32,
+    /// Reads that may wait for a connection.
+    pub waiting_reads: usize,
+    /// Writes that may wait for the next commit.
+    pub waiting_writes: usize,
+}
+
+struct DbActor {
+    pool: Pool,
+    slots: Arc<Semaphore>,
+    waiting_room: Arc<Semaphore>,
+    writer: GroupCommit,
+}
+
+impl Actor for DbActor {
+    type Context = Context<Self>;
+}
+
+/// One query, to be run.
+struct Run<Q>(Q);
+
+impl<Q: Query> Message for Run<Q> {
+    type Result = Result<Q::Output, StoreError>;
+}
+
+impl<Q: Query> Handler<Run<Q>> for DbActor {
+    type Result = ResponseFuture<Result<Q::Output, StoreError>>;
+
+    fn handle(&mut self, Run(query): Run<Q>, _: &mut Context<Self>) -> Self::Result {
+        let Ok(place) = self.waiting_room.clone().try_acquire_owned() else {
+            return Box::pin(async { Err(StoreError::Busy) });
+        };
+        let (pool, slots) = (self.pool.clone(), self.slots.clone());
+        Box::pin(async move {
+            let _slot = slots.acquire_owned().await.map_err(|_| StoreError::Crashed)?;
+            let run = move || {
+                let result = read(&pool, &query);
+                drop(place);
+                result
+            };
+            tokio::task::spawn_blocking(run).await.unwrap_or(Err(StoreError::Crashed))
+        })
+    }
+}
+
+/// Runs a query; one whose connection turns out to have died is run once more, on a new connection.
+fn read<Q: Query>(pool: &Pool, query: &Q) -> Result<Q::Output, StoreError> {
+    let mut conn = pool.get()?;
+    match query.run(&mut conn) {
+        Err(error) if error.is_connection_lost() => {
+            // The dead one stays checked out until a live one is found, else the pool would hand it out again.
+            let mut fresh = pool.get()?;
+            let state = ping(&mut fresh);
+            drop(conn);
+            state?;
+            query.run(&mut fresh)
+        }
+        result => result,
+    }
+}
+
+/// One write, to be committed with whatever else waits.
+struct Commit<W>(W);
+
+impl<W: Write> Message for Commit<W> {
+    type Result = Result<W::Output, StoreError>;
+}
+
+impl<W: Write> Handler<Commit<W>> for DbActor {
+    type Result = ResponseFuture<Result<W::Output, StoreError>>;
+
+    fn handle(&mut self, Commit(write): Commit<W>, _: &mut Context<Self>) -> Self::Result {
+        let committed = self.writer.submit(write);
+        Box::pin(async move { committed?.await.unwrap_or(Err(StoreError::Crashed)) })
+    }
+}
+
+/// The handle by which everyone else reaches the database.
+#[derive(Debug, Clone)]
+pub struct Db(Addr<DbActor>);
+
+impl Db {
+    /// Opens the pool and starts the actor on this thread's arbiter.
+    pub fn start(url: &DatabaseUrl, settings: DbSettings) -> Result<Self, StoreError> {
+        let pool = open_pool(url, settings.readers + 1)?;
+        let writer = GroupCommit::start(pool.clone(), settings.waiting_writes).map_err(|error| {
+            StoreError::Unavailable(format!("the writer thread can't be started: {error}"))
+        })?;
+        let slots = settings.readers as usize;
+        let actor = DbActor {
+            pool,
+            slots: Arc::new(Semaphore::new(slots)),
+            waiting_room: Arc::new(Semaphore::new(slots + settings.waiting_reads)),
+            writer,
+        };
+        Ok(Self(actor.start()))
+    }
+
+    /// Runs one query on a blocking thread; `Busy` when too many wait already.
+    pub async fn run<Q: Query>(&self, query: Q) -> Result<Q::Output, StoreError> {
+        self.0.send(Run(query)).await.unwrap_or(Err(StoreError::Crashed))
+    }
+
+    /// Commits one write and answers when it is durable; `Busy` when too many wait already.
+    pub async fn commit<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
+        self.0.send(Commit(write)).await.unwrap_or(Err(StoreError::Crashed))
+    }
+}

@@ -1,0 +1,12 @@
+//! What the product does, in order. No HTTP here and no SQL.
+
+mod overlap;
+mod purge;
+mod sign_in;
+mod start_keys;
+mod users;
+
+pub use purge::purge_forever;
+pub use sign_in::{SignIn, SignInError, SignInRequest, SignInSettings, SignedIn};
+pub use start_keys::{StartKeysError, start_keys};
+pub use users::{KnownUser, Users};

@@ -1,0 +1,263 @@
+//! Sign-in: a code of `wx.login` becomes a session.
+//!
+//! WeChat is the arbiter of who brought a code first. Whoever comes second is told "used" (40163), by WeChat
+//! or by our own memory; then the exchange record decides whether it came *at the same time*, or with the
+//! same `Idempotency-Key`, and gets the same session, or too late.
+
+use super::overlap::Overlaps;
+use super::users::{KnownUser, Users};
+use crate::actors::{Db, Exchange, WeChat};
+use crate::crypto::{MasterKeys, sha256_hex};
+use crate::domain::{
+    AppId, ClientInfo, Clock, CodeHash, Generation, IdempotencyKey, LoginCode, RefreshToken, SessionId, Time,
+    User, UserId, UserStatus,
+};
+use crate::store::{FindExchange, FoundExchange, RecordSignIn, SignInRecord, StoreError};
+use crate::tokens::{AccessToken, InvalidKey, Principal, Verifier};
+use crate::wechat::WeChatError;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// As long as an exchange on another node may take: its record may still come.
+const WAIT_FOR_RECORD_SECONDS: i64 = 5;
+
+/// However much it is used, a session ends after a year.
+const SESSION_SECONDS: i64 = 365 * 24 * 3600;
+
+/// How long tokens live.
+#[derive(Debug, Clone, Copy)]
+pub struct SignInSettings {
+    /// Seconds an access token is good for.
+    pub access_ttl: i64,
+    /// Seconds a refresh token is good for unless it is used.
+    pub refresh_ttl: i64,
+    /// Seconds in which a repeat with the same `Idempotency-Key` is answered again; 0: never.
+    pub replay_window: i64,
+}
+
+/// A login as it was asked for.
+#[derive(Debug)]
+pub struct SignInRequest {
+    /// The mini-program.
+    pub app: AppId,
+    /// The code of `wx.login`.
+    pub code: LoginCode,
+    /// Marks a repeat of the same login.
+    pub idempotency_key: Option<IdempotencyKey>,
+    /// Where it came from.
+    pub client: ClientInfo,
+}
+
+/// A successful login.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// The user, as they are now.
+    pub user: Arc<KnownUser>,
+    /// Was the user made by this very login? True for one answer in a user's life.
+    pub created: bool,
+    /// For calls.
+    pub access_token: AccessToken,
+    /// Seconds until it ends.
+    pub expires_in: i64,
+    /// For the next access token.
+    pub refresh_token: RefreshToken,
+    /// Seconds until it ends unless it is used.
+    pub refresh_expires_in: i64,
+}
+
+/// Why a login failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// WeChat, or what became of the code there.
+    #[error(transparent)]
+    WeChat(#[from] WeChatError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An operator barred the user.
+    #[error("the user is banned")]
+    Banned,
+    /// The access token could not be signed.
+    #[error(transparent)]
+    Key(#[from] InvalidKey),
+    /// The login panicked; it alone.
+    #[error("the login crashed")]
+    Crashed,
+}
+
+/// Signs people in. Cheap to clone; one for all workers.
+#[derive(Debug, Clone)]
+pub struct SignIn(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    wechat: WeChat,
+    db: Db,
+    users: Users,
+    tokens: Verifier,
+    master_keys: MasterKeys,
+    settings: SignInSettings,
+    clock: Clock,
+    overlaps: Overlaps,
+}
+
+impl SignIn {
+    /// Puts the parts together.
+    pub fn new(
+        wechat: WeChat,
+        db: Db,
+        users: Users,
+        tokens: Verifier,
+        master_keys: MasterKeys,
+        settings: SignInSettings,
+        clock: Clock,
+    ) -> Self {
+        let overlaps = Overlaps::default();
+        Self(Arc::new(Inner { wechat, db, users, tokens, master_keys, settings, clock, overlaps }))
+    }
+
+    /// Exchanges the code, records the sign-in and issues the tokens. Once begun it is finished, also when
+    /// the caller goes away: a repeat with the same `Idempotency-Key` then finds it done.
+    pub async fn sign_in(&self, request: SignInRequest) -> Result<SignedIn, SignInError> {
+        let inner = self.0.clone();
+        let finished = tokio::task::spawn_local(async move { inner.sign_in(request).await });
+        finished.await.unwrap_or(Err(SignInError::Crashed))
+    }
+}
+
+/// A request for a code, and since when it waits.
+struct Waiting<'a> {
+    app: &'a AppId,
+    code: CodeHash,
+    idempotency_key: Option<&'a IdempotencyKey>,
+    since: Time,
+    /// Does it overlap with another request for the same code on this node?
+    concurrent: bool,
+}
+
+impl Inner {
+    async fn sign_in(&self, request: SignInRequest) -> Result<SignedIn, SignInError> {
+        let since = self.clock.now();
+        let SignInRequest { app, code, idempotency_key, client } = request;
+        let hash = code.hash();
+        let overlap = self.overlaps.enter(&app, &hash);
+        let exchange = self.wechat.exchange(app.clone(), code, since).await;
+        let mut waiting = Waiting {
+            app: &app,
+            code: hash,
+            idempotency_key: idempotency_key.as_ref(),
+            since,
+            concurrent: overlap.joined,
+        };
+        let exchange = match exchange {
+            Ok(exchange) => exchange,
+            Err(WeChatError::CodeUsed) => return self.repeat(&waiting).await,
+            Err(error) => return Err(error.into()),
+        };
+        let record = self.record_of(&waiting, exchange, client);
+        let session = record.session.clone();
+        match self.db.commit(record).await? {
+            SignInRecord::Opened { user, created } => self.signed_in(user, created, &session, 1, &app),
+            SignInRecord::Banned => Err(SignInError::Banned),
+            SignInRecord::Repeated => {
+                // It shared the exchange of the request that was recorded.
+                waiting.concurrent = true;
+                self.repeat(&waiting).await
+            }
+        }
+    }
+
+    fn record_of(&self, waiting: &Waiting<'_>, exchange: Exchange, client: ClientInfo) -> RecordSignIn {
+        let at = self.clock.now();
+        let Exchange { exchanged, began_at } = exchange;
+        let key = exchanged.session_key.expose().as_bytes();
+        let row = RecordSignIn::seal_row(waiting.app, &exchanged.openid);
+        let ends_at = at.plus_seconds(SESSION_SECONDS.max(self.settings.refresh_ttl));
+        RecordSignIn {
+            app: waiting.app.clone(),
+            code: waiting.code.clone(),
+            idempotency_key: waiting.idempotency_key.cloned(),
+            session_key: self.master_keys.seal(&row, key),
+            session_key_digest: sha256_hex(key),
+            openid: exchanged.openid,
+            unionid: exchanged.unionid,
+            exchange_began: began_at,
+            client,
+            at,
+            expires_at: at.plus_seconds(self.settings.refresh_ttl),
+            ends_at,
+            new_user: UserId::generate(),
+            session: SessionId::generate(),
+        }
+    }
+
+    /// Answers a request whose code was exchanged by another one.
+    async fn repeat(&self, waiting: &Waiting<'_>) -> Result<SignedIn, SignInError> {
+        let find = || FindExchange { app: waiting.app.clone(), code: waiting.code.clone() };
+        let mut appeared = false;
+        let mut pause = Duration::from_millis(10);
+        let found = loop {
+            if let Some(found) = self.db.run(find()).await? {
+                break found;
+            }
+            if self.clock.now() > waiting.since.plus_seconds(WAIT_FOR_RECORD_SECONDS) {
+                return Err(WeChatError::CodeUsed.into());
+            }
+            appeared = true;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(250));
+        };
+        let same_time = waiting.concurrent || appeared || found.exchanged_at >= waiting.since;
+        if !same_time && !self.is_replay(waiting, &found) {
+            return Err(WeChatError::CodeUsed.into());
+        }
+        let (user, session) = (found.user, found.session);
+        match (user, session) {
+            (Some(user), _) if user.status == UserStatus::Banned => Err(SignInError::Banned),
+            (Some(user), Some((session, generation))) => {
+                self.signed_in(user, false, &session, generation, waiting.app)
+            }
+            _ => Err(WeChatError::CodeUsed.into()),
+        }
+    }
+
+    /// Does the request carry the key that the login was recorded with, within the window?
+    fn is_replay(&self, waiting: &Waiting<'_>, found: &FoundExchange) -> bool {
+        let same_key = match (waiting.idempotency_key, &found.idempotency_key) {
+            (Some(given), Some(recorded)) => given.digest() == recorded,
+            _ => false,
+        };
+        let window_ends = found.exchanged_at.plus_seconds(self.settings.replay_window);
+        same_key && self.settings.replay_window > 0 && self.clock.now() <= window_ends
+    }
+
+    fn signed_in(
+        &self,
+        user: User,
+        created: bool,
+        session: &SessionId,
+        generation: Generation,
+        app: &AppId,
+    ) -> Result<SignedIn, SignInError> {
+        let now = self.clock.now();
+        let user = self.users.remember(user, now);
+        let keys = self.tokens.keys();
+        let access_token = keys.issue(&Principal {
+            user: user.user.id.clone(),
+            app: app.clone(),
+            session: session.clone(),
+            roles: user.user.roles.clone(),
+            permissions: user.permissions.clone(),
+            issued_at: now,
+            expires_at: now.plus_seconds(self.settings.access_ttl),
+        })?;
+        Ok(SignedIn {
+            user,
+            created,
+            access_token,
+            expires_in: self.settings.access_ttl,
+            refresh_token: keys.refresh().issue(session, generation),
+            refresh_expires_in: self.settings.refresh_ttl,
+        })
+    }
+}

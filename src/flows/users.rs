@@ -1,0 +1,87 @@
+//! Users as they are now, without a database read for one that was read a moment ago.
+
+use crate::actors::Db;
+use crate::domain::{Clock, Permission, RolePolicy, Time, User, UserId};
+use crate::store::{FindUser, StoreError};
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+/// What is known of a user is good for this long; what changes on this node is known at once.
+const GOOD_FOR_SECONDS: i64 = 10;
+
+/// How many users are kept at least; at most twice as many, about 1 KiB each.
+const CAPACITY: usize = 16_384;
+
+/// A user, with what they may do, as known at one moment.
+#[derive(Debug)]
+pub struct KnownUser {
+    /// The user.
+    pub user: User,
+    /// The permissions of their roles.
+    pub permissions: Vec<Permission>,
+    loaded_at: Time,
+    rendered: OnceLock<Box<[u8]>>,
+}
+
+impl KnownUser {
+    /// The user in some written form, which is made only once.
+    pub fn rendered(&self, render: impl FnOnce(&Self) -> Vec<u8>) -> &[u8] {
+        self.rendered.get_or_init(|| render(self).into_boxed_slice())
+    }
+}
+
+#[derive(Debug, Default)]
+struct Generations {
+    young: HashMap<UserId, Arc<KnownUser>>,
+    old: HashMap<UserId, Arc<KnownUser>>,
+}
+
+/// Finds users by id. Cheap to clone; one for all workers.
+#[derive(Debug, Clone)]
+pub struct Users {
+    db: Db,
+    clock: Clock,
+    policy: Arc<RolePolicy>,
+    known: Arc<RwLock<Generations>>,
+}
+
+impl Users {
+    /// Reads users from `db`; their permissions come from `policy`.
+    pub fn new(db: Db, clock: Clock, policy: RolePolicy) -> Self {
+        Self { db, clock, policy: Arc::new(policy), known: Arc::default() }
+    }
+
+    /// Which permissions roles carry.
+    pub fn policy(&self) -> &RolePolicy {
+        &self.policy
+    }
+
+    /// The user as they were at `not_before` or later; `None` where there is none any more.
+    pub async fn find(&self, id: &UserId, not_before: Time) -> Result<Option<Arc<KnownUser>>, StoreError> {
+        if let Some(known) = self.known(id, not_before) {
+            return Ok(Some(known));
+        }
+        let loaded_at = self.clock.now();
+        let found = self.db.run(FindUser(id.clone())).await?;
+        Ok(found.map(|user| self.remember(user, loaded_at)))
+    }
+
+    /// Notes what was just read or written of a user.
+    pub fn remember(&self, user: User, loaded_at: Time) -> Arc<KnownUser> {
+        let permissions = self.policy.permissions(&user.roles);
+        let known = Arc::new(KnownUser { user, permissions, loaded_at, rendered: OnceLock::new() });
+        let mut generations = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if generations.young.len() >= CAPACITY {
+            generations.old = std::mem::take(&mut generations.young);
+        }
+        generations.young.insert(known.user.id.clone(), known.clone());
+        known
+    }
+
+    fn known(&self, id: &UserId, not_before: Time) -> Option<Arc<KnownUser>> {
+        let generations = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = generations.young.get(id).or_else(|| generations.old.get(id))?;
+        let fresh = known.loaded_at.plus_seconds(GOOD_FOR_SECONDS) > self.clock.now();
+        (fresh && known.loaded_at >= not_before).then(|| known.clone())
+    }
+}

@@ -1,0 +1,116 @@
+//! What every request passes through: it gets its id, its head is measured, its errors are written in its
+//! language, and it leaves one line in the log.
+
+use super::problem::{ErrorCode, Problem};
+use super::request_id::{HEADER, RequestId};
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{Error, HttpMessage};
+use futures_util::future::LocalBoxFuture;
+use std::future::{Ready, ready};
+use std::time::Instant;
+
+/// The longest request line and headers, in bytes.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// The middleware around all of weauth's routes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Access;
+
+impl<S, B> Transform<S, ServiceRequest> for Access
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type InitError = ();
+    type Transform = Observed<S>;
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(Observed { service }))
+    }
+}
+
+pub(super) struct Observed<S> {
+    service: S,
+}
+
+impl<S, B> Service<ServiceRequest> for Observed<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let began = Instant::now();
+        let id = RequestId::of(request.headers());
+        request.extensions_mut().insert(id.clone());
+        if head_length(&request) > MAX_HEAD {
+            let problem = Problem::new(ErrorCode::PayloadTooLarge).addressed_to(request.request());
+            let response = finish(request.error_response(problem), &id, began);
+            return Box::pin(ready(Ok(response)));
+        }
+        let answer = self.service.call(request);
+        Box::pin(async move { Ok(finish(answer.await?, &id, began)) })
+    }
+}
+
+fn head_length(request: &ServiceRequest) -> usize {
+    let headers: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let line = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    headers + line
+}
+
+/// Writes a problem for its reader, adds the id, and logs.
+fn finish<B: MessageBody + 'static>(
+    response: ServiceResponse<B>,
+    id: &RequestId,
+    began: Instant,
+) -> ServiceResponse<BoxBody> {
+    let problem = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
+    let code = problem.as_ref().map(Problem::code);
+    let mut response = match problem {
+        Some(problem) => {
+            let problem = problem.addressed_to(response.request());
+            let (request, _) = response.into_parts();
+            ServiceResponse::from_err(problem, request).map_into_boxed_body()
+        }
+        None => response.map_into_boxed_body(),
+    };
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        response.headers_mut().insert(HeaderName::from_static(HEADER), value);
+    }
+    log_line(&response, id, code, began);
+    response
+}
+
+/// One line a request. The path is the route's pattern: what a stranger writes into a path, or into a
+/// query, may be a secret of somebody's.
+fn log_line(response: &ServiceResponse<BoxBody>, id: &RequestId, code: Option<ErrorCode>, began: Instant) {
+    if !log::log_enabled!(target: "weauth::access", log::Level::Info) {
+        return;
+    }
+    let request = response.request();
+    let route = request.match_pattern();
+    log::info!(
+        target: "weauth::access",
+        "{} {} {}{}{} {:.1}ms {} {}",
+        request.method(),
+        route.as_deref().unwrap_or("(no route)"),
+        response.status().as_u16(),
+        if code.is_some() { " " } else { "" },
+        code.map_or("", ErrorCode::as_str),
+        began.elapsed().as_secs_f64() * 1000.0,
+        request.peer_addr().map_or_else(|| "-".to_owned(), |address| address.ip().to_string()),
+        id.as_str(),
+    );
+}

@@ -1,0 +1,166 @@
+//! The fields of a body, JSON or form, read within their limits; what is wrong is said by field.
+
+use super::problem::{ErrorCode, FieldMistake, Problem};
+use actix_web::dev::Payload;
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use serde_json::{Map, Value};
+use std::cell::RefCell;
+use std::time::Duration;
+
+/// The longest body that is read, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// A body has arrived within this time or is not waited for.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The fields of a body, and the mistakes found in them so far.
+pub(super) struct Fields {
+    fields: Map<String, Value>,
+    mistakes: RefCell<Vec<FieldMistake>>,
+}
+
+impl Fields {
+    /// A text; `None`, and noted as a mistake, where it is missing.
+    pub(super) fn required_text(&self, name: &str) -> Option<&str> {
+        if !self.fields.contains_key(name) {
+            self.mistake(name, "is missing");
+        }
+        self.optional_text(name)
+    }
+
+    /// A text that may be missing or `null`.
+    pub(super) fn optional_text(&self, name: &str) -> Option<&str> {
+        match self.fields.get(name)? {
+            Value::String(text) => Some(text),
+            Value::Null => None,
+            _ => {
+                self.mistake(name, "must be a string");
+                None
+            }
+        }
+    }
+
+    /// Notes what is wrong with a field.
+    pub(super) fn mistake(&self, field: &str, detail: impl Into<String>) {
+        self.mistakes.borrow_mut().push(FieldMistake { field: field.to_owned(), detail: detail.into() });
+    }
+
+    /// All mistakes at once, if there are any.
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        let mistakes = self.mistakes.take();
+        if mistakes.is_empty() { Ok(()) } else { Err(Problem::fields(mistakes)) }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Format {
+    Json,
+    Form,
+}
+
+impl FromRequest for Fields {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let format = format_of(request);
+        let announced =
+            request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+        let payload = payload.take();
+        Box::pin(async move {
+            if announced.is_some_and(|length| length > MAX_BODY as u64) {
+                return Err(Problem::new(ErrorCode::PayloadTooLarge));
+            }
+            let format = format?;
+            let body = tokio::time::timeout(BODY_TIMEOUT, read(payload)).await;
+            let body = body.unwrap_or_else(|_| {
+                Err(Problem::with_detail(
+                    ErrorCode::InvalidRequest,
+                    "the body did not arrive within 10 seconds",
+                ))
+            })?;
+            let fields = parse(format, &body)?;
+            Ok(Self { fields, mistakes: RefCell::default() })
+        })
+    }
+}
+
+fn format_of(request: &HttpRequest) -> Result<Format, Problem> {
+    let content_type =
+        request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match essence.as_str() {
+        "application/json" => Ok(Format::Json),
+        "application/x-www-form-urlencoded" => Ok(Format::Form),
+        _ => Err(Problem::new(ErrorCode::UnsupportedMediaType)),
+    }
+}
+
+async fn read(mut payload: Payload) -> Result<web::BytesMut, Problem> {
+    let mut body = web::BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| {
+            Problem::with_detail(ErrorCode::InvalidRequest, "the body broke off or is malformed")
+        })?;
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(Problem::new(ErrorCode::PayloadTooLarge));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn parse(format: Format, body: &[u8]) -> Result<Map<String, Value>, Problem> {
+    let invalid = |detail: String| Problem::with_detail(ErrorCode::InvalidRequest, detail);
+    match format {
+        Format::Json => match serde_json::from_slice(body) {
+            Ok(Value::Object(fields)) => Ok(fields),
+            Ok(_) => Err(invalid("the body must be a JSON object".into())),
+            // The parser's own words may quote the body; the place is enough.
+            Err(error) => Err(invalid(format!(
+                "the body is not JSON (line {}, column {})",
+                error.line(),
+                error.column()
+            ))),
+        },
+        Format::Form => {
+            if std::str::from_utf8(body).is_err() {
+                return Err(invalid("the form is not UTF-8".into()));
+            }
+            let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(body)
+                .map_err(|_| invalid("the body is not a form (application/x-www-form-urlencoded)".into()))?;
+            Ok(fields.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_told_together_and_by_field() {
+        let fields = parse(Format::Json, br#"{"appid": 7, "note": null}"#).unwrap();
+        let fields = Fields { fields, mistakes: RefCell::default() };
+        assert_eq!(fields.required_text("code"), None);
+        assert_eq!(fields.optional_text("appid"), None);
+        assert_eq!(fields.optional_text("note"), None);
+        let problem = fields.check().unwrap_err();
+        let body = serde_json::to_value(problem.to_body()).unwrap();
+        assert_eq!(body["code"], "invalid_request");
+        assert_eq!(body["detail"], "`code` is missing; `appid` must be a string");
+        assert_eq!(body["errors"][1]["field"], "appid");
+    }
+
+    #[test]
+    fn forms_and_objects_are_read_and_nothing_else() {
+        assert_eq!(parse(Format::Form, b"code=a%2Bb&x=").unwrap()["code"], "a+b");
+        for wrong in ["", "[]", "7", "{", "{\"code\":\"a\"", "\u{feff}{}"] {
+            assert!(parse(Format::Json, wrong.as_bytes()).is_err(), "{wrong}");
+        }
+        assert!(parse(Format::Form, b"\xff=1").is_err());
+    }
+}

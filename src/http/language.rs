@@ -1,0 +1,61 @@
+//! English or Chinese, as the caller prefers (RFC 9110 12.5.4).
+
+use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap};
+
+/// A language that weauth speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// The default.
+    English,
+    /// Simplified Chinese.
+    Chinese,
+}
+
+impl Language {
+    /// The language that the request prefers: Chinese where it ranks above English.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let (mut chinese, mut english) = (0.0, 0.0);
+        for range in
+            headers.get_all(ACCEPT_LANGUAGE).filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','))
+        {
+            let (tag, quality) = quality_of(range);
+            let tag = tag.to_ascii_lowercase();
+            match tag.split('-').next() {
+                Some("zh") => chinese = f32::max(chinese, quality),
+                Some("en") => english = f32::max(english, quality),
+                _ => {}
+            }
+        }
+        // Of equals the first named would win; a header that names both alike nearly always begins with Chinese.
+        if chinese > 0.0 && chinese >= english { Self::Chinese } else { Self::English }
+    }
+}
+
+fn quality_of(range: &str) -> (&str, f32) {
+    let mut parts = range.split(';');
+    let tag = parts.next().unwrap_or_default().trim();
+    let quality = parts.find_map(|part| part.trim().strip_prefix("q=")?.parse().ok()).unwrap_or(1.0);
+    (tag, quality)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::HeaderValue;
+
+    #[test]
+    fn chinese_is_spoken_to_those_who_prefer_it() {
+        let language = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_static(value));
+            Language::of(&headers)
+        };
+        assert_eq!(language("zh-CN,zh;q=0.9,en;q=0.8"), Language::Chinese);
+        assert_eq!(language("ZH"), Language::Chinese);
+        assert_eq!(language("en-US,en;q=0.9,zh;q=0.5"), Language::English);
+        assert_eq!(language("fr, zh;q=0.1"), Language::Chinese);
+        assert_eq!(language("zh;q=0"), Language::English);
+        assert_eq!(language(";;q=x,"), Language::English);
+        assert_eq!(Language::of(&HeaderMap::new()), Language::English);
+    }
+}

@@ -1,0 +1,23 @@
+//! `GET /me`: the user of the token, as they are now.
+
+use super::AuthenticatedUser;
+use super::problem::{ErrorCode, Problem};
+use super::routes::HttpState;
+use super::user_view::UserView;
+use crate::domain::UserStatus;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse};
+
+pub(super) async fn me(request: HttpRequest, principal: AuthenticatedUser) -> Result<HttpResponse, Problem> {
+    let state = HttpState::of(&request)?;
+    let known = state.users.find(&principal.user, principal.issued_at).await?;
+    let known = known.ok_or_else(|| Problem::new(ErrorCode::TokenRevoked))?;
+    if known.user.status == UserStatus::Banned {
+        return Err(Problem::new(ErrorCode::UserBanned));
+    }
+    let body = known.rendered(|known| serde_json::to_vec(&UserView::of(known, None)).unwrap_or_default());
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/json"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(body.to_vec()))
+}

@@ -1,0 +1,19 @@
+//! The outside: routes, extractors, and the one table that chooses statuses.
+
+mod access;
+mod authenticated_user;
+mod fields;
+mod health;
+mod jwks;
+mod language;
+mod login;
+mod me;
+pub mod problem;
+mod request_id;
+mod routes;
+mod server;
+mod user_view;
+
+pub use authenticated_user::AuthenticatedUser;
+pub use routes::{HttpState, everything, extractor_state};
+pub use server::{MoreRoutes, RunningServer, ServerSettings, start};

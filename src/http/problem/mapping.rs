@@ -1,0 +1,58 @@
+//! What a client sees of each failure. No `_` arms: a new failure does not compile until someone decides.
+
+use super::{ErrorCode, Problem};
+use crate::flows::SignInError;
+use crate::store::StoreError;
+use crate::tokens::TokenError;
+use crate::wechat::WeChatError;
+
+impl From<SignInError> for Problem {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::WeChat(error) => error.into(),
+            SignInError::Store(error) => error.into(),
+            SignInError::Banned => Self::new(ErrorCode::UserBanned),
+            SignInError::Key(_) | SignInError::Crashed => {
+                log::error!("a login failed by a fault of ours: {error}");
+                Self::new(ErrorCode::Overloaded)
+            }
+        }
+    }
+}
+
+impl From<WeChatError> for Problem {
+    fn from(error: WeChatError) -> Self {
+        Self::new(match error {
+            WeChatError::CodeInvalid => ErrorCode::WechatCodeInvalid,
+            WeChatError::CodeUsed => ErrorCode::WechatCodeUsed,
+            WeChatError::UserBlocked(_) => ErrorCode::WechatUserBlocked,
+            WeChatError::RateLimited(_) => ErrorCode::WechatRateLimited,
+            WeChatError::Misconfigured(_) => ErrorCode::WechatMisconfigured,
+            WeChatError::SystemBusy | WeChatError::Unavailable => ErrorCode::WechatUnavailable,
+            WeChatError::Timeout => ErrorCode::WechatTimeout,
+            WeChatError::BadResponse(_) | WeChatError::Crashed => ErrorCode::WechatBadResponse,
+            WeChatError::Busy => ErrorCode::Overloaded,
+        })
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::new(match error {
+            StoreError::Busy => ErrorCode::Overloaded,
+            StoreError::Unavailable(_) | StoreError::Refused(_) | StoreError::Crashed => {
+                log::error!("the database failed: {error}");
+                ErrorCode::DatabaseUnavailable
+            }
+        })
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        Self::new(match error {
+            TokenError::Invalid => ErrorCode::TokenInvalid,
+            TokenError::Expired => ErrorCode::TokenExpired,
+        })
+    }
+}

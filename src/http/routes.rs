@@ -1,0 +1,72 @@
+//! The route table.
+
+use super::problem::{ErrorCode, Problem};
+use super::{health, jwks, login, me};
+use crate::actors::Db;
+use crate::domain::AppId;
+use crate::flows::{SignIn, Users};
+use crate::tokens::Verifier;
+use actix_web::{HttpRequest, Resource, Route, guard, web};
+use std::net::IpAddr;
+
+/// What the handlers work with. Cheap to clone; one for all workers.
+#[derive(Debug, Clone)]
+pub struct HttpState {
+    /// Signs people in.
+    pub sign_in: SignIn,
+    /// Finds users.
+    pub users: Users,
+    /// Verifies tokens and holds the keys.
+    pub tokens: Verifier,
+    /// For what needs no flow: is the database there?
+    pub db: Db,
+    /// The mini-programs served.
+    pub apps: Vec<AppId>,
+}
+
+impl HttpState {
+    pub(super) fn of(request: &HttpRequest) -> Result<&Self, Problem> {
+        request.app_data::<Self>().ok_or_else(|| Problem::new(ErrorCode::NotFound))
+    }
+
+    /// The address of the client.
+    pub(super) fn client_ip(&self, request: &HttpRequest) -> Option<IpAddr> {
+        request.peer_addr().map(|socket| socket.ip())
+    }
+}
+
+/// What [`AuthenticatedUser`](super::AuthenticatedUser) needs in an `App`.
+pub fn extractor_state(state: &HttpState, cfg: &mut web::ServiceConfig) {
+    cfg.app_data(state.tokens.clone());
+}
+
+/// Every route of weauth, relative to where it is mounted.
+pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
+    cfg.app_data(state.tokens.clone()).app_data(state.clone());
+    cfg.service(post("/login", web::post().to(login::login)));
+    cfg.service(get("/me", web::route().to(me::me)));
+    cfg.service(get("/.well-known/jwks.json", web::route().to(jwks::jwks)));
+    cfg.service(get("/healthz", web::route().to(health::healthz)));
+    cfg.service(get("/readyz", web::route().to(health::readyz)));
+    cfg.default_service(web::to(not_found));
+}
+
+/// A resource that answers GET, and HEAD without the body.
+fn get(path: &str, route: Route) -> Resource {
+    web::resource(path.to_owned())
+        .route(route.guard(guard::Any(guard::Get()).or(guard::Head())))
+        .default_service(web::to(|| method_not_allowed("GET, HEAD")))
+}
+
+/// A resource that answers POST.
+fn post(path: &str, route: Route) -> Resource {
+    web::resource(path.to_owned()).route(route).default_service(web::to(|| method_not_allowed("POST")))
+}
+
+async fn not_found() -> Result<&'static str, Problem> {
+    Err(Problem::new(ErrorCode::NotFound))
+}
+
+async fn method_not_allowed(methods: &'static str) -> Result<&'static str, Problem> {
+    Err(Problem::method_not_allowed(methods))
+}

@@ -1,0 +1,72 @@
+//! The HTTP server: limits, and an end that finishes what was accepted.
+
+use super::access::Access;
+use super::routes::{HttpState, everything};
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{App, HttpServer, web};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A request's head has arrived within this time, or the connection is closed.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longer than the keep-alive of the usual proxies (nginx: 60 s), so that it is they who close.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// What was accepted is given this long to finish when the server stops, in seconds.
+const SHUTDOWN_SECONDS: u64 = 30;
+
+/// How the server listens.
+#[derive(Debug, Clone, Copy)]
+pub struct ServerSettings {
+    /// Threads that serve requests.
+    pub workers: usize,
+    /// Connections open at once, over all workers.
+    pub max_connections: usize,
+}
+
+/// Routes beside weauth's own, for `weauth dev`.
+pub type MoreRoutes = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
+
+/// A server that was started.
+pub struct RunningServer {
+    /// Resolves when the server has stopped.
+    pub finished: Server,
+    /// Stops it.
+    pub handle: ServerHandle,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// Serves weauth on a listener. `more` adds routes beside weauth's.
+pub fn start(
+    listener: TcpListener,
+    state: HttpState,
+    settings: ServerSettings,
+    more: Option<MoreRoutes>,
+) -> std::io::Result<RunningServer> {
+    let address = listener.local_addr()?;
+    let app = move || {
+        let more = more.clone();
+        let state = state.clone();
+        App::new().wrap(Access).configure(move |cfg| {
+            if let Some(more) = more {
+                more(cfg);
+            }
+            everything(&state, cfg);
+        })
+    };
+    let server = HttpServer::new(app)
+        .workers(settings.workers)
+        .max_connections(settings.max_connections.div_ceil(settings.workers.max(1)))
+        .backlog(4096)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .disable_signals()
+        .listen(listener)?
+        .run();
+    let handle = server.handle();
+    Ok(RunningServer { finished: server, handle, address })
+}

@@ -1,0 +1,13 @@
+//! Access tokens (RFC 9068): the keys, issuing, verifying. The only folder that names `jsonwebtoken`.
+
+mod claims;
+mod key;
+mod key_ring;
+mod memory;
+mod verify;
+
+pub use claims::{AccessToken, Principal};
+pub use key::{Algorithm, InvalidKey, SigningKey};
+pub use key_ring::KeyRing;
+pub use memory::TokenMemory;
+pub use verify::{TokenError, Verifier};

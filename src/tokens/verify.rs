@@ -1,0 +1,91 @@
+//! Is this token ours, whole, and still good?
+
+use super::claims::{ACCESS_TOKEN_TYPE, IncomingClaims};
+use super::{KeyRing, Principal, TokenMemory};
+use crate::domain::{AppId, Clock};
+use jsonwebtoken::{Validation, decode, decode_header};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// No token of ours is longer.
+const MAX_TOKEN: usize = 8 * 1024;
+
+/// Seconds by which another machine's clock may differ from ours.
+const LEEWAY: i64 = 5;
+
+/// Why a token is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Not a token of ours: malformed, forged, of another issuer or kind.
+    #[error("the access token is not valid")]
+    Invalid,
+    /// Ours, but its time is over.
+    #[error("the access token has expired")]
+    Expired,
+}
+
+/// Verifies access tokens against the key ring. Cheap to clone; one for all workers.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    keys: Arc<RwLock<Arc<KeyRing>>>,
+    audience: Arc<[AppId]>,
+    clock: Clock,
+}
+
+impl Verifier {
+    /// Verifies tokens that `keys` signed for one of the apps in `audience`.
+    pub fn new(keys: KeyRing, audience: Vec<AppId>, clock: Clock) -> Self {
+        Self { keys: Arc::new(RwLock::new(Arc::new(keys))), audience: audience.into(), clock }
+    }
+
+    /// The present keys.
+    pub fn keys(&self) -> Arc<KeyRing> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Verifies a token. One that this thread has verified before costs a hash look-up; that it has not
+    /// expired is looked at every time.
+    pub fn verify(&self, token: &str, memory: &mut TokenMemory) -> Result<Arc<Principal>, TokenError> {
+        let principal = match memory.get(token) {
+            Some(principal) => principal,
+            None => memory.insert(token, self.verify_signature(token)?),
+        };
+        if principal.expires_at.unix() <= self.clock.now().unix() {
+            return Err(TokenError::Expired);
+        }
+        Ok(principal)
+    }
+
+    /// Signature, `alg`, `typ`, `iss`, `aud` and form; not the time.
+    fn verify_signature(&self, token: &str) -> Result<Principal, TokenError> {
+        if token.len() > MAX_TOKEN {
+            return Err(TokenError::Invalid);
+        }
+        let header = decode_header(token).map_err(|_| TokenError::Invalid)?;
+        let keys = self.keys();
+        let key = header.kid.as_deref().and_then(|kid| keys.verifying_key(kid)).ok_or(TokenError::Invalid)?;
+        let is_access_token = header.typ.as_deref().is_some_and(|typ| {
+            typ.eq_ignore_ascii_case(ACCESS_TOKEN_TYPE) || typ.eq_ignore_ascii_case("application/at+jwt")
+        });
+        // RFC 7515 4.1.11: a critical extension that is not understood must be refused; none is.
+        if !is_access_token || header.crit.is_some() {
+            return Err(TokenError::Invalid);
+        }
+        let claims =
+            decode::<IncomingClaims>(token, &key.public, &self.validation(&keys, key.algorithm.jwa()))
+                .map_err(|_| TokenError::Invalid)?
+                .claims;
+        if claims.iat > self.clock.now().unix().saturating_add(LEEWAY) || claims.exp <= claims.iat {
+            return Err(TokenError::Invalid);
+        }
+        Ok(claims.into())
+    }
+
+    fn validation(&self, keys: &KeyRing, algorithm: jsonwebtoken::Algorithm) -> Validation {
+        let mut validation = Validation::new(algorithm);
+        validation.validate_exp = false;
+        validation.set_issuer(&[keys.issuer()]);
+        validation.set_audience(&self.audience.iter().map(AppId::as_str).collect::<Vec<_>>());
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        validation
+    }
+}

@@ -1,0 +1,159 @@
+//! The client of WeChat's server API. The AppSecret travels in the URL, so no URL ever reaches a log or an
+//! error.
+
+use super::error::{SYSTEM_BUSY, advice, meaning};
+use super::{WeChatError, wire};
+use crate::domain::{App, LoginCode, OpenId, SessionKey, UnionId};
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// A connection is there within this time or never.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What an exchange may take in all, its retries included.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// The longest answer that is read.
+const MAX_ANSWER: usize = 64 * 1024;
+
+/// How often `-1` is answered with another try.
+const RETRIES: u32 = 2;
+
+/// What a code was exchanged for.
+#[derive(Debug, Clone)]
+pub struct Exchanged {
+    /// Who it is, within the app.
+    pub openid: OpenId,
+    /// The key of the user's session at WeChat.
+    pub session_key: SessionKey,
+    /// Who it is, over all apps of one Open Platform account.
+    pub unionid: Option<UnionId>,
+}
+
+/// Speaks to WeChat, or to whatever answers in its place.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    code2session: Url,
+}
+
+impl Client {
+    /// A client of the API at `base`, such as `https://api.weixin.qq.com`. It takes no proxy from the
+    /// environment, because the AppSecret would pass through it.
+    pub fn new(base: &Url) -> Result<Self, String> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .tcp_nodelay(true)
+            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_max_idle_per_host(512)
+            .build()
+            .map_err(|error| format!("the HTTP client can't be made: {}", error.without_url()))?;
+        let mut code2session = base.clone();
+        let path = format!("{}/sns/jscode2session", base.path().trim_end_matches('/'));
+        code2session.set_path(&path);
+        Ok(Self { http, code2session })
+    }
+
+    /// Exchanges a login code (`code2Session`). `-1` is tried again, everything else is final; the whole
+    /// takes at most five seconds.
+    pub async fn exchange(self, app: Arc<App>, code: LoginCode) -> Result<Exchanged, WeChatError> {
+        let url = self.code2session_url(&app, &code);
+        let attempts = async {
+            let mut retries = 0;
+            loop {
+                let answer = self.call(url.clone()).await?;
+                if answer.errcode == SYSTEM_BUSY && retries < RETRIES {
+                    retries += 1;
+                    tokio::time::sleep(jittered_pause()).await;
+                    continue;
+                }
+                return read(&app, answer);
+            }
+        };
+        tokio::time::timeout(DEADLINE, attempts).await.unwrap_or(Err(WeChatError::Timeout))
+    }
+
+    fn code2session_url(&self, app: &App, code: &LoginCode) -> Url {
+        let mut url = self.code2session.clone();
+        url.query_pairs_mut()
+            .append_pair("appid", app.id.as_str())
+            .append_pair("secret", app.secret.expose())
+            .append_pair("js_code", code.expose())
+            .append_pair("grant_type", "authorization_code");
+        url
+    }
+
+    async fn call(&self, url: Url) -> Result<wire::Code2Session, WeChatError> {
+        let mut response = self.http.get(url).send().await.map_err(|error| not_sent(&error))?;
+        if !response.status().is_success() {
+            return Err(WeChatError::BadResponse(format!("HTTP status {}", response.status().as_u16())));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| not_read(&error))? {
+            if body.len() + chunk.len() > MAX_ANSWER {
+                return Err(WeChatError::BadResponse("longer than 64 KiB".into()));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        // serde's message may quote the body, so it is not passed on.
+        serde_json::from_slice(&body)
+            .map_err(|_| WeChatError::BadResponse("not the JSON it should be".into()))
+    }
+}
+
+fn read(app: &App, answer: wire::Code2Session) -> Result<Exchanged, WeChatError> {
+    if answer.errcode != 0 {
+        let (errcode, errmsg) = (answer.errcode, answer.errmsg.unwrap_or_default());
+        let error = meaning(errcode);
+        let level = match error {
+            WeChatError::CodeInvalid | WeChatError::CodeUsed | WeChatError::UserBlocked(_) => {
+                log::Level::Info
+            }
+            _ => log::Level::Error,
+        };
+        let errmsg: String = errmsg.chars().take(300).collect();
+        log::log!(level, "WeChat refused a login of {}: {errcode} {errmsg}: {}", app.id, advice(errcode));
+        return Err(error);
+    }
+    let field = |name: &str| WeChatError::BadResponse(format!("success without a usable {name}"));
+    Ok(Exchanged {
+        openid: answer.openid.as_deref().and_then(OpenId::parse).ok_or_else(|| field("openid"))?,
+        session_key: answer
+            .session_key
+            .as_deref()
+            .and_then(SessionKey::parse)
+            .ok_or_else(|| field("session_key"))?,
+        unionid: answer.unionid.as_deref().filter(|unionid| !unionid.is_empty()).and_then(UnionId::parse),
+    })
+}
+
+/// The request could not be sent, or no answer began.
+fn not_sent(error: &reqwest::Error) -> WeChatError {
+    let failure = if error.is_connect() || !error.is_timeout() {
+        WeChatError::Unavailable
+    } else {
+        WeChatError::Timeout
+    };
+    log::warn!("WeChat did not answer: {}", cause(error));
+    failure
+}
+
+fn not_read(error: &reqwest::Error) -> WeChatError {
+    WeChatError::BadResponse(format!("it broke off: {}", cause(error)))
+}
+
+/// The innermost cause: what the system said, without the URL, which holds the AppSecret.
+fn cause(error: &reqwest::Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.last().map_or_else(|| "no further cause".to_owned(), ToString::to_string)
+}
+
+/// 100 to 300 ms, different for everyone, so that retries do not arrive together.
+fn jittered_pause() -> Duration {
+    let [random] = crate::crypto::random_bytes::<1>();
+    Duration::from_millis(100 + u64::from(random) * 200 / 255)
+}
