@@ -51,7 +51,7 @@ impl Setting {
     /// The default, as people read it.
     pub fn default_text(&self) -> &'static str {
         match self.fallback {
-            Fallback::Value(text) | Fallback::Words(text) => text,
+            Value(text) | Words(text) => text,
         }
     }
 }
@@ -140,8 +140,8 @@ pub fn help() -> String {
     for setting in ALL {
         let bounds = match setting.form {
             Form::Number { unit, least, most } => format!(" {unit}, {least} to {most}"),
-            Form::List => " several: with commas, in the file an array".to_owned(),
-            Form::Text => String::new(),
+            List => " several: with commas, in the file an array".to_owned(),
+            Text => String::new(),
         };
         let (variable, default, meaning) = (setting.variable, setting.default_text(), setting.meaning);
         help.push_str(&format!("\n  {variable}  [default: {default}]{bounds}\n      {meaning}\n"));
