@@ -1,5 +1,8 @@
 //! weauth: WeChat mini-program login.
 pub mod actors;
+mod assembly;
+pub mod cli;
+pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod flows;
@@ -7,4 +10,5 @@ pub mod http;
 pub mod store;
 pub mod tokens;
 pub mod wechat;
+pub use assembly::{Settings, StartError, Weauth};
 pub use http::AuthenticatedUser;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `weauth`: see [`weauth::cli`].
+
+fn main() -> std::process::ExitCode {
+    weauth::cli::main()
+}

@@ -4,9 +4,9 @@
 use super::problem::{ErrorCode, Problem};
 use super::request_id::{HEADER, RequestId};
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::{Error, HttpMessage};
+use actix_web::{Error, HttpMessage, Scope};
 use futures_util::future::LocalBoxFuture;
 use std::future::{Ready, ready};
 use std::time::Instant;
@@ -32,6 +32,16 @@ where
     fn new_transform(&self, service: S) -> Self::Future {
         ready(Ok(Observed { service }))
     }
+}
+
+/// A scope whose requests pass through here.
+pub fn observed(
+    scope: Scope,
+) -> Scope<
+    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()>
+    + use<>,
+> {
+    scope.wrap(Access)
 }
 
 pub(super) struct Observed<S> {

@@ -4,7 +4,7 @@ use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap};
 
 /// A language that weauth speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
+pub(super) enum Language {
     /// The default.
     English,
     /// Simplified Chinese.
@@ -13,7 +13,7 @@ pub enum Language {
 
 impl Language {
     /// The language that the request prefers: Chinese where it ranks above English.
-    pub fn of(headers: &HeaderMap) -> Self {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
         let (mut chinese, mut english) = (0.0, 0.0);
         for range in
             headers.get_all(ACCEPT_LANGUAGE).filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','))

@@ -14,6 +14,7 @@ mod routes;
 mod server;
 mod user_view;
 
+pub use access::observed;
 pub use authenticated_user::AuthenticatedUser;
 pub use routes::{HttpState, everything, extractor_state};
 pub use server::{MoreRoutes, RunningServer, ServerSettings, start};

@@ -9,7 +9,7 @@ pub(super) const HEADER: &str = "x-request-id";
 
 /// The id of a request: the caller's, where it is well-formed, else one of ours.
 #[derive(Debug, Clone)]
-pub struct RequestId(String);
+pub(super) struct RequestId(String);
 
 impl RequestId {
     /// Keeps the caller's id where it is 8–128 of letters, digits, `.`, `_`, `-`.
@@ -32,7 +32,7 @@ impl RequestId {
     }
 
     /// The id as text.
-    pub fn as_str(&self) -> &str {
+    pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 }

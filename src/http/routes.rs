@@ -3,11 +3,13 @@
 use super::problem::{ErrorCode, Problem};
 use super::{health, jwks, login, me};
 use crate::actors::Db;
-use crate::domain::AppId;
+use crate::domain::{AppId, Cidr, client_address};
 use crate::flows::{SignIn, Users};
 use crate::tokens::Verifier;
+use actix_web::http::header::{HeaderValue, X_FORWARDED_FOR};
 use actix_web::{HttpRequest, Resource, Route, guard, web};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// What the handlers work with. Cheap to clone; one for all workers.
 #[derive(Debug, Clone)]
@@ -22,6 +24,8 @@ pub struct HttpState {
     pub db: Db,
     /// The mini-programs served.
     pub apps: Vec<AppId>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Arc<[Cidr]>,
 }
 
 impl HttpState {
@@ -31,7 +35,9 @@ impl HttpState {
 
     /// The address of the client.
     pub(super) fn client_ip(&self, request: &HttpRequest) -> Option<IpAddr> {
-        request.peer_addr().map(|socket| socket.ip())
+        let socket = request.peer_addr()?.ip();
+        let forwarded = request.headers().get_all(X_FORWARDED_FOR).map(HeaderValue::as_bytes);
+        Some(client_address(socket, forwarded, &self.trusted_proxies))
     }
 }
 

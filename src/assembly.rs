@@ -1,0 +1,139 @@
+//! Puts the parts together: from settings to something that can be mounted in an actix-web `App`.
+
+use crate::actors::{Db, DbSettings, WeChat};
+use crate::config::{DatabaseConfig, TokenConfig, WeChatConfig};
+use crate::crypto::MasterKeys;
+use crate::domain::{App, AppId, Cidr, Clock, RolePolicy};
+use crate::flows::{SignIn, SignInSettings, StartKeysError, Users, purge_forever, start_keys};
+use crate::http::{HttpState, everything, extractor_state, observed};
+use crate::store::{Migrator, StoreError};
+use crate::tokens::Verifier;
+use crate::wechat::Client;
+use actix_web::{Scope, web};
+
+/// Reads that may wait for a connection, and writes that may wait for a commit, before `overloaded`.
+const WAITING_READS: usize = 4096;
+const WAITING_WRITES: usize = 16_384;
+
+/// Why weauth can't start. Each says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database can't be opened or brought up to date.
+    #[error("DATABASE_URL: {url}: {error}")]
+    Database {
+        /// The database, without its password.
+        url: String,
+        /// What it said.
+        error: StoreError,
+    },
+    /// The server's own keys can't be loaded.
+    #[error(transparent)]
+    Keys(#[from] StartKeysError),
+    /// The HTTP client can't be made.
+    #[error("{0}")]
+    Client(String),
+}
+
+/// What weauth is made of.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where the data lie.
+    pub database: DatabaseConfig,
+    /// The mini-programs and WeChat's address.
+    pub wechat: WeChatConfig,
+    /// How long tokens live.
+    pub tokens: TokenConfig,
+    /// Encrypt what lies in the database.
+    pub master_keys: MasterKeys,
+    /// What roles allow.
+    pub roles: RolePolicy,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Cidr>,
+    /// The URL under which clients reach weauth (`iss`).
+    pub public_url: String,
+}
+
+/// A weauth that runs: its actors are started and its database is up to date. Cheap to clone.
+///
+/// To be started on the thread of an actix `System`, which it then lives as long as.
+#[derive(Debug, Clone)]
+pub struct Weauth {
+    state: HttpState,
+}
+
+impl Weauth {
+    /// Applies pending migrations, loads the keys and starts the actors.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        let Settings { database, wechat, tokens, master_keys, roles, trusted_proxies, public_url } = settings;
+        let clock = Clock::system();
+        migrate(&database)?;
+        let db_settings = DbSettings {
+            readers: database.connections,
+            waiting_reads: WAITING_READS,
+            waiting_writes: WAITING_WRITES,
+        };
+        let db = Db::start(&database.url, db_settings)
+            .map_err(|error| StartError::Database { url: database.url.to_string(), error })?;
+        let keys = start_keys(&db, &master_keys, public_url, clock).await?;
+        let apps: Vec<AppId> = wechat.apps.iter().map(|app: &App| app.id.clone()).collect();
+        let verifier = Verifier::new(keys, apps.clone(), clock);
+        let users = Users::new(db.clone(), clock, roles);
+        let client = Client::new(&wechat.api_base).map_err(StartError::Client)?;
+        let wechat = WeChat::start(client, wechat.apps, wechat.max_in_flight);
+        let replay_window = i64::from(tokens.replay_window);
+        let sign_in_settings = SignInSettings {
+            access_ttl: i64::from(tokens.access_ttl),
+            refresh_ttl: i64::from(tokens.refresh_ttl),
+            replay_window,
+        };
+        let sign_in = SignIn::new(
+            wechat,
+            db.clone(),
+            users.clone(),
+            verifier.clone(),
+            master_keys,
+            sign_in_settings,
+            clock,
+        );
+        tokio::task::spawn_local(purge_forever(db.clone(), clock, replay_window));
+        let state =
+            HttpState { sign_in, users, tokens: verifier, db, apps, trusted_proxies: trusted_proxies.into() };
+        Ok(Self { state })
+    }
+
+    /// Makes [`AuthenticatedUser`](crate::AuthenticatedUser) work in an `App`'s own handlers.
+    pub fn extractor(&self, cfg: &mut web::ServiceConfig) {
+        extractor_state(&self.state, cfg);
+    }
+
+    /// All of weauth's routes under a path of an `App`'s own, such as `/auth`.
+    pub fn scope(
+        &self,
+        path: &str,
+    ) -> Scope<
+        impl actix_web::dev::ServiceFactory<
+            actix_web::dev::ServiceRequest,
+            Config = (),
+            Response = actix_web::dev::ServiceResponse,
+            Error = actix_web::Error,
+            InitError = (),
+        > + use<>,
+    > {
+        let state = self.state.clone();
+        observed(web::scope(path).configure(move |cfg| everything(&state, cfg)))
+    }
+
+    /// What weauth's own server works with.
+    pub(crate) fn http_state(&self) -> HttpState {
+        self.state.clone()
+    }
+}
+
+fn migrate(database: &DatabaseConfig) -> Result<(), StartError> {
+    let applied = Migrator::connect(&database.url).and_then(|mut migrator| migrator.apply_pending());
+    let applied = applied.map_err(|error| StartError::Database { url: database.url.to_string(), error })?;
+    for name in applied {
+        log::info!("applied migration {name}");
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! Text that strangers may have sent, made safe to stand on one line of a log.
+
+use std::fmt;
+use std::io::{self, Write};
+
+/// Which characters can't stand for themselves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Escapes {
+    /// Those that end a line or steer a terminal.
+    Controls,
+    /// Those, `"` and `\`, as within a JSON string.
+    Json,
+}
+
+/// Passes text on to `out`, escaped as in JSON: `\n`, `\u001b`.
+pub(super) struct Escaped<'a, W>(pub(super) &'a mut W, pub(super) Escapes);
+
+impl<W: Write> fmt::Write for Escaped<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        escape(self.0, text, self.1).map_err(|_| fmt::Error)
+    }
+}
+
+/// Writes `text` to `out`, escaped.
+pub(super) fn escape(out: &mut impl Write, text: &str, escapes: Escapes) -> io::Result<()> {
+    let mut rest = text;
+    // Plain runs are copied whole; most texts are one.
+    while let Some((at, found)) = rest.char_indices().find(|(_, c)| needs_escape(*c, escapes)) {
+        out.write_all(&rest.as_bytes()[..at])?;
+        match found {
+            '\n' => out.write_all(b"\\n")?,
+            '\r' => out.write_all(b"\\r")?,
+            '\t' => out.write_all(b"\\t")?,
+            '"' => out.write_all(b"\\\"")?,
+            '\\' => out.write_all(b"\\\\")?,
+            other => write!(out, "\\u{:04x}", u32::from(other))?,
+        }
+        rest = &rest[at + found.len_utf8()..];
+    }
+    out.write_all(rest.as_bytes())
+}
+
+/// C0, DEL and C1 controls, and the two other characters that some viewers break lines at.
+fn needs_escape(c: char, escapes: Escapes) -> bool {
+    match c {
+        '"' | '\\' => escapes == Escapes::Json,
+        ' '..='~' => false,
+        '\u{2028}' | '\u{2029}' => true,
+        _ => c.is_control(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn escaped(text: &str, escapes: Escapes) -> String {
+        let mut out = Vec::new();
+        escape(&mut out, text, escapes).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn nothing_breaks_a_line_or_steers_a_terminal() {
+        assert_eq!(escaped("a\r\nb\tc\u{1b}[31m\u{7f}\u{85}\u{2028}\0", Escapes::Controls), {
+            r"a\r\nb\tc\u001b[31m\u007f\u0085\u2028\u0000"
+        });
+        assert_eq!(escaped(r#"小店 "x" \ é"#, Escapes::Controls), r#"小店 "x" \ é"#);
+    }
+
+    #[test]
+    fn json_strings_read_back_as_they_were() {
+        for text in ["", "plain", "小店 \"x\" \\ é\n\u{1b}\0\u{2029}\u{9f}"] {
+            let json = format!("\"{}\"", escaped(text, Escapes::Json));
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+    }
+}

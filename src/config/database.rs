@@ -1,0 +1,31 @@
+//! The database.
+
+use super::mistakes::Mistakes;
+use super::reader::Reader;
+use super::settings::{DATABASE_URL, WEAUTH_DATABASE_CONNECTIONS};
+use super::sources::Sources;
+use crate::domain::DatabaseUrl;
+
+/// What the store needs.
+#[derive(Debug, Clone)]
+pub struct DatabaseConfig {
+    /// Which database (`DATABASE_URL`).
+    pub url: DatabaseUrl,
+    /// Reading connections in the pool (`WEAUTH_DATABASE_CONNECTIONS`).
+    pub connections: u32,
+}
+
+impl DatabaseConfig {
+    /// Reads what `weauth migrate` needs, and nothing else of the settings.
+    pub fn for_migrate(sources: &Sources) -> Result<Self, Mistakes> {
+        let mut reader = Reader::new(sources);
+        let read = Self::read(&mut reader);
+        reader.finish(read)
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let url = reader.text(&DATABASE_URL, DatabaseUrl::parse);
+        let connections = reader.number(&WEAUTH_DATABASE_CONNECTIONS);
+        Some(Self { url: url?, connections: connections? })
+    }
+}

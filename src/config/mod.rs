@@ -1,0 +1,126 @@
+//! The configuration: read once, from a TOML file and the environment, into small structs that the parts of
+//! the program are given. The environment beats the file; every mistake is reported, all of them at once.
+
+mod apps;
+mod database;
+mod log;
+mod mistakes;
+mod nearest;
+mod reader;
+mod roles;
+mod server;
+pub mod settings;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod urls;
+
+pub use self::log::{LogConfig, LogFormat};
+pub use apps::WeChatConfig;
+pub use database::DatabaseConfig;
+pub use mistakes::{Mistake, Mistakes};
+pub use server::{InvalidListen, ServerConfig, parse_listen};
+pub use sources::{DEFAULT_FILE, Sources};
+pub use tokens::TokenConfig;
+pub use urls::InvalidUrl;
+
+use crate::crypto::MasterKeys;
+use crate::domain::RolePolicy;
+use reader::Reader;
+use settings::{WEAUTH_DATABASE_CONNECTIONS, WEAUTH_MASTER_KEY, WEAUTH_MAX_IN_FLIGHT};
+use std::net::SocketAddr;
+
+/// All that `weauth serve` needs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The database.
+    pub database: DatabaseConfig,
+    /// WeChat and the mini-programs.
+    pub wechat: WeChatConfig,
+    /// The HTTP server.
+    pub server: ServerConfig,
+    /// Lifetimes.
+    pub tokens: TokenConfig,
+    /// The keys that encrypt secrets at rest (`WEAUTH_MASTER_KEY`).
+    pub master_keys: MasterKeys,
+    /// What each role allows (`[roles.NAME]`).
+    pub roles: RolePolicy,
+    /// Logging.
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// Reads what production needs, or says all that is wrong or missing.
+    pub fn for_serve(sources: &Sources) -> Result<Self, Mistakes> {
+        let mut reader = Reader::new(sources);
+        let read = Self::read(&mut reader);
+        reader.finish(read)
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        // Everything is read before the first `?`, so that every mistake is found.
+        let database = DatabaseConfig::read(reader);
+        let wechat = WeChatConfig::read(reader);
+        let server = ServerConfig::read(reader);
+        let tokens = TokenConfig::read(reader);
+        if !reader.is_given(&WEAUTH_MASTER_KEY) {
+            reader.missing(&WEAUTH_MASTER_KEY, "make one with `openssl rand -base64 32` and keep it safe");
+        }
+        let master_keys = reader.text(&WEAUTH_MASTER_KEY, MasterKeys::parse);
+        let roles = roles::read_roles(reader);
+        let log = LogConfig::read(reader);
+        Some(Self {
+            database: database?,
+            wechat: wechat?,
+            server: server?,
+            tokens: tokens?,
+            master_keys: master_keys?,
+            roles,
+            log: log?,
+        })
+    }
+}
+
+/// What `weauth dev` takes of the settings; database, apps, keys and proxies of production mean nothing to it.
+#[derive(Debug, Clone)]
+pub struct DevConfig {
+    /// The HTTP server: on a loopback address, with no public URL and no proxies.
+    pub server: ServerConfig,
+    /// Lifetimes.
+    pub tokens: TokenConfig,
+    /// What each role allows (`[roles.NAME]`).
+    pub roles: RolePolicy,
+    /// Reading connections to the database (`WEAUTH_DATABASE_CONNECTIONS`).
+    pub database_connections: u32,
+    /// Logins that may wait for WeChat at once (`WEAUTH_MAX_IN_FLIGHT`).
+    pub max_in_flight: usize,
+    /// Logging.
+    pub log: LogConfig,
+}
+
+impl DevConfig {
+    /// Reads it; `listen` is the address of `--listen`, which beats the setting.
+    pub fn for_dev(sources: &Sources, listen: Option<SocketAddr>) -> Result<Self, Mistakes> {
+        let mut reader = Reader::new(sources);
+        let read = Self::read(&mut reader, listen);
+        reader.finish(read)
+    }
+
+    fn read(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> Option<Self> {
+        let server = ServerConfig::read_dev(reader, listen);
+        let tokens = TokenConfig::read(reader);
+        let roles = roles::read_roles(reader);
+        let database_connections = reader.number(&WEAUTH_DATABASE_CONNECTIONS);
+        let max_in_flight = reader.number(&WEAUTH_MAX_IN_FLIGHT);
+        let log = LogConfig::read(reader);
+        Some(Self {
+            server: server?,
+            tokens: tokens?,
+            roles,
+            database_connections: database_connections?,
+            max_in_flight: max_in_flight? as usize,
+            log: log?,
+        })
+    }
+}

@@ -1,0 +1,187 @@
+//! Takes values out of the sources and notes every mistake on the way, instead of stopping at the first.
+
+use super::mistakes::Mistakes;
+use super::nearest::nearest;
+use super::settings::{ALL, Fallback, Form, Setting, TABLES};
+use super::sources::{File, Sources};
+use std::fmt::Display;
+
+/// One reading of the sources. A value that is missing or wrong reads as `None`, and [`Reader::finish`]
+/// then gives the mistakes instead of a configuration.
+pub(super) struct Reader<'a> {
+    sources: &'a Sources,
+    mistakes: Mistakes,
+}
+
+/// A value as it was given, and by whom.
+enum Given<'a> {
+    Text(&'a str),
+    Value(&'a toml::Value),
+}
+
+impl<'a> Reader<'a> {
+    /// Begins with what is wrong about the sources themselves: an unreadable file, unknown names.
+    pub(super) fn new(sources: &'a Sources) -> Self {
+        let mut reader = Self { sources, mistakes: Mistakes::default() };
+        if let File::Broken(reason) = &sources.file {
+            reader.mistakes.add(sources.file_name.clone(), reason);
+        }
+        let keys: Vec<String> = ALL.iter().map(|setting| setting.key()).collect();
+        let known: Vec<&str> = keys.iter().map(String::as_str).chain(TABLES.iter().copied()).collect();
+        if let Some(table) = sources.table() {
+            reader.check_keys(&sources.file_name, table, &known);
+        }
+        reader.check_variables();
+        reader
+    }
+
+    /// Notes every key of `table` that is not a `known` one.
+    pub(super) fn check_keys(&mut self, place: &str, table: &toml::Table, known: &[&str]) {
+        for key in table.keys().filter(|key| !known.contains(&key.as_str())) {
+            let mend = match nearest(key, known.iter().copied()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None if known.len() < 5 => format!("known here: {}", known.join(", ")),
+                None => "`weauth --help` names all settings".to_owned(),
+            };
+            self.wrong_at(format!("`{}` in {place}", key.escape_debug()), format!("unknown key; {mend}"));
+        }
+    }
+
+    /// Notes variables of ours that are mistyped. Others that merely begin alike are let pass: a Kubernetes
+    /// service called `weauth` brings a dozen.
+    fn check_variables(&mut self) {
+        let ours = |name: &&str| name.starts_with("WEAUTH_") && ALL.iter().all(|s| s.variable != *name);
+        for name in self.sources.variables().filter(ours) {
+            if let Some(meant) = nearest(name, ALL.iter().map(|setting| setting.variable)) {
+                let what = format!("unknown environment variable; did you mean `{meant}`?");
+                self.mistakes.add(name.escape_debug().to_string(), what);
+            }
+        }
+    }
+
+    /// The setting's text, or its default.
+    fn given(&self, setting: &Setting) -> Option<Given<'a>> {
+        let default = match setting.fallback {
+            Fallback::Value(text) => Some(Given::Text(text)),
+            Fallback::Words(_) => None,
+        };
+        let in_file = || self.sources.key(&setting.key()).map(Given::Value);
+        self.sources.variable(setting.variable).map(Given::Text).or_else(in_file).or(default)
+    }
+
+    /// Reads a text with `parse`, whose error becomes the mistake and so must not show a secret.
+    pub(super) fn text<T, E: Display>(
+        &mut self,
+        setting: &Setting,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = match self.given(setting)? {
+            Given::Text(text) => text,
+            Given::Value(toml::Value::String(text)) => text,
+            Given::Value(other) => return self.wrong(setting, wrong_type(other, "a string in quotes")),
+        };
+        parse(text).map_err(|error| self.wrong::<()>(setting, error)).ok()
+    }
+
+    /// Reads a whole number within the setting's bounds.
+    pub(super) fn number(&mut self, setting: &Setting) -> Option<u32> {
+        let Form::Number { unit, least, most } = setting.form else { return None };
+        let number = match self.given(setting)? {
+            Given::Text(text) => text.parse().ok(),
+            Given::Value(toml::Value::Integer(number)) => Some(*number),
+            Given::Value(other) => {
+                return self.wrong(setting, wrong_type(other, "a whole number without quotes"));
+            }
+        };
+        let in_bounds = |number: &u32| (least..=most).contains(number);
+        let fitting = number.and_then(|number| u32::try_from(number).ok()).filter(in_bounds);
+        if fitting.is_none() {
+            let is = number.map_or("is not a whole number".to_owned(), |number| format!("is {number}"));
+            return self.wrong(setting, format!("{is}: give {unit}, {least} to {most}"));
+        }
+        fitting
+    }
+
+    /// Reads every item of a list with `parse`; none where nothing is given.
+    pub(super) fn list<T, E: Display>(
+        &mut self,
+        setting: &Setting,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Vec<T>> {
+        let items: Vec<&str> = match self.given(setting) {
+            None => Vec::new(),
+            Some(Given::Text(text)) => {
+                text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
+            }
+            Some(Given::Value(value)) => match strings(value) {
+                Some(items) => items,
+                None => return self.wrong(setting, wrong_type(value, "an array of strings")),
+            },
+        };
+        let mut read = Vec::with_capacity(items.len());
+        for item in items {
+            match parse(item) {
+                Ok(value) => read.push(value),
+                Err(error) => {
+                    self.wrong::<()>(setting, format!("{item:?}: {error}"));
+                }
+            }
+        }
+        Some(read)
+    }
+
+    /// Is this setting given, rightly or not?
+    pub(super) fn is_given(&self, setting: &Setting) -> bool {
+        self.given(setting).is_some()
+    }
+
+    /// A table or array that only the file can hold.
+    pub(super) fn table(&self, name: &str) -> Option<&'a toml::Value> {
+        self.sources.key(name)
+    }
+
+    /// A place in the file, for mistakes.
+    pub(super) fn in_file(&self, place: impl Display) -> String {
+        format!("{place} in {}", self.sources.file_name)
+    }
+
+    /// Notes a mistake of a setting; reads as "no value", so that it can end an expression.
+    pub(super) fn wrong<T>(&mut self, setting: &Setting, what: impl Display) -> Option<T> {
+        let place = format!("{} ({})", setting.variable, self.in_file(setting.key()));
+        let key = setting.key();
+        let both = self.sources.variable(setting.variable).is_some() && self.sources.key(&key).is_some();
+        let whose = if both { " (the environment's value, which beats the file's)" } else { "" };
+        self.mistakes.add(place, format!("{what}{whose}"));
+        None
+    }
+
+    /// Notes that a setting is needed, unless it may stand in a file that could not be read.
+    pub(super) fn missing(&mut self, setting: &Setting, mend: impl Display) {
+        if !matches!(self.sources.file, File::Broken(_)) {
+            self.wrong::<()>(setting, format!("is missing: {mend}"));
+        }
+    }
+
+    /// Notes a mistake at some other place.
+    pub(super) fn wrong_at(&mut self, place: String, what: impl Display) {
+        self.mistakes.add(place, what);
+    }
+
+    /// What was read, if it was all there and nothing was wrong.
+    pub(super) fn finish<T>(self, read: Option<T>) -> Result<T, Mistakes> {
+        match read {
+            Some(read) if self.mistakes.is_empty() => Ok(read),
+            _ => Err(self.mistakes),
+        }
+    }
+}
+
+/// Says that a value is of another type than wanted, without showing it.
+pub(super) fn wrong_type(value: &toml::Value, wanted: &str) -> String {
+    format!("is of type {}: give {wanted}", value.type_str())
+}
+
+/// An array's strings; `None` where it is no array or holds anything else.
+pub(super) fn strings(value: &toml::Value) -> Option<Vec<&str>> {
+    value.as_array()?.iter().map(toml::Value::as_str).collect()
+}

@@ -1,0 +1,60 @@
+//! `[roles.NAME] permissions = […]`: what each role allows.
+
+use super::reader::{Reader, strings, wrong_type};
+use crate::domain::{Permission, Role, RolePolicy};
+use std::collections::{BTreeMap, BTreeSet};
+
+const NAME: &str = "a name is 1 to 64 of lowercase letters, digits, `_`, `-`, `.`, `:`";
+
+/// Reads all roles; what is wrong with any is noted.
+pub(super) fn read_roles(reader: &mut Reader<'_>) -> RolePolicy {
+    let mut roles = BTreeMap::new();
+    match reader.table("roles") {
+        None => {}
+        Some(toml::Value::Table(table)) => {
+            for (name, value) in table {
+                let place = reader.in_file(format!("[roles.{}]", name.escape_debug()));
+                match Role::parse(name) {
+                    Some(role) => {
+                        roles.insert(role, read_permissions(reader, &place, value));
+                    }
+                    None => reader.wrong_at(place, NAME),
+                }
+            }
+        }
+        Some(other) => {
+            let place = reader.in_file("roles");
+            reader.wrong_at(place, wrong_type(other, "a table [roles.NAME] for each role"));
+        }
+    }
+    RolePolicy::new(roles)
+}
+
+fn read_permissions(reader: &mut Reader<'_>, place: &str, role: &toml::Value) -> BTreeSet<Permission> {
+    let Some(role) = role.as_table() else {
+        reader.wrong_at(place.to_owned(), wrong_type(role, "a table with `permissions`"));
+        return BTreeSet::new();
+    };
+    reader.check_keys(place, role, &["permissions"]);
+    let place = format!("`permissions` of {place}");
+    let names = match role.get("permissions") {
+        None => {
+            reader.wrong_at(place.clone(), "is missing: give an array of names, empty for none");
+            Vec::new()
+        }
+        Some(value) => strings(value).unwrap_or_else(|| {
+            reader.wrong_at(place.clone(), wrong_type(value, "an array of strings"));
+            Vec::new()
+        }),
+    };
+    let mut permissions = BTreeSet::new();
+    for name in names {
+        match Permission::parse(name) {
+            Some(permission) => {
+                permissions.insert(permission);
+            }
+            None => reader.wrong_at(place.clone(), format!("{name:?}: {NAME}")),
+        }
+    }
+    permissions
+}

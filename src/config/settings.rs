@@ -1,0 +1,178 @@
+//! The one table of settings: parsing, defaults, `--help` and the check for unknown keys all read it.
+//!
+//! A new setting is one row here and one line where its value is read.
+
+/// What a setting's value looks like, in the environment and in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A string.
+    Text,
+    /// Several strings: comma-separated in the environment, an array in the file.
+    List,
+    /// A whole number between two bounds, both allowed.
+    Number {
+        /// What is counted: `seconds`, `threads`.
+        unit: &'static str,
+        /// The smallest value taken.
+        least: u32,
+        /// The greatest value taken.
+        most: u32,
+    },
+}
+
+/// What holds where a setting is given nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fallback {
+    /// This value, read like one that was given.
+    Value(&'static str),
+    /// Whatever these words say.
+    Words(&'static str),
+}
+
+/// One setting: an environment variable and the key of the file that says the same.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The environment variable.
+    pub variable: &'static str,
+    /// The form of its value.
+    pub form: Form,
+    /// What holds where it is not given.
+    pub fallback: Fallback,
+    /// What it is for, as `--help` shows it.
+    pub meaning: &'static str,
+}
+
+impl Setting {
+    /// Its key in the file: the variable's name in lower case.
+    pub fn key(&self) -> String {
+        self.variable.to_ascii_lowercase()
+    }
+
+    /// The default, as people read it.
+    pub fn default_text(&self) -> &'static str {
+        match self.fallback {
+            Value(text) | Words(text) => text,
+        }
+    }
+}
+
+/// The names of the tables that only the file can hold, beside the settings.
+pub const TABLES: &[&str] = &["apps", "roles"];
+
+/// Ten years: whoever wants a longer time has mistaken the unit.
+const TEN_YEARS: u32 = 10 * 365 * 86_400;
+const DAY: u32 = 86_400;
+
+const fn seconds(least: u32, most: u32) -> Form {
+    Form::Number { unit: "seconds", least, most }
+}
+
+const fn count(unit: &'static str, most: u32) -> Form {
+    Form::Number { unit, least: 1, most }
+}
+
+macro_rules! settings {
+    ($($name:ident, $form:expr, $fallback:expr, $meaning:literal;)*) => {
+        $(
+            #[doc = $meaning]
+            pub static $name: Setting = Setting {
+                variable: stringify!($name),
+                form: $form,
+                fallback: $fallback,
+                meaning: $meaning,
+            };
+        )*
+
+        /// Every setting, in the order in which `--help` names them.
+        pub static ALL: &[&Setting] = &[$(&$name),*];
+    };
+}
+
+use Fallback::{Value, Words};
+use Form::{List, Text};
+
+settings! {
+    DATABASE_URL, Text, Value("sqlite://weauth.db"),
+        "Where the data lie: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`.";
+    WECHAT_APPID, Text, Words("none"),
+        "The appid of the one mini-program; several go in the file as [[apps]].";
+    WECHAT_SECRET, Text, Words("none"),
+        "The AppSecret that belongs to WECHAT_APPID.";
+    WECHAT_API_BASE, Text, Value("https://api.weixin.qq.com"),
+        "WeChat's API, the simulator (`weauth simulate`) or a disaster-recovery domain.";
+    WEAUTH_LISTEN, Text, Value("127.0.0.1:8080"),
+        "The address and port to listen on; port 0 takes a free one.";
+    WEAUTH_PUBLIC_URL, Text, Words("http:// and the address listened on"),
+        "The URL under which clients reach this server; the issuer (`iss`) of its tokens.";
+    WEAUTH_TRUSTED_PROXIES, List, Words("none"),
+        "The proxies whose X-Forwarded-For is believed: networks like 10.0.0.0/8.";
+    WEAUTH_MASTER_KEY, Text, Words("none; `weauth dev` makes one"),
+        "Base64 of 32 bytes (`openssl rand -base64 32`); encrypts session keys and signing keys at rest. \
+         To rotate it: the new key, a comma, the old key.";
+    WEAUTH_ACCESS_TTL, seconds(1, TEN_YEARS), Value("7200"),
+        "How long an access token is good.";
+    WEAUTH_REFRESH_TTL, seconds(1, TEN_YEARS), Value("2592000"),
+        "How long a refresh token is good; each use starts it anew.";
+    WEAUTH_REFRESH_GRACE, seconds(0, TEN_YEARS), Value("10"),
+        "How long a refresh token that was just rotated still answers.";
+    WEAUTH_REPLAY_WINDOW, seconds(0, DAY), Value("300"),
+        "How long a login repeated with the same code and Idempotency-Key is answered again; 0: never.";
+    WEAUTH_WORKERS, count("threads", 1024), Words("the number of cores"),
+        "Threads that answer HTTP.";
+    WEAUTH_MAX_CONNECTIONS, count("connections", 1_000_000), Value("20000"),
+        "HTTP connections open at once, over all threads; more wait to be accepted.";
+    WEAUTH_MAX_IN_FLIGHT, count("logins", 1_000_000), Value("20000"),
+        "Logins that may wait for WeChat at once; more are answered 503.";
+    WEAUTH_DATABASE_CONNECTIONS, count("connections", 1024), Value("4"),
+        "Reading connections to the database.";
+    RUST_LOG, Text, Value("info"),
+        "What is logged: a level, or a list like `info,weauth=debug`.";
+    WEAUTH_LOG_FORMAT, Text, Value("text"),
+        "`text` for people, `json` for one JSON object a line.";
+}
+
+/// The settings as the end of `--help` shows them.
+pub fn help() -> String {
+    let mut help = String::from(
+        "Settings: an environment variable, or the same name in lower case as a key of the file (TOML);\n\
+         the environment beats the file, and an empty variable counts as not set.\n",
+    );
+    for setting in ALL {
+        let bounds = match setting.form {
+            Form::Number { unit, least, most } => format!(" {unit}, {least} to {most}"),
+            List => " several: with commas, in the file an array".to_owned(),
+            Text => String::new(),
+        };
+        let (variable, default, meaning) = (setting.variable, setting.default_text(), setting.meaning);
+        help.push_str(&format!("\n  {variable}  [default: {default}]{bounds}\n      {meaning}\n"));
+    }
+    help.push_str(
+        "\nOnly in the file:\n\
+         \n  [[apps]]  one for each mini-program: `appid`, `secret` and, if you like, `name`\
+         \n  [roles.NAME]  `permissions`, an array of names: what the role NAME allows\n",
+    );
+    help
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_names_every_setting_with_its_default_and_meaning() {
+        let help = help();
+        for setting in ALL {
+            assert!(help.contains(setting.variable) && help.contains(setting.meaning), "{setting:?}");
+            assert!(help.contains(&format!("{}  [default: {}]", setting.variable, setting.default_text())));
+        }
+    }
+
+    #[test]
+    fn every_default_number_is_within_its_bounds() {
+        for setting in ALL {
+            if let (Form::Number { least, most, .. }, Value(text)) = (setting.form, setting.fallback) {
+                assert!((least..=most).contains(&text.parse().unwrap()), "{setting:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! How long tokens and sessions hold.
+
+use super::reader::Reader;
+use super::settings::{WEAUTH_ACCESS_TTL, WEAUTH_REFRESH_GRACE, WEAUTH_REFRESH_TTL, WEAUTH_REPLAY_WINDOW};
+
+/// Times, all in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenConfig {
+    /// How long an access token is good (`WEAUTH_ACCESS_TTL`).
+    pub access_ttl: u32,
+    /// How long a refresh token is good after its latest use (`WEAUTH_REFRESH_TTL`); at least `access_ttl`.
+    pub refresh_ttl: u32,
+    /// How long a rotated refresh token still answers (`WEAUTH_REFRESH_GRACE`); at most `refresh_ttl`.
+    pub refresh_grace: u32,
+    /// How long a repeated login is answered again (`WEAUTH_REPLAY_WINDOW`); 0: never.
+    pub replay_window: u32,
+}
+
+impl TokenConfig {
+    /// Reads the times and holds them against each other.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let access_ttl = reader.number(&WEAUTH_ACCESS_TTL);
+        let refresh_ttl = reader.number(&WEAUTH_REFRESH_TTL);
+        let refresh_grace = reader.number(&WEAUTH_REFRESH_GRACE);
+        let replay_window = reader.number(&WEAUTH_REPLAY_WINDOW);
+        let refresh_ttl = refresh_ttl?;
+        if let Some(access_ttl) = access_ttl.filter(|access_ttl| refresh_ttl < *access_ttl) {
+            let what = format!("is {refresh_ttl}: give at least WEAUTH_ACCESS_TTL, which is {access_ttl}");
+            reader.wrong::<()>(&WEAUTH_REFRESH_TTL, what);
+        }
+        if let Some(grace) = refresh_grace.filter(|grace| *grace > refresh_ttl) {
+            let what = format!("is {grace}: give at most WEAUTH_REFRESH_TTL, which is {refresh_ttl}");
+            reader.wrong::<()>(&WEAUTH_REFRESH_GRACE, what);
+        }
+        Some(Self {
+            access_ttl: access_ttl?,
+            refresh_ttl,
+            refresh_grace: refresh_grace?,
+            replay_window: replay_window?,
+        })
+    }
+}

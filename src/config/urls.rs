@@ -1,0 +1,99 @@
+//! The two URLs of a configuration. Neither is shown in a mistake: either may carry a password by mistake.
+
+use url::{Host, Url};
+
+/// Why a text is not the URL that was wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidUrl {
+    /// Not `http://…` or `https://…`.
+    #[error("is not an absolute URL: give `https://` (or `http://`) and a host")]
+    Form,
+    /// With `?…` or `#…`.
+    #[error("has a query or a fragment: end it before the `?` or `#`")]
+    Query,
+    /// With `user:password@`.
+    #[error("has a user or password: leave out what stands before the `@`")]
+    User,
+    /// Plain HTTP to another machine, for something that carries the AppSecret.
+    #[error("is plain http: the AppSecret is sent there, so give `https://` (http only for 127.0.0.1)")]
+    Plain,
+}
+
+/// Reads the URL under which clients reach this server; it comes back in normal form without a trailing
+/// slash, as the tokens' `iss` is compared letter by letter.
+pub(super) fn parse_public_url(text: &str) -> Result<String, InvalidUrl> {
+    Ok(parse(text)?.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Reads WeChat's base URL; its path comes back ending in `/`, so that paths can be joined to it.
+pub(super) fn parse_api_base(text: &str) -> Result<Url, InvalidUrl> {
+    let mut url = parse(text)?;
+    if url.scheme() == "http" && !is_loopback(&url) {
+        return Err(InvalidUrl::Plain);
+    }
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    Ok(url)
+}
+
+fn parse(text: &str) -> Result<Url, InvalidUrl> {
+    let url = Url::parse(text).map_err(|_| InvalidUrl::Form)?;
+    // `https:host` would be read as well, but nobody means it.
+    if !matches!(url.scheme(), "http" | "https") || !text.contains("://") {
+        return Err(InvalidUrl::Form);
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(InvalidUrl::Query);
+    }
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    if has_user { Err(InvalidUrl::User) } else { Ok(url) }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_url_is_absolute_and_bare() {
+        assert_eq!(parse_public_url("https://Login.Example.com/").unwrap(), "https://login.example.com");
+        assert_eq!(parse_public_url("http://10.0.0.1:8080/auth/").unwrap(), "http://10.0.0.1:8080/auth");
+        for (wrong, why) in [
+            ("", InvalidUrl::Form),
+            ("login.example.com", InvalidUrl::Form),
+            ("/auth", InvalidUrl::Form),
+            ("ftp://example.com", InvalidUrl::Form),
+            ("https:example.com", InvalidUrl::Form),
+            ("https://", InvalidUrl::Form),
+            ("https://example.com/?a=b", InvalidUrl::Query),
+            ("https://example.com/?", InvalidUrl::Query),
+            ("https://example.com/#top", InvalidUrl::Query),
+            ("https://me:secret@example.com", InvalidUrl::User),
+        ] {
+            assert_eq!(parse_public_url(wrong), Err(why), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_app_secret_travels_encrypted_or_not_at_all() {
+        for good in
+            ["https://api.weixin.qq.com", "http://127.0.0.1:8081", "http://[::1]:1", "http://localhost"]
+        {
+            assert!(parse_api_base(good).is_ok(), "{good}");
+        }
+        for plain in ["http://api.weixin.qq.com", "http://10.0.0.1", "http://localhost.example.com"] {
+            assert_eq!(parse_api_base(plain), Err(InvalidUrl::Plain), "{plain}");
+        }
+        let base = parse_api_base("https://gateway.example.com/wechat").unwrap();
+        assert_eq!(base.join("sns/x").unwrap().as_str(), "https://gateway.example.com/wechat/sns/x");
+    }
+}
