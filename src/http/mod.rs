@@ -1,0 +1,2 @@
+//! HTTP: routes and what they answer.
+pub mod demo;
