@@ -20,19 +20,26 @@ export const state = {
   counter: { calls: 0, ok: 0 },
 };
 
+const busy = { fault: "errcode", errcode: -1 };
+
 /** The faults on offer, as the simulator is told them. */
 export const FAULTS = {
-  "busy-once": { fault: "errcode", errcode: -1, times: 1 },
-  busy: { fault: "errcode", errcode: -1 },
+  "busy-once": { ...busy, times: 1 },
+  busy,
   quota: { fault: "errcode", errcode: 45011 },
   risk: { fault: "errcode", errcode: 40226 },
   code: { fault: "errcode", errcode: 40029 },
   secret: { fault: "errcode", errcode: 40125 },
   html: { fault: "html" },
+  http: { fault: "http502" },
   latency: { fault: "latency", latency_ms: 2000 },
   timeout: { fault: "timeout" },
-  reset: { fault: "reset" },
+  reset: { fault: "reset-before" },
+  lost: { fault: "reset-after" },
 };
+
+// Only the code exchange misbehaves; the simulator's other endpoints are left alone.
+const ENDPOINT = "jscode2session";
 
 /** How a fault is named in the picture, where room is short. */
 export function faultName() {
@@ -56,11 +63,14 @@ function failure(exchange, circuitOpen = false) {
   if (exchange.status === 0) return { key: "note.network" };
   const advice = `do.${exchange.json?.retry}`;
   const code = errorCode(exchange) || String(exchange.status);
-  const values = { code, do: () => (has(advice) ? t(advice) : "") };
-  return { key: circuitOpen ? "note.circuit" : "note.code", values };
+  const why = has(`why.${code}`) ? `why.${code}` : "why.other";
+  const values = { why: () => t(why, { code }), do: () => (has(advice) ? t(advice) : "") };
+  return { key: circuitOpen ? "note.circuit" : "note.failed", values };
 }
 
-const answer = (exchange, good) => (succeeded(exchange) ? good : String(exchange.status || t("noanswer")));
+// Labels in the picture are functions where they hold words, so that a change of language words them anew.
+const word = (key) => () => t(key);
+const answer = (exchange, good) => (succeeded(exchange) ? good : String(exchange.status || "—"));
 const mood = (exchange) => (succeeded(exchange) ? "ok" : "fail");
 
 /** wx.login: the simulator plays WeChat's app on the phone. */
@@ -92,18 +102,19 @@ function remember(exchange) {
 function loginHops(exchange, asked) {
   const hops = [];
   const good = succeeded(exchange);
+  // WeChat may have exchanged the code and its answer been lost: the login's own word decides.
+  const known = asked.ok > 0 && !errorCode(exchange).startsWith("wechat_");
   if (asked.calls > 0) {
-    const back = asked.ok > 0 ? t("hop.openid") + " + session_key" : t("hop.failed");
-    const colour = asked.ok > 0 ? "ok" : "fail";
-    hops.push({ link: "wechat", node: "wechat", out: t("hop.secret"), back, state: colour });
+    const back = known ? "openid + session_key" : word(good ? "hop.used" : "hop.failed");
+    hops.push({ link: "wechat", node: "wechat", out: "code + AppSecret", back, state: known ? "ok" : "fail" });
   }
-  if (good) hops.push({ link: "db", node: "db", out: t("hop.save"), back: "✓", state: "ok" });
+  if (good) hops.push({ link: "db", node: "db", out: word("hop.save"), back: "✓", state: "ok" });
   return hops;
 }
 
 async function sendCode(stage, { withKey, greeting }) {
   state.counter = await exchangeCounter();
-  stage.depart("weauth", "code");
+  stage.depart("weauth", "code", "wechat");
   const headers = withKey ? { "Idempotency-Key": state.key } : {};
   const exchange = await call("POST", "/login", { body: { code: state.code }, headers });
   if (exchange.status !== 0) state.codeSpent = true;
@@ -117,7 +128,7 @@ async function sendCode(stage, { withKey, greeting }) {
     {
       first: "weauth",
       node: "weauth",
-      answer: answer(exchange, t("hop.tokens")),
+      answer: answer(exchange, word("hop.tokens")),
       state: mood(exchange),
       hops: loginHops(exchange, asked),
     },
@@ -159,15 +170,15 @@ export async function repeat(stage, withKey) {
 
 /** Calls /me with a token, or with none. */
 export async function me(stage, token) {
-  stage.depart("weauth", token ? t("hop.bearer") : t("hop.notoken"));
+  stage.depart("weauth", word(token ? "hop.bearer" : "hop.notoken"));
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   const exchange = await call("GET", "/me", { headers });
   const good = succeeded(exchange);
   const sentence = good ? { key: "note.me" } : failure(exchange);
-  const hops = good ? [{ link: "db", node: "db", out: t("hop.read"), back: "✓", state: "ok" }] : [];
+  const hops = good ? [{ link: "db", node: "db", out: word("hop.read"), back: "✓", state: "ok" }] : [];
   await stage.arrive(
     exchange,
-    { first: "weauth", node: "weauth", answer: answer(exchange, t("hop.user")), state: mood(exchange), hops },
+    { first: "weauth", node: "weauth", answer: answer(exchange, word("hop.user")), state: mood(exchange), hops },
     sentence,
   );
   return { exchange, sentence };
@@ -186,7 +197,7 @@ export async function keys(stage) {
   const sentence = succeeded(exchange) ? { key: "note.jwks" } : failure(exchange);
   await stage.arrive(
     exchange,
-    { first: "weauth", node: "weauth", answer: answer(exchange, t("hop.keys")), state: mood(exchange) },
+    { first: "weauth", node: "weauth", answer: answer(exchange, word("hop.keys")), state: mood(exchange) },
     sentence,
   );
   return { exchange, sentence };
@@ -197,7 +208,7 @@ export async function crowd(stage, onEach) {
   const got = await getCode(stage);
   if (!succeeded(got.exchange)) return { ...got, tally: null };
   state.counter = await exchangeCounter();
-  stage.depart("weauth", `${CROWD} × code`);
+  stage.depart("weauth", `${CROWD} × code`, "wechat");
   const send = async (_, index) => {
     const headers = { "Idempotency-Key": state.key };
     const exchange = await call("POST", "/login", { body: { code: state.code }, headers });
@@ -226,7 +237,7 @@ export async function crowd(stage, onEach) {
     {
       first: "weauth",
       node: "weauth",
-      answer: answer(exchange, `${good.length} × ${t("hop.tokens")}`),
+      answer: answer(exchange, () => `${good.length} × ${t("hop.tokens")}`),
       state: mood(exchange),
       hops: loginHops(exchange, asked),
     },
@@ -242,7 +253,7 @@ export async function setFault(name) {
     if (succeeded(cleared)) state.fault = null;
     return cleared;
   }
-  const exchange = await call("POST", "/simulator/faults", { body: FAULTS[name] });
+  const exchange = await call("POST", "/simulator/faults", { body: { ...FAULTS[name], endpoint: ENDPOINT } });
   state.fault = succeeded(exchange) ? name : null;
   return exchange;
 }

@@ -7,8 +7,9 @@ const PATIENCE_MS = 20_000;
 
 /** Sends a request. Never throws: a request without an answer has status 0. */
 export async function call(method, path, { body, headers = {} } = {}) {
-  const sent = { "Accept-Language": languageTag(), ...headers };
+  const sent = { ...headers };
   if (body !== undefined) sent["Content-Type"] = "application/json";
+  sent["Accept-Language"] = languageTag();
   const exchange = { method, path, headers: sent, body, status: 0, ms: 0, text: "", json: null, retryAfter: null };
 
   const begun = performance.now();
@@ -50,9 +51,8 @@ export function errorCode(exchange) {
 /** The same request as a line for the terminal. */
 export function curl(exchange) {
   const words = ["curl", "-i"];
-  if (exchange.method !== "GET" && !(exchange.method === "POST" && exchange.body !== undefined)) {
-    words.push("-X", exchange.method);
-  }
+  // With a body, curl sends POST by itself.
+  if (exchange.method !== (exchange.body === undefined ? "GET" : "POST")) words.push("-X", exchange.method);
   words.push(quoted(location.origin + exchange.path));
   for (const [name, value] of Object.entries(exchange.headers)) words.push("-H", quoted(`${name}: ${value}`));
   if (exchange.body !== undefined) words.push("-d", quoted(JSON.stringify(exchange.body)));

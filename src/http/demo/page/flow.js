@@ -3,14 +3,18 @@
 import { t } from "/demo/texts.js";
 
 const STEP_MS = 240;
+// An exchange at WeChat that takes longer than this is worth showing as such.
+const PATIENCE_MS = 400;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 const nodes = byName("node");
 const links = byName("link");
+const labels = new Map();
 const noteElement = document.getElementById("flow-note");
 
 // A newer journey makes an older one stop drawing.
 let journey = 0;
+let arrived = 0;
 let note = { key: "note.idle", values: {} };
 
 function byName(kind) {
@@ -25,9 +29,12 @@ function light(element, state) {
 }
 
 function label(link, out, back) {
-  link.querySelector(".out").textContent = out;
-  link.querySelector(".back").textContent = back;
+  labels.set(link, { out, back });
+  link.querySelector(".out").textContent = worded(out);
+  link.querySelector(".back").textContent = worded(back);
 }
+
+const worded = (text) => (typeof text === "function" ? text() : text);
 
 function clear() {
   for (const node of Object.values(nodes)) light(node, "");
@@ -37,14 +44,24 @@ function clear() {
   }
 }
 
-/** Draws the request on its way. Who is asked beyond weauth is known once the answer is there. */
-export function depart(first, out) {
+/**
+ * Draws the request on its way. Who was asked beyond weauth is known for certain once the answer is there;
+ * an answer that takes its time is waiting for `slow`, where the act can wait for another.
+ */
+export function depart(first, out, slow) {
   journey += 1;
+  const mine = journey;
   clear();
   light(nodes.mini, "go");
   light(links[first], "go");
   label(links[first], out, "");
   say("note.waiting");
+  if (!slow) return;
+  setTimeout(() => {
+    if (mine !== journey || arrived === mine) return;
+    light(nodes.weauth, "go");
+    light(links[slow], "go");
+  }, PATIENCE_MS);
 }
 
 /**
@@ -53,6 +70,7 @@ export function depart(first, out) {
  */
 export async function arrive({ first, node, answer, state, hops = [] }, sentence) {
   const mine = journey;
+  arrived = mine;
   light(nodes[node], "go");
   for (const hop of hops) {
     await pause();
@@ -67,9 +85,10 @@ export async function arrive({ first, node, answer, state, hops = [] }, sentence
   }
   await pause();
   if (mine !== journey) return;
+  for (const link of Object.values(links)) if (link.dataset.state === "go") light(link, "");
   light(nodes[node], state);
   light(links[first], state);
-  links[first].querySelector(".back").textContent = answer;
+  label(links[first], labels.get(links[first]).out, answer);
   light(nodes.mini, state);
   say(sentence.key, sentence.values);
 }
@@ -82,8 +101,7 @@ export function say(key, values = {}) {
 
 /** The words of a sentence in the page's language. */
 export function sentenceText({ key, values = {} }) {
-  const worded = Object.entries(values).map(([name, value]) => [name, typeof value === "function" ? value() : value]);
-  return t(key, Object.fromEntries(worded));
+  return t(key, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, worded(value)])));
 }
 
 /** What WeChat's node tells of itself: its counter and a fault that is on. */
@@ -99,5 +117,6 @@ export function showWeChat({ calls, ok }, fault) {
 
 /** Words the picture anew after a change of language. */
 export function retranslate() {
+  for (const [link, { out, back }] of labels) label(link, out, back);
   noteElement.textContent = sentenceText(note);
 }

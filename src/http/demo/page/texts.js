@@ -5,7 +5,6 @@ const TABLE = {
   skip: ["跳到演示", "Skip to the demo"],
   language: ["Switch to English", "切换到中文"],
   "language.short": ["English", "中文"],
-  noscript: ["这个演示需要 JavaScript。", "This demo needs JavaScript."],
   hero: ["微信小程序登录，一分钟看懂", "WeChat login, understood in a minute"],
   lead: [
     "这个页面扮演一个小程序。它背后是真正的 weauth 服务器和一个模拟的微信，都跑在你自己的电脑上。点一下，看每一步发生了什么。",
@@ -55,8 +54,6 @@ const TABLE = {
   "node.wechat.fault": ["故障：{fault}", "fault: {fault}"],
   "node.db": ["数据库", "Database"],
   counter: ["微信收到 {calls} 次请求，换出 {ok} 个身份", "WeChat: {calls} calls, {ok} codes exchanged"],
-  "hop.secret": ["code + AppSecret", "code + AppSecret"],
-  "hop.openid": ["openid", "openid"],
   "hop.save": ["用户、会话", "user, session"],
   "hop.read": ["读取用户", "read user"],
   "hop.tokens": ["令牌", "tokens"],
@@ -65,6 +62,7 @@ const TABLE = {
   "hop.user": ["用户", "user"],
   "hop.keys": ["公钥", "public keys"],
   "hop.failed": ["失败", "failed"],
+  "hop.used": ["已用过", "already used"],
 
   // What happened, in one sentence
   "note.idle": [
@@ -104,15 +102,41 @@ const TABLE = {
     "{n} 个请求带着同一个 code，微信只换了 {exchanges} 次。",
     "{n} requests brought one code; WeChat exchanged it {exchanges}×.",
   ],
-  "note.code": ["weauth 回答 {code}。{do}", "weauth answered {code}. {do}"],
+  "note.failed": ["{why}{do}", "{why} {do}"],
   "note.circuit": [
-    "微信刚才连连出错，weauth 暂时不去打扰它，马上回答 {code}。{do}",
-    "WeChat failed several times, so weauth leaves it alone for a moment and answers {code} at once. {do}",
+    "微信刚才连连出错，weauth 暂时不去打扰它，马上给出回答。{do}",
+    "WeChat failed several times, so weauth leaves it alone for a moment and answers at once. {do}",
   ],
   "note.network": [
     "没有回答。weauth dev 还在运行吗？",
     "No answer. Is weauth dev still running?",
   ],
+  "why.other": ["weauth 回答 {code}。", "weauth answered {code}."],
+  "why.wechat_code_used": ["这个 code 已经换过一次了。", "This code has been exchanged before."],
+  "why.wechat_code_invalid": ["微信不认这个 code。", "WeChat does not accept this code."],
+  "why.wechat_user_blocked": [
+    "微信认为这个用户有风险，拦下了登录。",
+    "WeChat judges this user high-risk and blocks the login.",
+  ],
+  "why.wechat_rate_limited": [
+    "这个小程序本分钟的调用次数用完了。",
+    "This mini-program has used up its calls for the minute.",
+  ],
+  "why.wechat_bad_response": ["微信发来的不是 weauth 能信的回答。", "What WeChat sent is no answer weauth can trust."],
+  "why.wechat_misconfigured": [
+    "有一项配置不对，要由运维来改；日志里写了怎么改。",
+    "A setting is wrong. The operator must act, and the log says how.",
+  ],
+  "why.wechat_unavailable": ["微信现在用不了。", "WeChat cannot be used right now."],
+  "why.wechat_timeout": [
+    "微信迟迟不答，weauth 没有让小程序一直等下去。",
+    "WeChat took too long, and weauth did not keep the mini-program waiting.",
+  ],
+  "why.token_missing": ["这个接口要有令牌。", "This call needs a token."],
+  "why.token_invalid": ["签名对不上，令牌不可信。", "The signature does not fit, so the token is not trusted."],
+  "why.token_expired": ["令牌过期了。", "The token has expired."],
+  "why.token_revoked": ["这个会话已经结束。", "The session has ended."],
+  "why.rate_limited": ["同一个地址登录得太频繁。", "Too many logins from one address."],
   "do.relogin": [
     "小程序该做的：再调一次 wx.login，重试一次。",
     "The mini-program calls wx.login again and tries once more.",
@@ -143,7 +167,6 @@ const TABLE = {
   "token.more": ["看看令牌里写了什么", "See what the token says"],
   "token.header": ["头部", "Header"],
   "token.payload": ["内容", "Payload"],
-  "token.signature": ["签名", "signature"],
   "token.left": ["还剩 {left}", "{left} left"],
   "token.over": ["已过期", "expired"],
   "claim.alg": ["签名算法，由服务器决定", "signature algorithm, chosen by the server"],
@@ -181,8 +204,8 @@ const TABLE = {
   parallel: ["同时发 20 个登录", "Send 20 logins at once"],
   "parallel.dots": ["每个请求一格", "One square per request"],
   "parallel.out": [
-    "{ok} 个成功 · {users} 个用户 · {sessions} 个会话 · 换了 {exchanges} 次",
-    "{ok} succeeded · {users} user · {sessions} session · {exchanges} exchange",
+    "{ok} 个成功 · {users} 个用户 · {sessions} 个会话 · 向微信只换了 {exchanges} 次",
+    "{ok} answers · users: {users} · sessions: {sessions} · exchanges at WeChat: {exchanges}",
   ],
   "fault.title": ["微信出了状况", "WeChat has a bad day"],
   "fault.text": [
@@ -205,7 +228,9 @@ const TABLE = {
   "fault.html": ["返回一个 HTML 错误页", "An HTML error page"],
   "fault.latency": ["慢两秒", "Two seconds late"],
   "fault.timeout": ["一直不回答", "No answer at all"],
+  "fault.http": ["网关出错 502", "A gateway’s 502"],
   "fault.reset": ["连接被切断", "Connection reset"],
+  "fault.lost": ["code 换掉了，回答却丢了", "Code exchanged, answer lost"],
   "guard.title": ["没有令牌，或令牌是坏的", "No token, or a broken one"],
   "guard.text": [
     "改动一个字符，签名就对不上了。",
