@@ -4,11 +4,21 @@ use super::Failure;
 use crate::config::ServerConfig;
 use crate::http::{HttpState, MoreRoutes, ServerSettings, start};
 use std::net::{SocketAddr, TcpListener};
+use tokio::net::TcpSocket;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Takes the address, or says who is at fault.
+/// Connections that may wait to be accepted: a burst of logins is held, not refused.
+const BACKLOG: u32 = 4096;
+
+/// Takes the address, or says who is at fault. To be called within a runtime.
 pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).map_err(|error| Failure::new(format!("WEAUTH_LISTEN: {address}: {error}")))
+    let bind = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)?.into_std()
+    };
+    bind().map_err(|error| Failure::new(format!("can't listen on {address}: {error}")))
 }
 
 /// Serves until SIGTERM or SIGINT; `ready` is called once requests are answered.

@@ -2,6 +2,7 @@
 
 mod access;
 mod authenticated_user;
+pub mod demo;
 mod fields;
 mod health;
 mod jwks;
