@@ -1,3 +1,4 @@
 //! weauth: WeChat mini-program login.
 pub mod crypto;
 pub mod domain;
+pub mod wechat;
