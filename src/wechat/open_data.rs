@@ -124,7 +124,10 @@ mod tests {
         let key = SessionKey::parse("HyVFkGl5F5OQWJZZaNzBBg==").unwrap();
         let raw = r#"{"nickName":"Band","gender":1,"language":"zh_CN","city":"Guangzhou","province":"Guangdong","country":"CN","avatarUrl":"http://wx.qlogo.cn/mmopen/vi_32/1vZvI39NWFQ9XM4LtQpFrQJ1xlgZxx3w7bQxKARol6503Iuswjjn6nIGBiaycAjAtpujxyzYsrztuuICqIM5ibXQ/0"}"#;
         assert_eq!(verify_raw_data(raw, "75e81ceda165f4ffa64f4068af58c64b8f54b88c", &key), Ok(()));
-        assert_eq!(verify_raw_data(raw, "75E81CEDA165F4FFA64F4068AF58C64B8F54B88C", &key), Err(OpenDataError));
+        assert_eq!(
+            verify_raw_data(raw, "75E81CEDA165F4FFA64F4068AF58C64B8F54B88C", &key),
+            Err(OpenDataError)
+        );
         assert_eq!(
             verify_raw_data(&raw[1..], "75e81ceda165f4ffa64f4068af58c64b8f54b88c", &key),
             Err(OpenDataError)
@@ -147,7 +150,9 @@ mod tests {
         let made_at = Time::from_unix(1_477_314_187);
         let expected = Expectation { app: &app, user: &user, now: made_at, max_age: 300 };
         assert_eq!(open(&data, &key, &expected).unwrap()["nickName"], "Band");
-        assert!(open(&data, &key, &Expectation { now: made_at.plus_seconds(300), ..expected.clone() }).is_ok());
+        assert!(
+            open(&data, &key, &Expectation { now: made_at.plus_seconds(300), ..expected.clone() }).is_ok()
+        );
         let other_app = AppId::parse("wx0123456789abcdef").unwrap();
         let other_user = OpenId::parse("oSomebodyElse").unwrap();
         for wrong in [
