@@ -29,7 +29,7 @@ fn identifier(namespace: &[u8], parts: &[&str]) -> String {
     let digest = digest(namespace, parts);
     let mut text = String::with_capacity(48);
     text.push('o');
-    URL_SAFE_NO_PAD.encode_string(&digest, &mut text);
+    URL_SAFE_NO_PAD.encode_string(digest, &mut text);
     text.truncate(28);
     text
 }

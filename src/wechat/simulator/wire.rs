@@ -107,50 +107,53 @@ fn not_in_whitelist(peer: Option<IpAddr>) -> String {
     }
 }
 
-/// The English text of an errcode, as seen in real answers where they are known.
+/// The English texts of errcodes, as seen in real answers where they are known.
+const TEXTS: &[(Errcode, &str)] = &[
+    (-1, "system error"),
+    (0, "ok"),
+    (1, "no such data"),
+    (
+        40001,
+        "invalid credential, access_token is invalid or not latest, could get access_token by getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r",
+    ),
+    (40002, "invalid grant_type"),
+    (40003, "invalid openid"),
+    (40013, "invalid appid"),
+    (40014, "invalid access_token"),
+    (40029, "invalid code"),
+    (40066, "invalid url"),
+    (40097, "invalid args"),
+    (40125, "invalid appsecret, view more at http://t.cn/RAEkdVq"),
+    (40163, "code been used"),
+    (40226, "code blocked"),
+    (40243, "appsecret is frozen"),
+    (41001, "access_token missing"),
+    (41002, "appid missing"),
+    (41004, "appsecret missing"),
+    (41008, "missing code"),
+    (42001, "access_token expired"),
+    (43002, "require POST method"),
+    (43003, "require https"),
+    (44002, "empty post data"),
+    (44991, "api minute-quota reach limit, must slower, retry next minute"),
+    (45011, "api minute-quota reach limit, must slower, retry next minute"),
+    (45009, "reach max api daily quota limit"),
+    (47001, "data format error"),
+    (48001, "api unauthorized"),
+    (50002, "user limited"),
+    (50004, "forbid to use token interface"),
+    (50007, "account freeze"),
+    (87007, "session_key is not exist or expired"),
+    (87008, "invalid sig_method"),
+    (87009, "invalid signature"),
+    (89503, "this ip is waiting for the administrator's confirmation"),
+    (89506, "this ip was refused by the administrator, retry after 24 hours"),
+    (89507, "this ip was refused by the administrator, retry after 1 hour"),
+];
+
 fn text_of(errcode: Errcode) -> &'static str {
-    match errcode {
-        -1 => "system error",
-        0 => "ok",
-        1 => "no such data",
-        40001 => {
-            "invalid credential, access_token is invalid or not latest, could get access_token by \
-             getStableAccessToken, more details at https://mmbizurl.cn/s/JtxxFh33r"
-        }
-        40002 => "invalid grant_type",
-        40003 => "invalid openid",
-        40013 => "invalid appid",
-        40014 => "invalid access_token",
-        40029 => "invalid code",
-        40066 => "invalid url",
-        40097 => "invalid args",
-        40125 => "invalid appsecret, view more at http://t.cn/RAEkdVq",
-        40163 => "code been used",
-        40226 => "code blocked",
-        40243 => "appsecret is frozen",
-        41001 => "access_token missing",
-        41002 => "appid missing",
-        41004 => "appsecret missing",
-        41008 => "missing code",
-        42001 => "access_token expired",
-        43002 => "require POST method",
-        43003 => "require https",
-        44002 => "empty post data",
-        44991 | 45011 => "api minute-quota reach limit, must slower, retry next minute",
-        45009 => "reach max api daily quota limit",
-        47001 => "data format error",
-        48001 => "api unauthorized",
-        50002 => "user limited",
-        50004 => "forbid to use token interface",
-        50007 => "account freeze",
-        87007 => "session_key is not exist or expired",
-        87008 => "invalid sig_method",
-        87009 => "invalid signature",
-        89503 => "this ip is waiting for the administrator's confirmation",
-        89506 => "this ip was refused by the administrator, retry after 24 hours",
-        89507 => "this ip was refused by the administrator, retry after 1 hour",
-        _ => "unknown error",
-    }
+    let known = TEXTS.iter().find(|(known, _)| *known == errcode);
+    known.map_or("unknown error", |(_, text)| text)
 }
 
 #[cfg(test)]
