@@ -1,8 +1,127 @@
-//! `weauth dev`: everything in one process, for trying out.
+//! `weauth dev`: everything in one process, for trying out. It takes nothing of a production's settings and
+//! listens to this machine only.
 
+use super::listening::{bind, run_until_told_to_stop};
 use super::{DevArguments, Failure};
-use crate::config::Sources;
+use crate::assembly::{Settings, Weauth};
+use crate::config::{DatabaseConfig, DevConfig, Sources, WeChatConfig};
+use crate::crypto::{MasterKeys, hex, random_bytes};
+use crate::domain::{App, AppId, AppSecret, DatabaseUrl};
+use crate::http::{ServerSettings, demo, start};
+use crate::wechat::simulator::{SimulatedApp, Simulator, SimulatorOptions};
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use url::Url;
 
-pub(super) fn run(_sources: &Sources, _arguments: &DevArguments) -> Result<(), Failure> {
-    Err(Failure::new("weauth dev: not wired yet"))
+/// The mini-program that exists only in the simulator.
+const APPID: &str = "wx5eb1a7d09c3f2e64";
+
+const DATABASE: &str = "sqlite://weauth-dev.db";
+const KEY_FILE: &str = "weauth-dev.key";
+
+/// Where the simulator listens, if nobody else does.
+const SIMULATOR_PORT: u16 = 8081;
+
+pub(super) fn run(sources: &Sources, arguments: &DevArguments) -> Result<(), Failure> {
+    let config = DevConfig::for_dev(sources, arguments.listen)?;
+    actix_web::rt::System::new().block_on(dev(config))
+}
+
+async fn dev(config: DevConfig) -> Result<(), Failure> {
+    let listener = bind(config.server.listen)?;
+    let app = App {
+        id: AppId::parse(APPID)?,
+        secret: AppSecret::parse(&hex(&random_bytes::<16>()))?,
+        name: "the demo's mini-program".to_owned(),
+    };
+    let (simulator, simulator_address) = start_simulator(&app)?;
+    let public_url = format!("http://{}", listener.local_addr()?);
+    let weauth = Weauth::start(settings(&config, app, simulator_address, public_url)?).await?;
+    let more = move |cfg: &mut actix_web::web::ServiceConfig| {
+        simulator.control_routes(cfg);
+        demo::routes(cfg);
+    };
+    let server =
+        ServerSettings { workers: config.server.workers, max_connections: config.server.max_connections };
+    let running = start(listener, weauth.http_state(), server, Some(Arc::new(more)))?;
+    let address = running.address;
+    run_until_told_to_stop(running.finished, running.handle, || say_what_to_try(address, simulator_address))
+        .await
+}
+
+fn settings(
+    config: &DevConfig,
+    app: App,
+    simulator: SocketAddr,
+    public_url: String,
+) -> Result<Settings, Failure> {
+    Ok(Settings {
+        database: DatabaseConfig {
+            url: DatabaseUrl::parse(DATABASE)?,
+            connections: config.database_connections,
+        },
+        wechat: WeChatConfig {
+            apps: vec![app],
+            api_base: Url::parse(&format!("http://{simulator}/"))?,
+            max_in_flight: config.max_in_flight,
+        },
+        tokens: config.tokens,
+        master_keys: MasterKeys::parse(&master_key(Path::new(KEY_FILE))?)?,
+        roles: config.roles.clone(),
+        trusted_proxies: Vec::new(),
+        public_url,
+    })
+}
+
+/// The simulator, on its usual port or, where that is taken, on a free one.
+fn start_simulator(app: &App) -> Result<(Simulator, SocketAddr), Failure> {
+    let simulated = SimulatedApp {
+        appid: app.id.to_string(),
+        secret: app.secret.expose().to_owned(),
+        ..SimulatedApp::default()
+    };
+    let simulator = Simulator::new(SimulatorOptions { apps: vec![simulated], workers: 1 });
+    let loopback = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    let listener = loopback(SIMULATOR_PORT).or_else(|_| loopback(0))?;
+    let address = listener.local_addr()?;
+    tokio::task::spawn_local(simulator.serve(listener)?);
+    Ok((simulator, address))
+}
+
+/// The key beside the database; made on the first start, readable by its owner only.
+fn master_key(path: &Path) -> Result<String, Failure> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let told = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
+    match std::fs::read_to_string(path) {
+        Ok(key) => Ok(key.trim().to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = MasterKeys::generate_text();
+            let mut file = std::fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path)
+                .map_err(told)?;
+            writeln!(file, "{key}").map_err(told)?;
+            Ok(key)
+        }
+        Err(error) => Err(told(error)),
+    }
+}
+
+fn say_what_to_try(address: SocketAddr, simulator: SocketAddr) {
+    log::info!("listening on http://{address}");
+    log::logger().flush();
+    let text = format!(
+        "
+weauth dev is ready: weauth, its database ({DATABASE}) and a simulated WeChat (http://{simulator}/simulator).
+
+  See it work:   http://{address}/demo
+  Log in:        curl -s http://{address}/login -d \"code=sim.alice.$(date +%s)\"
+"
+    );
+    // Where standard output is closed, nobody wants to be told.
+    let _closed = std::io::stdout().write_all(text.as_bytes());
 }

@@ -1,8 +1,7 @@
 //! Listens until the process is told to stop, and finishes what was accepted.
 
 use super::Failure;
-use crate::config::ServerConfig;
-use crate::http::{HttpState, MoreRoutes, ServerSettings, start};
+use actix_web::dev::{Server, ServerHandle};
 use std::net::{SocketAddr, TcpListener};
 use tokio::net::TcpSocket;
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,25 +20,22 @@ pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     bind().map_err(|error| Failure::new(format!("can't listen on {address}: {error}")))
 }
 
-/// Serves until SIGTERM or SIGINT; `ready` is called once requests are answered.
-pub(super) async fn run_until_stopped(
-    listener: TcpListener,
-    state: HttpState,
-    server: &ServerConfig,
-    more: Option<MoreRoutes>,
-    ready: impl FnOnce(SocketAddr),
+/// Runs a server until SIGTERM or SIGINT, then lets it finish what it accepted; `ready` is called once it runs.
+pub(super) async fn run_until_told_to_stop(
+    server: Server,
+    handle: ServerHandle,
+    ready: impl FnOnce(),
 ) -> Result<(), Failure> {
-    let settings = ServerSettings { workers: server.workers, max_connections: server.max_connections };
-    let running = start(listener, state, settings, more)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let server = tokio::task::spawn_local(running.finished);
-    ready(running.address);
+    let mut server = tokio::task::spawn_local(server);
+    ready();
     tokio::select! {
         _ = terminate.recv() => log::info!("SIGTERM: finishing what was accepted"),
         _ = interrupt.recv() => log::info!("SIGINT: finishing what was accepted"),
+        ended = &mut server => return Ok(ended??),
     }
-    running.handle.stop(true).await;
+    handle.stop(true).await;
     server.await??;
     log::info!("stopped");
     Ok(())

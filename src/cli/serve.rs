@@ -1,9 +1,10 @@
 //! `weauth serve`: the production server.
 
 use super::Failure;
-use super::listening::{bind, run_until_stopped};
+use super::listening::{bind, run_until_told_to_stop};
 use crate::assembly::{Settings, Weauth};
 use crate::config::{Config, Sources};
+use crate::http::{ServerSettings, start};
 
 pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     let config = Config::for_serve(sources)?;
@@ -20,8 +21,9 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let trusted_proxies = server.trusted_proxies.clone();
     let settings = Settings { database, wechat, tokens, master_keys, roles, trusted_proxies, public_url };
     let weauth = Weauth::start(settings).await?;
-    run_until_stopped(listener, weauth.http_state(), &server, None, |address| {
-        log::info!("listening on http://{address}");
-    })
-    .await
+    let settings = ServerSettings { workers: server.workers, max_connections: server.max_connections };
+    let running = start(listener, weauth.http_state(), settings, None)?;
+    let address = running.address;
+    run_until_told_to_stop(running.finished, running.handle, || log::info!("listening on http://{address}"))
+        .await
 }

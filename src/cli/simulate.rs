@@ -1,7 +1,25 @@
-//! `weauth simulate`: the WeChat simulator alone.
+//! `weauth simulate`: only the WeChat simulator, for other people's tests too.
 
+use super::listening::{bind, run_until_told_to_stop};
 use super::{Failure, SimulateArguments};
+use crate::wechat::simulator::{SimulatedApp, Simulator, SimulatorOptions};
+use std::thread::available_parallelism;
 
-pub(super) fn run(_arguments: SimulateArguments) -> Result<(), Failure> {
-    Err(Failure::new("weauth simulate: not wired yet"))
+pub(super) fn run(arguments: SimulateArguments) -> Result<(), Failure> {
+    actix_web::rt::System::new().block_on(simulate(arguments))
+}
+
+async fn simulate(arguments: SimulateArguments) -> Result<(), Failure> {
+    let apps = arguments.apps.iter().map(|app| SimulatedApp {
+        appid: app.id.to_string(),
+        secret: app.secret.expose().to_owned(),
+        ..SimulatedApp::default()
+    });
+    let workers = available_parallelism().map_or(1, usize::from);
+    let simulator = Simulator::new(SimulatorOptions { apps: apps.collect(), workers });
+    let listener = bind(arguments.listen)?;
+    let address = listener.local_addr()?;
+    let server = simulator.serve(listener)?;
+    let handle = server.handle();
+    run_until_told_to_stop(server, handle, || log::info!("listening on http://{address} as WeChat")).await
 }

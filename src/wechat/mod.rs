@@ -4,6 +4,9 @@
 mod circuit;
 mod client;
 mod error;
+pub mod open_data;
+pub mod push;
+pub mod simulator;
 mod wire;
 
 pub use circuit::Circuit;

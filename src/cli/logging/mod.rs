@@ -34,6 +34,8 @@ pub(super) fn start(config: &LogConfig) -> Result<(), LogStartError> {
 
 fn build(config: &LogConfig, lines: Lines) -> env_logger::Logger {
     let mut builder = Builder::new();
+    // What actix says of its threads at info is no news to an operator; RUST_LOG can ask for it.
+    builder.filter_module("actix_server", log::LevelFilter::Warn);
     builder.parse_filters(&config.filter).target(Target::Pipe(Box::new(lines)));
     match config.format {
         LogFormat::Text => builder.format(|line, record| format::text(line, SystemTime::now(), record)),

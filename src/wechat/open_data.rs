@@ -1,0 +1,182 @@
+//! Open data: what the mini program reads from WeChat and passes on, signed and encrypted under the
+//! user's session key (page `framework/open-ability/signature`).
+//!
+//! AES-CBC alone proves nothing: a wrong key now and then passes the padding check and gives garbage.
+//! So every failure, from base64 to the watermark, is the one [`OpenDataError`]: the session key is stale
+//! or the data is not ours, and whoever sent it learns no more than that.
+
+use crate::crypto::{same_secret, sha1_hex};
+use crate::domain::{AppId, OpenId, SessionKey, Time};
+use aes::cipher::block_padding::Pkcs7;
+use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+
+/// The clock skew that is forgiven between WeChat and this server, in seconds.
+const MAX_CLOCK_SKEW: i64 = 60;
+
+/// The open data can't be trusted or read under this session key; which of the two, and why, stays untold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the open data does not fit this session: call wx.login and ask for the data again")]
+pub struct OpenDataError;
+
+/// Open data as `wx.getUserInfo` and its kin hand it to the mini program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncryptedData {
+    /// The ciphertext in base64.
+    pub encrypted_data: String,
+    /// The initialisation vector: 16 bytes in base64.
+    pub iv: String,
+}
+
+/// What open data must say of itself to be believed.
+#[derive(Debug, Clone)]
+pub struct Expectation<'a> {
+    /// The mini program in whose session it came.
+    pub app: &'a AppId,
+    /// The user in whose session it came.
+    pub user: &'a OpenId,
+    /// The present moment.
+    pub now: Time,
+    /// How old it may be, in seconds.
+    pub max_age: i64,
+}
+
+/// The signature of `rawData`: lowercase hex of SHA-1 over the text and the session key's own 24 characters.
+pub fn raw_data_signature(raw_data: &str, key: &SessionKey) -> String {
+    sha1_hex(&[raw_data.as_bytes(), key.expose().as_bytes()].concat())
+}
+
+/// Was `rawData`, byte for byte as the client sent it, signed under this key?
+pub fn verify_raw_data(raw_data: &str, signature: &str, key: &SessionKey) -> Result<(), OpenDataError> {
+    let expected = raw_data_signature(raw_data, key);
+    same_secret(expected.as_bytes(), signature.as_bytes()).then_some(()).ok_or(OpenDataError)
+}
+
+/// Decrypts open data and holds it against the session in which it came.
+pub fn open(
+    data: &EncryptedData,
+    key: &SessionKey,
+    expected: &Expectation<'_>,
+) -> Result<Map<String, Value>, OpenDataError> {
+    let plain = decrypt(data, key)?;
+    let fields: Map<String, Value> = serde_json::from_slice(&plain).map_err(|_| OpenDataError)?;
+    if expected.is_met_by(&fields) { Ok(fields) } else { Err(OpenDataError) }
+}
+
+/// Decrypts open data without looking at what it says: padding is checked, the watermark is not.
+pub fn decrypt(data: &EncryptedData, key: &SessionKey) -> Result<Vec<u8>, OpenDataError> {
+    let mut buffer = STANDARD.decode(&data.encrypted_data).map_err(|_| OpenDataError)?;
+    let iv = bytes_of(&data.iv)?;
+    let plain = cbc::Decryptor::<aes::Aes128>::new(&bytes_of(key.expose())?.into(), &iv.into())
+        .decrypt_padded::<Pkcs7>(&mut buffer)
+        .map_err(|_| OpenDataError)?;
+    Ok(plain.to_vec())
+}
+
+/// Encrypts as WeChat does; fails for a session key that is not 16 bytes in base64.
+pub fn encrypt(plain: &[u8], key: &SessionKey, iv: [u8; 16]) -> Result<EncryptedData, OpenDataError> {
+    let mut buffer = plain.to_vec();
+    buffer.resize(plain.len() + 16, 0);
+    let encrypted = cbc::Encryptor::<aes::Aes128>::new(&bytes_of(key.expose())?.into(), &iv.into())
+        .encrypt_padded::<Pkcs7>(&mut buffer, plain.len())
+        .map_err(|_| OpenDataError)?;
+    Ok(EncryptedData { encrypted_data: STANDARD.encode(encrypted), iv: STANDARD.encode(iv) })
+}
+
+impl Expectation<'_> {
+    fn is_met_by(&self, fields: &Map<String, Value>) -> bool {
+        let watermark = fields.get("watermark");
+        let appid = watermark.and_then(|mark| mark.get("appid")).and_then(Value::as_str);
+        let made_at = watermark.and_then(|mark| mark.get("timestamp")).and_then(Value::as_i64);
+        let age = made_at.map(|made_at| self.now.unix().saturating_sub(made_at));
+        let of_the_user = match fields.get("openId") {
+            None => true,
+            Some(open_id) => open_id.as_str() == Some(self.user.as_str()),
+        };
+        appid == Some(self.app.as_str())
+            && age.is_some_and(|age| (-MAX_CLOCK_SKEW..=self.max_age).contains(&age))
+            && of_the_user
+    }
+}
+
+fn bytes_of(base64: &str) -> Result<[u8; 16], OpenDataError> {
+    let bytes = STANDARD.decode(base64).map_err(|_| OpenDataError)?;
+    bytes.try_into().map_err(|_| OpenDataError)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: &str = r#"{"openId":"oGZUI0egBJY1zhBYw2KhdUfwVJJE","nickName":"Band","gender":1,"language":"zh_CN","city":"Guangzhou","province":"Guangdong","country":"CN","avatarUrl":"http://wx.qlogo.cn/mmopen/vi_32/aSKcBBPpibyKNicHNTMM0qJVh8Kjgiak2AHWr8MHM4WgMEm7GFhsf8OYrySdbvAMvTsw3mo8ibKicsnfN5pRjl1p8HQ/0","unionId":"ocMvos6NjeKLIBqg5Mr9QjxrP1FA","watermark":{"timestamp":1477314187,"appid":"wx4f4bc4dec97d474b"}}"#;
+    const CIPHER: &str = "CiyLU1Aw2KjvrjMdj8YKliAjtP4gsMZMQmRzooG2xrDcvSnxIMXFufNstNGTyaGS9uT5geRa0W4oTOb1WT7fJlAC+oNPdbB+3hVbJSRgv+4lGOETKUQz6OYStslQ142dNCuabNPGBzlooOmB231qMM85d2/fV6ChevvXvQP8Hkue1poOFtnEtpyxVLW1zAo6/1Xx1COxFvrc2d7UL/lmHInNlxuacJXwu0fjpXfz/YqYzBIBzD6WUfTIF9GRHpOn/Hz7saL8xz+W//FRAUid1OksQaQx4CMs8LOddcQhULW4ucetDf96JcR3g0gfRK4PC7E/r7Z6xNrXd2UIeorGj5Ef7b1pJAYB6Y5anaHqZ9J6nKEBvB4DnNLIVWSgARns/8wR2SiRS7MNACwTyrGvt9ts8p12PKFdlqYTopNHR1Vf7XjfhQlVsAJdNiKdYmYVoKlaRv85IfVunYzO0IKXsyl7JCUjCpoG20f0a04COwfneQAGGwd5oa+T8yO5hzuyDb/XcxxmK01EpqOyuxINew==";
+
+    fn published() -> (EncryptedData, SessionKey) {
+        let data =
+            EncryptedData { encrypted_data: CIPHER.to_owned(), iv: "r7BXXKkLb8qrSNn05n0qiA==".to_owned() };
+        (data, SessionKey::parse("tiihtNczf5v6AKRyjwEUhQ==").unwrap())
+    }
+
+    #[test]
+    fn the_published_signature_is_that_of_the_published_raw_data() {
+        let key = SessionKey::parse("HyVFkGl5F5OQWJZZaNzBBg==").unwrap();
+        let raw = r#"{"nickName":"Band","gender":1,"language":"zh_CN","city":"Guangzhou","province":"Guangdong","country":"CN","avatarUrl":"http://wx.qlogo.cn/mmopen/vi_32/1vZvI39NWFQ9XM4LtQpFrQJ1xlgZxx3w7bQxKARol6503Iuswjjn6nIGBiaycAjAtpujxyzYsrztuuICqIM5ibXQ/0"}"#;
+        assert_eq!(verify_raw_data(raw, "75e81ceda165f4ffa64f4068af58c64b8f54b88c", &key), Ok(()));
+        assert_eq!(
+            verify_raw_data(raw, "75E81CEDA165F4FFA64F4068AF58C64B8F54B88C", &key),
+            Err(OpenDataError)
+        );
+        assert_eq!(
+            verify_raw_data(&raw[1..], "75e81ceda165f4ffa64f4068af58c64b8f54b88c", &key),
+            Err(OpenDataError)
+        );
+    }
+
+    #[test]
+    fn the_published_open_data_decrypts_and_encrypts_again_to_itself() {
+        let (data, key) = published();
+        assert_eq!(decrypt(&data, &key).unwrap(), PLAIN.as_bytes());
+        let iv = bytes_of(&data.iv).unwrap();
+        assert_eq!(encrypt(PLAIN.as_bytes(), &key, iv).unwrap(), data);
+    }
+
+    #[test]
+    fn open_data_is_believed_only_of_its_own_app_user_and_time() {
+        let (data, key) = published();
+        let app = AppId::parse("wx4f4bc4dec97d474b").unwrap();
+        let user = OpenId::parse("oGZUI0egBJY1zhBYw2KhdUfwVJJE").unwrap();
+        let made_at = Time::from_unix(1_477_314_187);
+        let expected = Expectation { app: &app, user: &user, now: made_at, max_age: 300 };
+        assert_eq!(open(&data, &key, &expected).unwrap()["nickName"], "Band");
+        assert!(
+            open(&data, &key, &Expectation { now: made_at.plus_seconds(300), ..expected.clone() }).is_ok()
+        );
+        let other_app = AppId::parse("wx0123456789abcdef").unwrap();
+        let other_user = OpenId::parse("oSomebodyElse").unwrap();
+        for wrong in [
+            Expectation { app: &other_app, ..expected.clone() },
+            Expectation { user: &other_user, ..expected.clone() },
+            Expectation { now: made_at.plus_seconds(301), ..expected.clone() },
+            Expectation { now: made_at.plus_seconds(-61), ..expected.clone() },
+        ] {
+            assert_eq!(open(&data, &key, &wrong), Err(OpenDataError), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_wrong_the_error_is_the_same() {
+        let (data, key) = published();
+        let other = SessionKey::parse("HyVFkGl5F5OQWJZZaNzBBg==").unwrap();
+        let short = SessionKey::parse("c2hvcnQ=").unwrap();
+        assert_eq!(decrypt(&data, &other), Err(OpenDataError));
+        assert_eq!(decrypt(&data, &short), Err(OpenDataError));
+        for wrong in ["", "AAAA", "not base64", &CIPHER.replace('+', " ")] {
+            let wrong = EncryptedData { encrypted_data: wrong.to_owned(), ..data.clone() };
+            assert_eq!(decrypt(&wrong, &key), Err(OpenDataError));
+        }
+        let wrong = EncryptedData { iv: "AAAA".to_owned(), ..data };
+        assert_eq!(decrypt(&wrong, &key), Err(OpenDataError));
+    }
+}

@@ -1,0 +1,299 @@
+//! The one-use codes of `wx.login` and of the phone button: those handed out by the control API, those
+//! that are spelled out, and what is remembered of every code that was ever tried.
+
+use super::faults::Fault;
+use super::identities::is_user_name;
+use super::locks::Shards;
+use crate::crypto::{hex, random_bytes};
+use serde::{Deserialize, Serialize};
+use std::hash::{BuildHasher, RandomState};
+
+/// How long a code is good unless told otherwise, in seconds.
+pub(super) const LIFETIME: i64 = 300;
+
+/// How long a code that was tried is remembered, in seconds: its life and a little more.
+const REMEMBERED: i64 = LIFETIME + 30;
+
+/// The most codes remembered: some 30 bytes each.
+const CAPACITY: usize = 4_000_000;
+
+/// The user that fault codes speak of, where they name none.
+const FAULTY_USER: &str = "fault";
+
+/// Which of the two kinds of code; they are not interchangeable.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    /// From `wx.login`, for `jscode2session`.
+    #[default]
+    Login,
+    /// From the phone button, for `getuserphonenumber`.
+    Phone,
+}
+
+/// A code made by the control API.
+#[derive(Clone)]
+pub(super) struct Issued {
+    pub(super) kind: Kind,
+    pub(super) appid: String,
+    pub(super) user: String,
+    /// The number of a phone code, where it is not the user's own.
+    pub(super) phone: Option<String>,
+    pub(super) expires_at: i64,
+}
+
+/// What a code turned out to stand for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Redeemed {
+    pub(super) user: String,
+    pub(super) phone: Option<String>,
+}
+
+/// Why a code is worth nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// Never made, expired or of the other kind.
+    Invalid,
+    /// Used before, or burnt.
+    Used,
+    /// Made for another app.
+    OtherApp,
+}
+
+/// What is remembered of a code that was tried.
+#[derive(Default)]
+struct Tried {
+    forget_at: i64,
+    calls: u32,
+    used: bool,
+}
+
+/// All codes.
+pub(super) struct Codes {
+    hasher: RandomState,
+    issued: Shards<String, Issued>,
+    tried: Shards<u64, Tried>,
+}
+
+/// Who a code belongs to, before it is known whether it was used.
+struct Owner {
+    user: String,
+    phone: Option<String>,
+    /// `None`: either kind will do.
+    kind: Option<Kind>,
+    /// `None`: whichever app comes first.
+    appid: Option<String>,
+}
+
+impl Codes {
+    pub(super) fn new() -> Self {
+        Self { hasher: RandomState::new(), issued: Shards::new(CAPACITY), tried: Shards::new(CAPACITY) }
+    }
+
+    /// Makes a code: 32 characters for a login, 64 for a phone number.
+    pub(super) fn issue(&self, issued: Issued, now: i64) -> String {
+        let code = match issued.kind {
+            Kind::Login => hex(&random_bytes::<16>()),
+            Kind::Phone => hex(&random_bytes::<32>()),
+        };
+        let mut shard = self.issued.of(&code);
+        shard.make_room(|issued| issued.expires_at > now);
+        shard.entries().insert(code.clone(), issued);
+        code
+    }
+
+    /// Notes that a code was tried once more, and says how often that makes.
+    pub(super) fn note_call(&self, code: &str, now: i64) -> u32 {
+        self.with_tried(code, now, |tried| {
+            tried.calls = tried.calls.saturating_add(1);
+            tried.calls
+        })
+    }
+
+    /// Uses up a code. With `burn`, a try by the wrong app uses it up as well.
+    pub(super) fn redeem(
+        &self,
+        code: &str,
+        kind: Kind,
+        appid: &str,
+        burn: bool,
+        now: i64,
+    ) -> Result<Redeemed, Refused> {
+        let owner = self.owner(code, now);
+        self.with_tried(code, now, |tried| {
+            if tried.used {
+                return Err(Refused::Used);
+            }
+            let owner = owner.ok_or(Refused::Invalid)?;
+            if owner.kind.is_some_and(|wanted| wanted != kind) {
+                return Err(Refused::Invalid);
+            }
+            if owner.appid.is_some_and(|wanted| wanted != appid) {
+                tried.used = burn;
+                return Err(Refused::OtherApp);
+            }
+            tried.used = true;
+            Ok(Redeemed { user: owner.user, phone: owner.phone })
+        })
+    }
+
+    /// The codes made by the control API that are not forgotten yet.
+    pub(super) fn issued_count(&self) -> usize {
+        self.issued.len()
+    }
+
+    /// The codes tried that are not forgotten yet.
+    pub(super) fn tried_count(&self) -> usize {
+        self.tried.len()
+    }
+
+    fn owner(&self, code: &str, now: i64) -> Option<Owner> {
+        let spelled = |user: &str, kind| Owner { user: user.to_owned(), phone: None, kind, appid: None };
+        match Spelled::read(code) {
+            Spelled::User(kind, user) => Some(spelled(user, Some(kind))),
+            Spelled::Fault(_, occasion) => Some(spelled(occasion.user(), None)),
+            Spelled::Nothing => {
+                let mut shard = self.issued.of(code);
+                let issued = shard.entries().get(code).filter(|issued| issued.expires_at > now)?.clone();
+                Some(Owner {
+                    user: issued.user,
+                    phone: issued.phone,
+                    kind: Some(issued.kind),
+                    appid: Some(issued.appid),
+                })
+            }
+        }
+    }
+
+    /// Codes that were tried are kept as 64 bits of a keyed hash, which is enough to know them again.
+    fn with_tried<T>(&self, code: &str, now: i64, act: impl FnOnce(&mut Tried) -> T) -> T {
+        let hash = self.hasher.hash_one(code);
+        let mut shard = self.tried.of(&hash);
+        if !shard.entries().contains_key(&hash) {
+            shard.make_room(|tried| tried.forget_at > now);
+        }
+        let fresh = || Tried { forget_at: now + REMEMBERED, ..Tried::default() };
+        let tried = shard.entries().entry(hash).or_insert_with(fresh);
+        if tried.forget_at <= now {
+            *tried = fresh();
+        }
+        act(tried)
+    }
+}
+
+/// When the fault of a fault code happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occasion<'a> {
+    /// `fault.<fault>.<nonce>`: every time.
+    Always,
+    /// `fault.<fault>.once.<user>.<nonce>`: the first time; then it is a code of the user.
+    Once(&'a str),
+    /// `fault.<fault>.burn.<user>.<nonce>`: the first time, which uses the code up.
+    Burn(&'a str),
+}
+
+impl<'a> Occasion<'a> {
+    fn user(self) -> &'a str {
+        match self {
+            Occasion::Always => FAULTY_USER,
+            Occasion::Once(user) | Occasion::Burn(user) => user,
+        }
+    }
+}
+
+/// What a code says of itself.
+#[derive(Debug, PartialEq)]
+pub(super) enum Spelled<'a> {
+    /// `sim.<user>.<nonce>` and `sim-phone.<user>.<nonce>`.
+    User(Kind, &'a str),
+    /// `fault.…`.
+    Fault(Fault, Occasion<'a>),
+    /// It is none of the spelled-out codes.
+    Nothing,
+}
+
+impl<'a> Spelled<'a> {
+    /// Reads a code.
+    pub(super) fn read(code: &'a str) -> Self {
+        let Some((family, rest)) = code.split_once('.') else { return Spelled::Nothing };
+        match family {
+            "sim" => Self::of_user(Kind::Login, rest),
+            "sim-phone" => Self::of_user(Kind::Phone, rest),
+            "fault" => Self::of_fault(rest).unwrap_or(Spelled::Nothing),
+            _ => Spelled::Nothing,
+        }
+    }
+
+    fn of_user(kind: Kind, rest: &'a str) -> Self {
+        match rest.split_once('.') {
+            Some((user, nonce)) if is_user_name(user) && !nonce.is_empty() => Spelled::User(kind, user),
+            _ => Spelled::Nothing,
+        }
+    }
+
+    fn of_fault(rest: &'a str) -> Option<Self> {
+        let (fault, rest) = rest.split_once('.')?;
+        let fault = Fault::named(fault)?;
+        let mut parts = rest.splitn(3, '.');
+        let occasion = match (parts.next()?, parts.next(), parts.next()) {
+            ("once", Some(user), Some(_)) if is_user_name(user) => Occasion::Once(user),
+            ("burn", Some(user), Some(_)) if is_user_name(user) => Occasion::Burn(user),
+            _ => Occasion::Always,
+        };
+        Some(Spelled::Fault(fault, occasion))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const APP: &str = "wx0123456789abcdef";
+
+    #[test]
+    fn a_code_works_once_in_its_own_app_and_five_minutes_long() {
+        let codes = Codes::new();
+        let issued = Issued {
+            kind: Kind::Login,
+            appid: APP.to_owned(),
+            user: "alice".to_owned(),
+            phone: None,
+            expires_at: 300,
+        };
+        let code = codes.issue(issued.clone(), 0);
+        assert_eq!(codes.redeem(&code, Kind::Phone, APP, true, 1), Err(Refused::Invalid));
+        assert_eq!(codes.redeem(&code, Kind::Login, APP, true, 299).unwrap().user, "alice");
+        assert_eq!(codes.redeem(&code, Kind::Login, APP, true, 299), Err(Refused::Used));
+        let late = codes.issue(issued.clone(), 0);
+        assert_eq!(codes.redeem(&late, Kind::Login, APP, true, 300), Err(Refused::Invalid));
+        let elsewhere = codes.issue(issued.clone(), 0);
+        assert_eq!(codes.redeem(&elsewhere, Kind::Login, "wx1", true, 1), Err(Refused::OtherApp));
+        assert_eq!(codes.redeem(&elsewhere, Kind::Login, APP, true, 1), Err(Refused::Used));
+        let spared = codes.issue(issued, 0);
+        assert_eq!(codes.redeem(&spared, Kind::Login, "wx1", false, 1), Err(Refused::OtherApp));
+        assert!(codes.redeem(&spared, Kind::Login, APP, false, 1).is_ok());
+    }
+
+    #[test]
+    fn codes_that_spell_out_their_user_work_once() {
+        let codes = Codes::new();
+        assert_eq!(codes.redeem("sim.alice.1", Kind::Login, APP, true, 0).unwrap().user, "alice");
+        assert_eq!(codes.redeem("sim.alice.1", Kind::Login, APP, true, 0), Err(Refused::Used));
+        assert!(codes.redeem("sim.alice.2", Kind::Login, APP, true, 0).is_ok());
+        assert!(codes.redeem("sim-phone.alice.1", Kind::Phone, APP, true, 0).is_ok());
+        for wrong in ["sim.alice", "sim.al ice.1", "sim..1", "sim.alice.", "other.alice.1", ""] {
+            assert_eq!(codes.redeem(wrong, Kind::Login, APP, true, 0), Err(Refused::Invalid), "{wrong}");
+        }
+        assert_eq!((codes.note_call("x", 0), codes.note_call("x", 0)), (1, 2));
+    }
+
+    #[test]
+    fn fault_codes_say_what_happens_and_when() {
+        let fault = |name| Fault::named(name).unwrap();
+        let read = Spelled::read;
+        assert_eq!(read("fault.-1.x"), Spelled::Fault(fault("-1"), Occasion::Always));
+        assert_eq!(read("fault.html.once.bob.x"), Spelled::Fault(fault("html"), Occasion::Once("bob")));
+        assert_eq!(read("fault.45011.burn.bob.x"), Spelled::Fault(fault("45011"), Occasion::Burn("bob")));
+        assert_eq!(read("fault.nonsense.x"), Spelled::Nothing);
+    }
+}

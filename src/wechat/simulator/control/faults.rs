@@ -1,0 +1,40 @@
+//! `/simulator/faults`: what goes wrong from now on.
+
+use super::{Answer, ControlError, parse};
+use crate::wechat::simulator::endpoints::Endpoint;
+use crate::wechat::simulator::faults::FaultOrder;
+use crate::wechat::simulator::state::State;
+use actix_web::HttpResponse;
+use actix_web::web::{Bytes, Data, Path};
+use serde_json::json;
+
+pub(super) async fn add(state: Data<State>, body: Bytes) -> Answer {
+    let order: FaultOrder = parse(&body)?;
+    if let Some(endpoint) = &order.endpoint
+        && !Endpoint::ALL.iter().any(|known| known.name() == endpoint)
+    {
+        return Err(ControlError::Invalid(format!("there is no endpoint `{endpoint}`")));
+    }
+    let name = order.fault.clone();
+    let unknown = || ControlError::Invalid(format!("there is no fault `{name}`"));
+    let rule = state.faults.add(order).ok_or_else(unknown)?;
+    Ok(HttpResponse::Ok().json(rule))
+}
+
+pub(super) async fn list(state: Data<State>) -> HttpResponse {
+    HttpResponse::Ok().json(json!({"items": state.faults.list()}))
+}
+
+pub(super) async fn clear(state: Data<State>) -> HttpResponse {
+    state.faults.clear();
+    HttpResponse::NoContent().finish()
+}
+
+pub(super) async fn remove(state: Data<State>, id: Path<String>) -> Answer {
+    let removed = id.parse().is_ok_and(|id| state.faults.remove(id));
+    if removed {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(ControlError::NotFound("there is no such fault"))
+    }
+}

@@ -1,0 +1,136 @@
+//! The developer's side: `/simulator/…`, JSON in and out. Errors are `{"error":"…"}`.
+
+mod apps;
+mod codes;
+mod faults;
+mod open_data;
+mod pushes;
+
+use super::apps::App;
+use super::identities::is_user_name;
+use super::locks::read;
+use super::state::State;
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Bytes, Data, ServiceConfig};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Why an order is not carried out.
+#[derive(Debug, thiserror::Error)]
+enum ControlError {
+    /// The order makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(&'static str),
+}
+
+impl ResponseError for ControlError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            ControlError::Invalid(_) => StatusCode::BAD_REQUEST,
+            ControlError::NotFound(_) => StatusCode::NOT_FOUND,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::build(self.status_code()).json(json!({"error": self.to_string()}))
+    }
+}
+
+/// What each order gives.
+type Answer = Result<HttpResponse, ControlError>;
+
+/// The control routes, with the state they work on.
+pub(super) fn routes(cfg: &mut ServiceConfig, state: &Arc<State>) {
+    let not_found = || async { ControlError::NotFound("there is no such control route").error_response() };
+    let scope = web::scope("/simulator")
+        .app_data(Data::from(state.clone()))
+        .route("", web::get().to(summary))
+        .route("/counters", web::get().to(counters))
+        .route("/clock", web::post().to(advance_clock))
+        .route("/reset", web::post().to(reset))
+        .route("/codes", web::post().to(codes::issue))
+        .route("/faults", web::post().to(faults::add))
+        .route("/faults", web::get().to(faults::list))
+        .route("/faults", web::delete().to(faults::clear))
+        .route("/faults/{id}", web::delete().to(faults::remove))
+        .route("/open-data", web::post().to(open_data::encrypt))
+        .route("/session-keys", web::post().to(apps::session_keys))
+        .route("/access-tokens", web::post().to(apps::access_tokens))
+        .route("/users/{user}", web::post().to(apps::change_user))
+        .route("/apps/{appid}", web::post().to(apps::change_app))
+        .route("/pushes", web::post().to(pushes::send))
+        .default_service(web::to(not_found));
+    cfg.service(scope);
+}
+
+/// `GET /simulator`: the state in short.
+async fn summary(state: Data<State>) -> HttpResponse {
+    let app = |app: Arc<App>| json!({"appid": app.appid, "users": app.session_keys.len(), "switches": app.switches()});
+    let apps: Vec<Value> = state.apps.all().into_iter().map(app).collect();
+    let (issued, tried) = {
+        let codes = read(&state.codes);
+        (codes.issued_count(), codes.tried_count())
+    };
+    HttpResponse::Ok().json(json!({
+        "apps": apps,
+        "codes": {"issued": issued, "tried": tried},
+        "faults": state.faults.list(),
+        "clock_offset_seconds": state.clock_offset(),
+        "counters": state.counters.to_json(),
+    }))
+}
+
+async fn counters(state: Data<State>) -> HttpResponse {
+    HttpResponse::Ok().json(state.counters.to_json())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdvanceClock {
+    advance_seconds: i64,
+}
+
+/// `POST /simulator/clock`: moves WeChat's clock, so that codes, keys and tokens age at once.
+async fn advance_clock(state: Data<State>, body: Bytes) -> Answer {
+    let AdvanceClock { advance_seconds } = parse(&body)?;
+    // Ten years are further than any test looks, and keep all sums in range.
+    if advance_seconds.unsigned_abs() > 10 * 366 * 86400 {
+        return Err(ControlError::Invalid("`advance_seconds` is more than ten years".to_owned()));
+    }
+    state.advance_clock(advance_seconds);
+    Ok(HttpResponse::Ok().json(json!({"clock_offset_seconds": state.clock_offset()})))
+}
+
+async fn reset(state: Data<State>) -> HttpResponse {
+    state.reset();
+    HttpResponse::NoContent().finish()
+}
+
+/// Reads a JSON body whatever its content type; an empty body is an empty object.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|error| ControlError::Invalid(error.to_string()))
+}
+
+/// The app that is meant: the one named, else the only one there is.
+fn app_of(state: &State, appid: Option<&str>) -> Result<Arc<App>, ControlError> {
+    match appid {
+        Some(appid) => state.apps.get(appid).ok_or(ControlError::NotFound("there is no such app")),
+        None => state.apps.only().ok_or_else(|| {
+            ControlError::Invalid("`appid` is needed: there is not exactly one app".to_owned())
+        }),
+    }
+}
+
+fn require_user_name(user: &str) -> Result<(), ControlError> {
+    if is_user_name(user) {
+        return Ok(());
+    }
+    Err(ControlError::Invalid("`user` is 1 to 64 letters, digits, `-` and `_`".to_owned()))
+}

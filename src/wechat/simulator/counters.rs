@@ -1,0 +1,84 @@
+//! How often each endpoint was called and what came of it.
+
+use super::endpoints::Endpoint;
+use super::locks::lock;
+use super::wire::Errcode;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The counts of one endpoint.
+#[derive(Default)]
+struct Counter {
+    calls: AtomicU64,
+    ok: AtomicU64,
+    faults: AtomicU64,
+    max_calls_per_code: AtomicU64,
+    errcodes: Mutex<BTreeMap<Errcode, u64>>,
+}
+
+/// The counts of all endpoints.
+#[derive(Default)]
+pub(super) struct Counters([Counter; Endpoint::ALL.len()]);
+
+impl Counters {
+    /// A call came in.
+    pub(super) fn call(&self, endpoint: Endpoint) {
+        self.of(endpoint).calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A code was tried, and not for the first time perhaps.
+    pub(super) fn code(&self, endpoint: Endpoint, calls: u32) {
+        self.of(endpoint).max_calls_per_code.fetch_max(u64::from(calls), Ordering::Relaxed);
+    }
+
+    /// A fault hit a call.
+    pub(super) fn fault(&self, endpoint: Endpoint) {
+        self.of(endpoint).faults.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A call was carried out or refused.
+    pub(super) fn outcome(&self, endpoint: Endpoint, errcode: Errcode) {
+        let counter = self.of(endpoint);
+        match errcode {
+            0 => _ = counter.ok.fetch_add(1, Ordering::Relaxed),
+            _ => *lock(&counter.errcodes).entry(errcode).or_default() += 1,
+        }
+    }
+
+    /// Everything back to zero.
+    pub(super) fn clear(&self) {
+        for counter in &self.0 {
+            let numbers = [&counter.calls, &counter.ok, &counter.faults, &counter.max_calls_per_code];
+            for number in numbers {
+                number.store(0, Ordering::Relaxed);
+            }
+            lock(&counter.errcodes).clear();
+        }
+    }
+
+    /// The counts as the control API shows them.
+    pub(super) fn to_json(&self) -> Value {
+        let of = |endpoint: Endpoint| {
+            let counter = self.of(endpoint);
+            let errcodes: BTreeMap<String, u64> = lock(&counter.errcodes)
+                .iter()
+                .map(|(errcode, count)| (errcode.to_string(), *count))
+                .collect();
+            let counts = json!({
+                "calls": counter.calls.load(Ordering::Relaxed),
+                "ok": counter.ok.load(Ordering::Relaxed),
+                "faults": counter.faults.load(Ordering::Relaxed),
+                "errcodes": errcodes,
+                "max_calls_per_code": counter.max_calls_per_code.load(Ordering::Relaxed),
+            });
+            (endpoint.name().to_owned(), counts)
+        };
+        Endpoint::ALL.into_iter().map(of).collect()
+    }
+
+    fn of(&self, endpoint: Endpoint) -> &Counter {
+        &self.0[endpoint as usize]
+    }
+}

@@ -1,0 +1,112 @@
+//! Locks and sharded maps, so that parallel calls rarely wait for each other and memory stays bounded.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+const SHARDS: usize = 16;
+
+/// Below this size a shard is never searched for entries to forget.
+const SMALLEST_PURGE: usize = 256;
+
+/// Locks; what a panicking holder left behind is still whole enough for a simulator.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks for reading.
+pub(super) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks for writing.
+pub(super) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A map in pieces, each behind a lock of its own, that forgets what has gone stale.
+pub(super) struct Shards<K, V> {
+    hasher: RandomState,
+    shards: [Mutex<Shard<K, V>>; SHARDS],
+    capacity: usize,
+}
+
+/// One piece of the map.
+pub(super) struct Shard<K, V> {
+    entries: HashMap<K, V>,
+    purge_at: usize,
+    capacity: usize,
+}
+
+impl<K: Eq + Hash, V> Shards<K, V> {
+    /// An empty map. Should more than `capacity` entries all be fresh, pieces of it are forgotten whole.
+    pub(super) fn new(capacity: usize) -> Self {
+        let capacity = capacity / SHARDS;
+        let shard = || Shard { entries: HashMap::new(), purge_at: SMALLEST_PURGE, capacity };
+        Self { hasher: RandomState::new(), shards: std::array::from_fn(|_| Mutex::new(shard())), capacity }
+    }
+
+    /// Locks the piece that holds this key.
+    pub(super) fn of<Q: Hash + ?Sized>(&self, key: &Q) -> MutexGuard<'_, Shard<K, V>> {
+        // The map inside uses the low bits of its own hash; any bits will do here.
+        let index = self.hasher.hash_one(key) as usize % SHARDS;
+        lock(&self.shards[index])
+    }
+
+    /// How many entries there are, stale ones that nobody met yet included.
+    pub(super) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).entries.len()).sum()
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        for shard in &self.shards {
+            *lock(shard) =
+                Shard { entries: HashMap::new(), purge_at: SMALLEST_PURGE, capacity: self.capacity };
+        }
+    }
+}
+
+impl<K: Eq + Hash, V> Shard<K, V> {
+    /// The entries, for looking up and changing.
+    pub(super) fn entries(&mut self) -> &mut HashMap<K, V> {
+        &mut self.entries
+    }
+
+    /// Makes room before an insertion. Each time the shard has doubled it drops what is no longer fresh, so
+    /// the search costs a constant per insertion.
+    pub(super) fn make_room(&mut self, mut is_fresh: impl FnMut(&V) -> bool) {
+        if self.entries.len() < self.purge_at {
+            return;
+        }
+        self.entries.retain(|_, value| is_fresh(value));
+        if self.entries.len() >= self.capacity {
+            self.entries.clear();
+        }
+        self.purge_at = (self.entries.len() * 2).max(SMALLEST_PURGE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stale_entries_are_forgotten_and_the_number_of_fresh_ones_is_bounded() {
+        let map: Shards<usize, bool> = Shards::new(16_000);
+        for key in 0..100_000 {
+            let mut shard = map.of(&key);
+            shard.make_room(|fresh| *fresh);
+            shard.entries().insert(key, false);
+        }
+        assert!(map.len() <= SHARDS * SMALLEST_PURGE);
+        for key in 0..100_000 {
+            let mut shard = map.of(&key);
+            shard.make_room(|fresh| *fresh);
+            shard.entries().insert(key, true);
+        }
+        assert!(map.len() <= 2 * 16_000 + SHARDS * SMALLEST_PURGE);
+        map.clear();
+        assert_eq!(map.len(), 0);
+    }
+}
