@@ -1,7 +1,7 @@
 //! Puts the parts together: from settings to something that can be mounted in an actix-web `App`.
 
 use crate::actors::{Db, DbSettings, WeChat};
-use crate::config::{DatabaseConfig, TokenConfig, WeChatConfig};
+use crate::config::{Config, DatabaseConfig, TokenConfig, WeChatConfig};
 use crate::crypto::MasterKeys;
 use crate::domain::{App, AppId, Cidr, Clock, RolePolicy};
 use crate::flows::{SignIn, SignInSettings, StartKeysError, Users, purge_forever, start_keys};
@@ -10,6 +10,7 @@ use crate::store::{Migrator, StoreError};
 use crate::tokens::Verifier;
 use crate::wechat::Client;
 use actix_web::{Scope, web};
+use std::net::SocketAddr;
 
 /// Reads that may wait for a connection, and writes that may wait for a commit, before `overloaded`.
 const WAITING_READS: usize = 4096;
@@ -53,9 +54,38 @@ pub struct Settings {
     pub public_url: String,
 }
 
+impl Settings {
+    /// What a configuration says. Where it names no `WEAUTH_PUBLIC_URL`, the issuer is `http://` and the
+    /// address that the server is bound to. What is only of weauth's own server and log is left aside.
+    pub fn new(config: Config, bound_to: SocketAddr) -> Self {
+        let Config { database, wechat, server, tokens, master_keys, roles, log: _ } = config;
+        let public_url = server.public_url.unwrap_or_else(|| format!("http://{bound_to}"));
+        let trusted_proxies = server.trusted_proxies;
+        Self { database, wechat, tokens, master_keys, roles, trusted_proxies, public_url }
+    }
+}
+
 /// A weauth that runs: its actors are started and its database is up to date. Cheap to clone.
 ///
-/// To be started on the thread of an actix `System`, which it then lives as long as.
+/// To be started on the thread of an actix `System` (`#[actix_web::main]` makes one), as long as which it
+/// then lives. Start one for the whole program and hand each `App` a clone:
+///
+/// ```
+/// use actix_web::{App, web};
+/// use weauth::{AuthenticatedUser, Weauth};
+///
+/// async fn my_notes(user: AuthenticatedUser) -> String {
+///     format!("notes of {}", user.user)
+/// }
+///
+/// fn mount(weauth: &Weauth, cfg: &mut web::ServiceConfig) {
+///     weauth.extractor(cfg);
+///     cfg.service(weauth.scope("/auth"));
+///     cfg.route("/notes", web::get().to(my_notes));
+/// }
+/// ```
+///
+/// `examples/embed.rs` is a whole program.
 #[derive(Debug, Clone)]
 pub struct Weauth {
     state: HttpState,
@@ -106,7 +136,8 @@ impl Weauth {
         extractor_state(&self.state, cfg);
     }
 
-    /// All of weauth's routes under a path of an `App`'s own, such as `/auth`.
+    /// All of weauth's routes under a path of an `App`'s own, such as `/auth`. Nothing beside it changes: a
+    /// path that is not there is weauth's problem object within the scope, and the `App`'s own answer elsewhere.
     pub fn scope(
         &self,
         path: &str,

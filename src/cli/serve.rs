@@ -12,17 +12,11 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {
-    let Config { database, wechat, server, tokens, master_keys, roles, log: _ } = config;
-    let listener = bind(server.listen)?;
-    let public_url = match &server.public_url {
-        Some(url) => url.clone(),
-        None => format!("http://{}", listener.local_addr()?),
-    };
-    let trusted_proxies = server.trusted_proxies.clone();
-    let settings = Settings { database, wechat, tokens, master_keys, roles, trusted_proxies, public_url };
-    let weauth = Weauth::start(settings).await?;
-    let settings = ServerSettings { workers: server.workers, max_connections: server.max_connections };
-    let running = start(listener, weauth.http_state(), settings, None)?;
+    let listener = bind(config.server.listen)?;
+    let server =
+        ServerSettings { workers: config.server.workers, max_connections: config.server.max_connections };
+    let weauth = Weauth::start(Settings::new(config, listener.local_addr()?)).await?;
+    let running = start(listener, weauth.http_state(), server, None)?;
     let address = running.address;
     run_until_told_to_stop(running.finished, running.handle, || log::info!("listening on http://{address}"))
         .await

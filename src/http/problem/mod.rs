@@ -116,6 +116,8 @@ struct Body<'a> {
     detail: &'a str,
     code: &'static str,
     retry: Retry,
+    /// Absent in an answer of somebody else's handler, which has no id.
+    #[serde(skip_serializing_if = "str::is_empty")]
     request_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldMistake],
