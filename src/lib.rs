@@ -70,7 +70,8 @@
 //! - **No session key, AppSecret, token or whole code in an answer or a log line.** The types that hold them
 //!   show nothing in `Debug`.
 //! - **No cookies, no redirects, no PATCH:** `wx.request` has no use for them.
-//! - **No second crypto library, no `unsafe`, no global state** but the logger and what a thread remembers.
+//! - **No second crypto library** but `aes` and `cbc`, for WeChat's own formats. **No `unsafe`. No global state**
+//!   but the logger and what a thread remembers.
 
 pub mod actors;
 mod assembly;

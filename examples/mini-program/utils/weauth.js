@@ -9,6 +9,7 @@
 const STORAGE_KEY = 'weauth.session'
 const EARLY = 60 * 1000 // a token is renewed this long before it ends
 const TRIES = 3 // codes brought to one login, at most
+const PATIENCE = 10 // seconds that somebody is left waiting between two of them
 
 const settings = {
   baseUrl: 'http://127.0.0.1:8080',
@@ -60,8 +61,12 @@ async function signIn() {
     const answer = await exchange(await settings.code())
     if (answer.statusCode === 200) return keep(answer.data)
     problem = problemOf(answer)
-    if (problem.retry === 'none') break
-    if (problem.retry === 'later' && tries + 1 < TRIES) await pause(answer)
+    if (problem.retry === 'none' || tries + 1 === TRIES) break
+    if (problem.retry === 'later') {
+      const seconds = retryAfter(answer)
+      if (seconds > PATIENCE) break
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+    }
   }
   throw problem
 }
@@ -106,11 +111,9 @@ function problemOf(answer) {
   return { status: answer.statusCode, code, retry: answer.statusCode >= 500 ? 'later' : 'none', ...data }
 }
 
-// As long as Retry-After says, 1 to 10 seconds; people wait at the other end.
-function pause(answer) {
+function retryAfter(answer) {
   const name = Object.keys(answer.header || {}).find((key) => key.toLowerCase() === 'retry-after')
-  const seconds = Math.min(Math.max(Number(name && answer.header[name]) || 2, 1), 10)
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+  return Number(name && answer.header[name]) || 2
 }
 
 function randomKey() {

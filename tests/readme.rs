@@ -1,0 +1,83 @@
+//! What the two READMEs show is what the program has: the client module, the settings, the error codes.
+
+#![expect(clippy::unwrap_used, reason = "that is how a test fails")]
+
+use weauth::Config;
+use weauth::config::{Sources, settings};
+use weauth::http::problem::{ErrorCode, Retry};
+
+const READMES: [(&str, &str); 2] =
+    [("README.md", include_str!("../README.md")), ("README.zh-CN.md", include_str!("../README.zh-CN.md"))];
+const CLIENT: &str = include_str!("../examples/mini-program/utils/weauth.js");
+
+/// The fenced blocks of a language, without their fences.
+fn blocks<'a>(readme: &'a str, language: &str) -> Vec<&'a str> {
+    let opening = format!("\n```{language}\n");
+    let after = readme.split(&opening).skip(1);
+    after.map(|rest| rest.split_once("\n```\n").unwrap().0).collect()
+}
+
+#[test]
+fn the_client_is_shown_as_it_lies_in_the_examples() {
+    for (name, readme) in READMES {
+        assert!(blocks(readme, "js").contains(&CLIENT.trim_end()), "{name}");
+    }
+}
+
+#[test]
+fn every_setting_stands_there_with_its_default() {
+    for (name, readme) in READMES {
+        for setting in settings::ALL {
+            let row = readme.lines().find(|line| line.starts_with(&format!("| `{}` |", setting.variable)));
+            let row = row.unwrap_or_else(|| panic!("{name} has no row for {}", setting.variable));
+            if let settings::Fallback::Value(default) = setting.fallback {
+                assert!(row.contains(&format!("| `{default}` |")), "{name}: {row}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_error_code_stands_there_with_status_and_retry() {
+    for (name, readme) in READMES {
+        for code in ErrorCode::ALL {
+            let retry = match code.retry() {
+                Retry::None => "none",
+                Retry::Later => "later",
+                Retry::Relogin => "relogin",
+            };
+            let row = format!("| {} | `{}` | `{retry}` |", code.status().as_u16(), code.as_str());
+            assert!(readme.contains(&row), "{name} has no row {row}");
+        }
+    }
+}
+
+#[test]
+fn the_file_of_settings_is_one_that_serve_takes() {
+    for (name, readme) in READMES {
+        let toml = *blocks(readme, "toml").first().unwrap();
+        let key = ("WEAUTH_MASTER_KEY".to_owned(), "u3Zk1pVq7bS0n2Yx9cD4fG6hJ8kL5mN1oP3qR7sT9vA=".to_owned());
+        let config = Config::for_serve(&Sources::new(Some(toml), [key]));
+        assert!(config.is_ok(), "{name}: {}", config.unwrap_err());
+    }
+}
+
+#[test]
+fn both_have_the_same_parts() {
+    let parts = |text: &str| {
+        let headings =
+            text.lines().filter(|line| line.starts_with("## ") || line.starts_with("### ")).count();
+        let commands: Vec<String> = blocks(text, "sh").iter().map(|block| without_comments(block)).collect();
+        (headings, commands)
+    };
+    assert_eq!(parts(READMES[0].1), parts(READMES[1].1));
+}
+
+/// A block of commands without what is said about them, which is in the reader's language.
+fn without_comments(block: &str) -> String {
+    block
+        .lines()
+        .map(|line| line.split(" #").next().unwrap().trim_end().to_owned() + "\n")
+        .filter(|line| !line.starts_with('#'))
+        .collect()
+}
