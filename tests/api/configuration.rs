@@ -135,5 +135,6 @@ fn refusal(folder: &TempDir, arguments: &[&str], settings: Vec<(&str, String)>) 
     let settings: Vec<_> = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let refused = run_weauth(folder.path(), arguments, &settings);
     assert_eq!(refused.status.code(), Some(1), "{settings:?} gives {refused:?}");
+    assert_eq!(refused.printed, "", "errors go to standard error");
     refused.said
 }

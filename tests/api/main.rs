@@ -12,5 +12,6 @@ mod jwt;
 mod limits;
 mod login;
 mod one_code;
+mod simulated;
 mod tokens;
 mod upstream;

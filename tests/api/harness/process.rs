@@ -83,11 +83,21 @@ impl Process {
     /// Starts `weauth` with these arguments in `folder`, with these variables and nothing else that would
     /// reach it from outside.
     pub fn weauth<A: AsRef<OsStr>>(folder: &Path, arguments: &[A], environment: &[(String, String)]) -> Self {
-        let mut child = command(folder, arguments, environment)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("weauth starts");
+        let mut weauth = Command::new(env!("CARGO_BIN_EXE_weauth"));
+        weauth.args(arguments).current_dir(folder).env_clear();
+        for kept in ["PATH", "HOME", "TMPDIR", "LANG", "LLVM_PROFILE_FILE"] {
+            if let Some(value) = std::env::var_os(kept) {
+                weauth.env(kept, value);
+            }
+        }
+        weauth.env("RUST_BACKTRACE", "1").envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::start(weauth)
+    }
+
+    /// Starts any program.
+    pub fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let log = Arc::new(Log::default());
         log.listen(child.stdout.take().unwrap(), true);
         log.listen(child.stderr.take().unwrap(), false);
@@ -96,10 +106,14 @@ impl Process {
 
     /// The address after `listening on`, as soon as it is said.
     pub fn address(&self) -> String {
-        let address = tokio::task::block_in_place(|| {
-            self.log.wait(|lines| lines.iter().find_map(|line| said_address(line)))
-        });
-        address.unwrap_or_else(|| panic!("no `listening on http://…` in:\n{}", self.lines().join("\n")))
+        self.wait_for("`listening on http://…`", said_address)
+    }
+
+    /// Waits for a line in which `seen` finds what it looks for.
+    pub fn wait_for<T>(&self, what: &str, seen: impl Fn(&str) -> Option<T>) -> T {
+        let found =
+            tokio::task::block_in_place(|| self.log.wait(|lines| lines.iter().find_map(|line| seen(line))));
+        found.unwrap_or_else(|| panic!("no {what} in:\n{}", self.lines().join("\n")))
     }
 
     /// Everything said so far.
@@ -162,18 +176,6 @@ pub fn run_weauth<A: AsRef<OsStr>>(
     let status = process.end();
     let printed = process.log.state.lock().unwrap().printed.join("\n");
     Finished { status, printed, said: process.lines().join("\n") }
-}
-
-fn command<A: AsRef<OsStr>>(folder: &Path, arguments: &[A], environment: &[(String, String)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_weauth"));
-    command.args(arguments).current_dir(folder).stdin(Stdio::null()).env_clear();
-    for kept in ["PATH", "HOME", "TMPDIR", "LANG", "LLVM_PROFILE_FILE"] {
-        if let Some(value) = std::env::var_os(kept) {
-            command.env(kept, value);
-        }
-    }
-    command.env("RUST_BACKTRACE", "1").envs(environment.iter().map(|(name, value)| (name, value)));
-    command
 }
 
 fn said_address(line: &str) -> Option<String> {
