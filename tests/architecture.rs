@@ -16,7 +16,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("store", "domain crypto"),
     ("actors", "wechat store domain"),
     ("flows", "actors tokens store wechat! domain crypto"),
-    ("http", "flows tokens actors store! domain"),
+    ("http", "flows tokens actors store! wechat! domain crypto"),
     ("config", "domain crypto"),
     ("metrics", ""),
 ];

@@ -19,8 +19,9 @@ use tempfile::TempDir;
 /// How long a step of the page may take, its moving picture included.
 const STEP: Duration = Duration::from_secs(30);
 
-/// The flags of a browser that is nobody's: no sandbox for root, no calls home, gone with its driver.
-const FLAGS: [&str; 10] = [
+/// The flags of a browser that is nobody's: no sandbox for root, no calls home, gone with its driver. It asks
+/// for less motion, so that nothing moves away under a click.
+const FLAGS: [&str; 12] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -30,7 +31,9 @@ const FLAGS: [&str; 10] = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    "--force-prefers-reduced-motion",
     "--remote-debugging-pipe",
+    "--window-size=1280,1000",
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,6 +19,7 @@ on_sqlite!(
     the_access_token_is_a_jwt_of_rfc_9068,
     the_only_app_may_be_named_but_no_other,
     a_wrong_code_is_refused_before_wechat_is_asked,
+    the_mock_code_of_devtools_is_explained,
     a_code_of_512_characters_reaches_wechat_unchanged,
     a_malformed_idempotency_key_is_refused,
     wechats_older_forms_of_success_are_understood,
@@ -171,11 +172,22 @@ async fn a_wrong_code_is_refused_before_wechat_is_asked(db: Database) {
     let wechat = ScriptedWeChat::start().await;
     let app = TestApp::with_wechat(db, &wechat).await;
     let too_long = "x".repeat(513);
-    for wrong in ["", "two words", "the code is a mock one", "代码", "line\nbreak", &too_long] {
+    for wrong in ["", "two words", "代码", "line\nbreak", &too_long] {
         let problem = app.login_with(json!({"code": wrong})).await.problem(400, "invalid_request");
         assert!(problem["detail"].as_str().unwrap().contains("code"), "{problem}");
         assert_eq!(wechat.calls(wrong), 0, "{wrong:?}");
     }
+}
+
+async fn the_mock_code_of_devtools_is_explained(db: Database) {
+    let wechat = ScriptedWeChat::start().await;
+    let app = TestApp::with_wechat(db, &wechat).await;
+    let mock = "the code is a mock one"; // what a project without an appid is given
+
+    let problem = app.login_with(json!({"code": mock})).await.problem(401, "wechat_code_invalid");
+
+    assert!(problem["detail"].as_str().unwrap().contains("appid"), "{problem}");
+    assert_eq!(wechat.calls(mock), 0);
 }
 
 async fn a_code_of_512_characters_reaches_wechat_unchanged(db: Database) {

@@ -100,6 +100,7 @@ async fn fifty_first_logins_at_once_make_one_user(db: Database) {
 async fn two_nodes_that_get_one_code_give_one_session(db: Database) {
     let one = TestApp::on(db.clone()).await;
     let two = one.second_node().await;
+    one.fault(json!({"fault": "latency", "latency_ms": 500})).await; // so that all come at the same time
     for round in 0..10 {
         let code = one.code_for(&format!("person-{round}"));
         let callers = (0..6).map(|n| [&one, &two][n % 2].login_with(json!({"code": code})));

@@ -68,3 +68,15 @@ pub(crate) use {on_both, on_postgres, on_sqlite};
 pub fn new_code() -> String {
     format!("0{}", uuid::Uuid::now_v7().simple())
 }
+
+#[test]
+fn the_address_is_read_from_plain_and_json_lines() {
+    for line in [
+        "[2026-01-01T00:00:00Z INFO  weauth::http] listening on http://127.0.0.1:4711",
+        r#"{"level":"info","message":"listening on http://127.0.0.1:4711"}"#,
+        "listening on http://127.0.0.1:4711/ (press Ctrl-C to stop)",
+    ] {
+        assert_eq!(process::said_address(line).as_deref(), Some("http://127.0.0.1:4711"), "{line}");
+    }
+    assert_eq!(process::said_address("listening"), None);
+}

@@ -178,20 +178,9 @@ pub fn run_weauth<A: AsRef<OsStr>>(
     Finished { status, printed, said: process.lines().join("\n") }
 }
 
-fn said_address(line: &str) -> Option<String> {
+/// The address in a line that says where a server listens.
+pub fn said_address(line: &str) -> Option<String> {
     let (_, rest) = line.split_once("listening on http://")?;
     let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]-".contains(c)));
     Some(format!("http://{}", &rest[..end.unwrap_or(rest.len())]))
-}
-
-#[test]
-fn the_address_is_read_from_plain_and_json_lines() {
-    for line in [
-        "[2026-01-01T00:00:00Z INFO  weauth::http] listening on http://127.0.0.1:4711",
-        r#"{"level":"info","message":"listening on http://127.0.0.1:4711"}"#,
-        "listening on http://127.0.0.1:4711/ (press Ctrl-C to stop)",
-    ] {
-        assert_eq!(said_address(line).as_deref(), Some("http://127.0.0.1:4711"), "{line}");
-    }
-    assert_eq!(said_address("listening"), None);
 }
