@@ -154,7 +154,7 @@ impl Demo {
         let (home, profile) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         let server = Process::weauth(home.path(), &["dev", "--listen", "127.0.0.1:0"], &[]);
         let mut chromedriver = Command::new("chromedriver");
-        chromedriver.arg("--port=0");
+        chromedriver.arg("--port=0").env("TMPDIR", profile.path());
         let driver = Process::start(chromedriver);
         let port = driver.wait_for("port of chromedriver", |line| {
             let (_, port) = line.split_once("started successfully on port ")?;

@@ -41,11 +41,11 @@ mod up_down_and_up_again {
     }
 }
 
-mod both_databases_have_the_same {
+mod tables_columns_and_indexes_are_those_of_sqlite {
     use super::*;
 
     #[test]
-    fn tables_columns_and_indexes_on_sqlite_and_postgres() {
+    fn postgres() {
         let folder = TempDir::new().unwrap();
         let (sqlite, postgres) = (Target::sqlite(&folder), Target::postgres());
         sqlite.migrate(&[]);
