@@ -17,6 +17,7 @@ on_sqlite!(
     a_token_that_names_its_own_key_is_invalid,
     the_public_key_is_no_shared_secret,
     a_token_of_another_issuer_is_invalid,
+    a_token_for_another_mini_program_is_invalid,
     a_refresh_token_is_no_access_token,
     the_published_keys_verify_tokens_and_sign_none,
 );
@@ -190,6 +191,15 @@ async fn a_token_of_another_issuer_is_invalid(db: Database) {
     assert_invalid(&other, &ours.access_token).await;
     app.me(&ours.access_token).await.ok();
     other.me(&theirs.access_token).await.ok();
+}
+
+async fn a_token_for_another_mini_program_is_invalid(db: Database) {
+    let app = TestApp::on(db).await;
+    let other = app.second_node_with("WECHAT_APPID", &crate::harness::appid()).await;
+    let login = app.login("alice").await;
+
+    assert_invalid(&other, &login.access_token).await;
+    app.me(&login.access_token).await.ok();
 }
 
 async fn a_refresh_token_is_no_access_token(db: Database) {
