@@ -27,7 +27,7 @@ const ABOVE_ALL: &[&str] = &["assembly", "cli", "lib", "main"];
 /// Each heavy dependency and the only places that may name it.
 const HOME: &[(&str, &[&str])] = &[
     ("actix", &["actors", "cli"]),
-    ("actix_web", &["http", "wechat/simulator", "cli"]),
+    ("actix_web", &["http", "wechat/simulator", "assembly", "cli"]),
     ("reqwest", &["wechat"]),
     ("diesel", &["store"]),
     ("diesel_migrations", &["store"]),

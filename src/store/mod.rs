@@ -19,7 +19,7 @@ mod users;
 pub use connection::{DbConn, Pool, open_pool, ping};
 pub use error::StoreError;
 pub use exchanges::{FindExchange, FoundExchange, PurgeExchanges};
-pub use group_commit::{Committed, GroupCommit};
+pub use group_commit::{GroupCommit, Reply};
 pub use keys::{KeyPurpose, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
 pub use migrate::{CheckSchema, MigrationState, Migrator};
 pub use query::{Query, Write};
