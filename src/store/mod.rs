@@ -14,6 +14,8 @@ mod prepared;
 mod query;
 mod schema;
 mod sign_in;
+#[cfg(test)]
+mod tests;
 mod users;
 
 pub use connection::{DbConn, Pool, open_pool, ping};
