@@ -1,10 +1,10 @@
 //! The DbActor owns the pool: reads run beside each other on blocking threads, writes are committed in groups.
 
 use crate::domain::DatabaseUrl;
-use crate::store::{GroupCommit, Pool, Query, StoreError, Write, open_pool, ping};
+use crate::store::{CheckSchema, GroupCommit, Pool, Query, Reply, StoreError, Write, open_pool, ping};
 use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 /// How much the database may be given to do at once.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,10 @@ struct DbActor {
 
 impl Actor for DbActor {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(super::MAILBOX);
+    }
 }
 
 /// One query, to be run.
@@ -71,19 +75,18 @@ fn read<Q: Query>(pool: &Pool, query: &Q) -> Result<Q::Output, StoreError> {
     }
 }
 
-/// One write, to be committed with whatever else waits.
-struct Commit<W>(W);
+/// One write, to be committed with whatever else waits; the writer answers it directly.
+struct Commit<W: Write>(W, Reply<W>);
 
 impl<W: Write> Message for Commit<W> {
-    type Result = Result<W::Output, StoreError>;
+    type Result = ();
 }
 
 impl<W: Write> Handler<Commit<W>> for DbActor {
-    type Result = ResponseFuture<Result<W::Output, StoreError>>;
+    type Result = ();
 
-    fn handle(&mut self, Commit(write): Commit<W>, _: &mut Context<Self>) -> Self::Result {
-        let committed = self.writer.submit(write);
-        Box::pin(async move { committed?.await.unwrap_or(Err(StoreError::Crashed)) })
+    fn handle(&mut self, Commit(write, reply): Commit<W>, _: &mut Context<Self>) {
+        self.writer.submit(write, reply);
     }
 }
 
@@ -113,8 +116,15 @@ impl Db {
         self.0.send(Run(query)).await.unwrap_or(Err(StoreError::Crashed))
     }
 
+    /// Does the database answer, and does it hold every migration?
+    pub async fn check_schema(&self) -> Result<(), StoreError> {
+        self.run(CheckSchema).await
+    }
+
     /// Commits one write and answers when it is durable; `Busy` when too many wait already.
     pub async fn commit<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
-        self.0.send(Commit(write)).await.unwrap_or(Err(StoreError::Crashed))
+        let (reply, answer) = oneshot::channel();
+        self.0.try_send(Commit(write, reply)).map_err(|_| StoreError::Busy)?;
+        answer.await.unwrap_or(Err(StoreError::Crashed))
     }
 }

@@ -7,5 +7,8 @@
 mod db;
 mod wechat;
 
+/// Messages that are taken at once and counted by the actor, not by its mailbox.
+const MAILBOX: usize = 1 << 20;
+
 pub use db::{Db, DbSettings};
 pub use wechat::{Exchange, WeChat};

@@ -5,19 +5,19 @@
 
 use crate::domain::{App, AppId, CodeHash, LoginCode, Time};
 use crate::wechat::{Circuit, Client, Exchanged, WeChatError};
-use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture,
-};
-use futures_util::future::{FutureExt, LocalBoxFuture, Shared};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
+use futures_util::FutureExt;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::oneshot;
 
 /// How many spent codes are remembered: a repeat of one is refused without asking WeChat.
 const REMEMBERED_CODES: usize = 50_000;
 
 type CodeKey = (AppId, CodeHash);
-type Flight = Shared<LocalBoxFuture<'static, Result<Exchange, WeChatError>>>;
+type Answer = Result<Exchange, WeChatError>;
 
 /// A code's exchange, and when it began.
 #[derive(Debug, Clone)]
@@ -31,48 +31,90 @@ pub struct Exchange {
 struct WeChatActor {
     client: Client,
     apps: HashMap<AppId, (Arc<App>, Circuit)>,
-    in_flight: HashMap<CodeKey, Flight>,
+    /// Who waits for each exchange that is under way.
+    in_flight: HashMap<CodeKey, Vec<oneshot::Sender<Answer>>>,
     max_in_flight: usize,
     spent: SpentCodes,
 }
 
 impl Actor for WeChatActor {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(super::MAILBOX);
+    }
 }
 
 /// Exchange a code at WeChat.
+#[derive(Message)]
+#[rtype(result = "()")]
 struct ExchangeCode {
     key: CodeKey,
     code: LoginCode,
     at: Time,
-}
-
-impl Message for ExchangeCode {
-    type Result = Result<Exchange, WeChatError>;
+    reply: oneshot::Sender<Answer>,
 }
 
 impl Handler<ExchangeCode> for WeChatActor {
-    type Result = ResponseFuture<Result<Exchange, WeChatError>>;
+    type Result = ();
 
-    fn handle(&mut self, message: ExchangeCode, ctx: &mut Context<Self>) -> Self::Result {
-        let ExchangeCode { key, code, at } = message;
-        if let Some(flight) = self.in_flight.get(&key) {
-            return Box::pin(flight.clone());
+    fn handle(&mut self, message: ExchangeCode, ctx: &mut Context<Self>) {
+        let ExchangeCode { key, code, at, reply } = message;
+        if let Some(waiting) = self.in_flight.get_mut(&key) {
+            waiting.push(reply);
+            return;
         }
         let app = match self.admit(&key) {
             Ok(app) => app,
-            Err(refused) => return Box::pin(async { Err(refused) }),
+            Err(refused) => return tell(reply, Err(refused)),
         };
-        let call = actix::spawn(self.client.clone().exchange(app, code));
-        let exchange = move |exchanged| Exchange { exchanged, began_at: at };
-        let flight = call
-            .map(move |joined| joined.unwrap_or(Err(WeChatError::Crashed)).map(exchange))
-            .boxed_local()
-            .shared();
-        self.in_flight.insert(key.clone(), flight.clone());
-        ctx.spawn(flight.clone().into_actor(self).map(move |result, actor, _| actor.landed(&key, &result)));
-        Box::pin(flight)
+        self.in_flight.insert(key.clone(), vec![reply]);
+        let exchange = AssertUnwindSafe(self.client.clone().exchange(app, code)).catch_unwind();
+        let actor = ctx.address();
+        // Not in the actor's own context, which looks at all its futures whenever one of them moves.
+        actix::spawn(async move {
+            let exchanged = exchange.await.unwrap_or(Err(WeChatError::Crashed));
+            let answer = exchanged.map(|exchanged| Exchange { exchanged, began_at: at });
+            if actor.try_send(Landed { key, answer }).is_err() {
+                log::error!("an exchange ended after its actor");
+            }
+        });
     }
+}
+
+/// An exchange has ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Landed {
+    key: CodeKey,
+    answer: Answer,
+}
+
+impl Handler<Landed> for WeChatActor {
+    type Result = ();
+
+    fn handle(&mut self, Landed { key, answer }: Landed, _: &mut Context<Self>) {
+        let waiting = self.in_flight.remove(&key).unwrap_or_default();
+        if let Some((_, circuit)) = self.apps.get_mut(&key.0) {
+            circuit.record(&answer, Instant::now());
+        }
+        match &answer {
+            Ok(_) | Err(WeChatError::CodeUsed) => self.spent.remember(&key),
+            Err(WeChatError::BadResponse(what)) => {
+                log::error!("WeChat's answer to {} makes no sense: {what}", key.0);
+            }
+            Err(WeChatError::Crashed) => log::error!("an exchange for {} crashed", key.0),
+            Err(_) => {}
+        }
+        for reply in waiting {
+            tell(reply, answer.clone());
+        }
+    }
+}
+
+/// A caller that has gone away needs no answer.
+fn tell(reply: oneshot::Sender<Answer>, answer: Answer) {
+    let _gone = reply.send(answer);
 }
 
 impl WeChatActor {
@@ -86,21 +128,6 @@ impl WeChatActor {
         }
         let (app, circuit) = self.apps.get_mut(&key.0).ok_or(WeChatError::CodeInvalid)?;
         if circuit.admits(Instant::now()) { Ok(app.clone()) } else { Err(WeChatError::Unavailable) }
-    }
-
-    fn landed(&mut self, key: &CodeKey, result: &Result<Exchange, WeChatError>) {
-        self.in_flight.remove(key);
-        if let Some((_, circuit)) = self.apps.get_mut(&key.0) {
-            circuit.record(result, Instant::now());
-        }
-        match result {
-            Ok(_) | Err(WeChatError::CodeUsed) => self.spent.remember(key),
-            Err(WeChatError::BadResponse(what)) => {
-                log::error!("WeChat's answer to {} makes no sense: {what}", key.0);
-            }
-            Err(WeChatError::Crashed) => log::error!("an exchange for {} crashed", key.0),
-            Err(_) => {}
-        }
     }
 }
 
@@ -156,7 +183,9 @@ impl WeChat {
 
     /// Exchanges a code, or joins the exchange that is under way for it. `at` is now.
     pub async fn exchange(&self, app: AppId, code: LoginCode, at: Time) -> Result<Exchange, WeChatError> {
+        let (reply, answer) = oneshot::channel();
         let key = (app, code.hash());
-        self.0.send(ExchangeCode { key, code, at }).await.unwrap_or(Err(WeChatError::Crashed))
+        self.0.try_send(ExchangeCode { key, code, at, reply }).map_err(|_| WeChatError::Busy)?;
+        answer.await.unwrap_or(Err(WeChatError::Crashed))
     }
 }

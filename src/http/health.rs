@@ -2,7 +2,6 @@
 
 use super::problem::Problem;
 use super::routes::HttpState;
-use crate::store::CheckSchema;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
@@ -14,7 +13,7 @@ pub(super) async fn healthz() -> HttpResponse {
 /// 200 when the database answers and holds every migration; else 503 with the reason's code.
 pub(super) async fn readyz(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let state = HttpState::of(&request)?;
-    state.db.run(CheckSchema).await?;
+    state.db.check_schema().await?;
     let body = json!({"status": "ok", "database": "ok", "migrations": "ok"});
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body))
 }

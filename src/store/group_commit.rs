@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 /// The most writes in one transaction; more would only make the first wait for the last.
 const MAX_GROUP: usize = 256;
 
-/// The answer to a write, once it is durable.
-pub type Committed<T> = oneshot::Receiver<Result<T, StoreError>>;
+/// Where a write is answered, once it is durable.
+pub type Reply<W> = oneshot::Sender<Result<<W as Write>::Output, StoreError>>;
 
 /// A thread that owns the writing connection, and the queue before it.
 #[derive(Clone)]
@@ -33,14 +33,13 @@ impl GroupCommit {
         Ok(Self { queue })
     }
 
-    /// Queues a write; [`StoreError::Busy`] where the queue is full.
-    pub fn submit<W: Write>(&self, write: W) -> Result<Committed<W::Output>, StoreError> {
-        let (reply, answer) = oneshot::channel();
+    /// Queues a write; where the queue is full it is answered with [`StoreError::Busy`] at once.
+    pub fn submit<W: Write>(&self, write: W, reply: Reply<W>) {
         let job = Box::new(Entry { write, output: None, reply: Some(reply) });
         match self.queue.try_send(job) {
-            Ok(()) => Ok(answer),
-            Err(mpsc::error::TrySendError::Full(_)) => Err(StoreError::Busy),
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(StoreError::Crashed),
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(mut job)) => job.answer(Err(StoreError::Busy)),
+            Err(mpsc::error::TrySendError::Closed(mut job)) => job.answer(Err(StoreError::Crashed)),
         }
     }
 }
@@ -49,7 +48,7 @@ impl GroupCommit {
 struct Entry<W: Write> {
     write: W,
     output: Option<W::Output>,
-    reply: Option<oneshot::Sender<Result<W::Output, StoreError>>>,
+    reply: Option<Reply<W>>,
 }
 
 type Apply = fn(&mut [Box<dyn Job>], &mut DbConn) -> Result<(), StoreError>;

@@ -14,12 +14,14 @@ mod prepared;
 mod query;
 mod schema;
 mod sign_in;
+#[cfg(test)]
+mod tests;
 mod users;
 
 pub use connection::{DbConn, Pool, open_pool, ping};
 pub use error::StoreError;
 pub use exchanges::{FindExchange, FoundExchange, PurgeExchanges};
-pub use group_commit::{Committed, GroupCommit};
+pub use group_commit::{GroupCommit, Reply};
 pub use keys::{KeyPurpose, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
 pub use migrate::{CheckSchema, MigrationState, Migrator};
 pub use query::{Query, Write};

@@ -8,13 +8,13 @@
 macro_rules! prepared {
     ($(#[$doc:meta])* $name:ident on $backend:ty { $($field:ident: $sql_type:ty = $type:ty),* $(,)? } -> $row:ty, $sql:expr) => {
         $(#[$doc])*
-        struct $name<'a> {
+        pub(super) struct $name<'a> {
             $($field: $type,)*
             lifetime: std::marker::PhantomData<&'a ()>,
         }
 
         impl<'a> $name<'a> {
-            fn new($($field: $type),*) -> Self {
+            pub(super) fn new($($field: $type),*) -> Self {
                 Self { $($field,)* lifetime: std::marker::PhantomData }
             }
         }

@@ -1,0 +1,123 @@
+//! A load generator that costs little: HTTP/1.1 written by hand over keep-alive connections.
+
+use hdrhistogram::Histogram;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// What a run of requests came to.
+pub struct Load {
+    pub answered: u64,
+    pub failed: u64,
+    pub seconds: f64,
+    /// Microseconds.
+    pub latency: Histogram<u64>,
+}
+
+/// Keeps `connections` busy for `duration`; each sends what `request` writes, one after the other.
+pub async fn load(
+    address: &str,
+    connections: usize,
+    duration: Duration,
+    request: impl Fn(&mut Vec<u8>) + Clone + 'static,
+) -> Load {
+    let total = Rc::new(RefCell::new(Load { answered: 0, failed: 0, seconds: 0.0, latency: histogram() }));
+    let began = Instant::now();
+    let local = tokio::task::LocalSet::new();
+    for _ in 0..connections {
+        let (address, request, total) = (address.to_owned(), request.clone(), total.clone());
+        local.spawn_local(async move {
+            let mut connection = Connection::open(&address).await;
+            while began.elapsed() < duration {
+                let sent = Instant::now();
+                let status = connection.exchange(&request).await;
+                let mut total = total.borrow_mut();
+                total.latency.record(sent.elapsed().as_micros() as u64).expect("within bounds");
+                if status == 200 { total.answered += 1 } else { total.failed += 1 }
+            }
+        });
+    }
+    local.await;
+    let mut total = Rc::into_inner(total).expect("all tasks have ended").into_inner();
+    total.seconds = began.elapsed().as_secs_f64();
+    total
+}
+
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 60_000_000, 3).expect("bounds")
+}
+
+/// A keep-alive connection.
+pub struct Connection {
+    stream: TcpStream,
+    out: Vec<u8>,
+    buffer: Vec<u8>,
+    filled: usize,
+}
+
+impl Connection {
+    pub async fn open(address: &str) -> Self {
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        stream.set_nodelay(true).expect("nodelay");
+        Self { stream, out: Vec::new(), buffer: vec![0; 8 * 1024], filled: 0 }
+    }
+
+    /// Sends a request and reads the whole answer; gives back its status.
+    pub async fn exchange(&mut self, request: &impl Fn(&mut Vec<u8>)) -> u16 {
+        self.out.clear();
+        request(&mut self.out);
+        if self.stream.write_all(&self.out).await.is_err() {
+            return 0;
+        }
+        self.filled = 0;
+        loop {
+            if let Some((status, end)) = complete(&self.buffer[..self.filled]) {
+                if self.filled >= end {
+                    return status;
+                }
+            }
+            match self.stream.read(&mut self.buffer[self.filled..]).await {
+                Ok(0) | Err(_) => return 0,
+                Ok(count) => self.filled += count,
+            }
+        }
+    }
+
+    /// The body of the last answer.
+    pub fn body(&self) -> &[u8] {
+        let head = find(&self.buffer[..self.filled], b"\r\n\r\n").map_or(0, |at| at + 4);
+        &self.buffer[head..self.filled]
+    }
+}
+
+/// Status and total length, once the head is there.
+fn complete(bytes: &[u8]) -> Option<(u16, usize)> {
+    let head = find(bytes, b"\r\n\r\n")?;
+    let status = std::str::from_utf8(bytes.get(9..12)?).ok()?.parse().ok()?;
+    let text = std::str::from_utf8(&bytes[..head]).ok()?;
+    let length = text
+        .split("\r\n")
+        .find_map(|line| {
+            line.get(..15).filter(|name| name.eq_ignore_ascii_case("content-length:")).map(|_| &line[15..])
+        })
+        .and_then(|value| value.trim().parse::<usize>().ok())
+        .unwrap_or(0);
+    Some((status, head + 4 + length))
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}
+
+/// A POST of JSON.
+pub fn post_json(out: &mut Vec<u8>, path: &str, body: &str) {
+    out.extend_from_slice(
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .as_bytes(),
+    );
+}

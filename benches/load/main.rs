@@ -1,0 +1,24 @@
+//! The load bench: weauth over HTTP beside a bare actix-web handler, in the same run, in alternating rounds.
+//!
+//! `cargo bench --bench load` starts everything itself: the simulator, the bare server, weauth on SQLite
+//! and, where `TEST_DATABASE_URL` names a Postgres, weauth on Postgres. It prints ratios; single figures mean
+//! little on a shared machine. Arguments: `login`, `me`, `inflight`, `start` choose scenarios (default all);
+//! `--rounds N`, `--seconds N`.
+
+mod bare;
+mod client;
+mod processes;
+mod report;
+mod scenarios;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let Some(["--bare-server", simulator]) =
+        arguments.iter().map(String::as_str).collect::<Vec<_>>().get(..2)
+    {
+        bare::serve(simulator);
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(scenarios::run(&arguments));
+}

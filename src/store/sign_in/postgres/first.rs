@@ -1,0 +1,89 @@
+//! People's first sign-ins on Postgres, where another node may be writing the same people down.
+
+use super::statements::{DeleteUsers, FindUsersByUnionId, InsertIdentities, InsertUsers, LockUnionIds};
+use super::{Identities, find_identities, identity_key, owned};
+use crate::store::StoreError;
+use crate::store::sign_in::RecordSignIn;
+use diesel::prelude::*;
+use std::collections::{HashMap, HashSet};
+
+/// First sign-ins. Another node may be doing the same for the same people: what it wrote first stands.
+pub(super) fn create_identities(
+    batch: &[&RecordSignIn],
+    identities: &mut Identities,
+    conn: &mut PgConnection,
+) -> Result<(), StoreError> {
+    let mut seen = HashSet::new();
+    let missing: Vec<&RecordSignIn> = batch
+        .iter()
+        .filter(|s| !identities.contains_key(&(s.app.as_str().to_owned(), s.openid.as_str().to_owned())))
+        .filter(|s| seen.insert(identity_key(s)))
+        .copied()
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut owners = users_by_unionid(&missing, conn)?;
+    let mut new_users: Vec<&RecordSignIn> = Vec::new();
+    let user_ids: Vec<String> = missing
+        .iter()
+        .map(|sign_in| {
+            let known = sign_in.unionid.as_ref().and_then(|unionid| owners.get(unionid.as_str()).cloned());
+            known.unwrap_or_else(|| {
+                new_users.push(sign_in);
+                let id = sign_in.new_user.as_str().to_owned();
+                if let Some(unionid) = &sign_in.unionid {
+                    owners.insert(unionid.as_str().to_owned(), id.clone());
+                }
+                id
+            })
+        })
+        .collect();
+    let times = new_users.iter().map(|s| s.at.to_stored()).collect();
+    InsertUsers::new(new_users.iter().map(|s| s.new_user.as_str()).collect(), times).execute(conn)?;
+    let written = insert_identities(&missing, &user_ids, conn)?;
+    let lost: Vec<&RecordSignIn> =
+        missing.iter().filter(|s| !written.contains(&owned(identity_key(s)))).copied().collect();
+    if !lost.is_empty() {
+        DeleteUsers::new(lost.iter().map(|s| s.new_user.as_str()).collect()).execute(conn)?;
+    }
+    find_identities(&missing, identities, conn)?;
+    for sign_in in &new_users {
+        if let Some(identity) = identities.get_mut(&owned(identity_key(sign_in))) {
+            identity.created = identity.user_id == sign_in.new_user.as_str();
+        }
+    }
+    Ok(())
+}
+
+fn users_by_unionid(
+    missing: &[&RecordSignIn],
+    conn: &mut PgConnection,
+) -> Result<HashMap<String, String>, StoreError> {
+    let unionids: Vec<&str> = missing.iter().filter_map(|s| s.unionid.as_ref()).map(|u| u.as_str()).collect();
+    if unionids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    LockUnionIds::new(unionids.clone()).execute(conn)?;
+    let rows: Vec<(String, String)> = FindUsersByUnionId::new(unionids).load(conn)?;
+    Ok(rows.into_iter().collect())
+}
+
+fn insert_identities(
+    missing: &[&RecordSignIn],
+    user_ids: &[String],
+    conn: &mut PgConnection,
+) -> Result<HashSet<(String, String)>, StoreError> {
+    let rows: Vec<(String, String)> = InsertIdentities::new(
+        missing.iter().map(|s| s.app.as_str()).collect(),
+        missing.iter().map(|s| s.openid.as_str()).collect(),
+        user_ids.iter().map(String::as_str).collect(),
+        missing.iter().map(|s| s.unionid.as_ref().map(|u| u.as_str())).collect(),
+        missing.iter().map(|s| s.session_key.as_slice()).collect(),
+        missing.iter().map(|s| s.session_key_digest.as_str()).collect(),
+        missing.iter().map(|s| s.exchange_began.to_stored()).collect(),
+        missing.iter().map(|s| s.at.to_stored()).collect(),
+    )
+    .load(conn)?;
+    Ok(rows.into_iter().collect())
+}

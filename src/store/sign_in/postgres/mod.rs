@@ -1,0 +1,219 @@
+//! Sign-in on Postgres: a few statements for the whole group, over arrays that travel as one parameter each.
+//! Rows are taken in the order of their keys, so that two nodes never wait for each other in a circle.
+
+mod first;
+mod statements;
+
+use super::{PREVIOUS_KEY_SECONDS, RecordSignIn, SignInRecord, split_roles};
+use crate::domain::{Time, User, UserId, UserStatus};
+use crate::store::StoreError;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use first::create_identities;
+use statements::{
+    FindIdentities, InsertExchanges, OpenSessions, ReplaceSessionKeys, SetUnionIds, TouchUsers,
+};
+use std::collections::{HashMap, HashSet};
+
+/// `(appid, openid)` or `(appid, code hash)`.
+type Key<'a> = (&'a str, &'a str);
+
+/// An identity as it was found, or made.
+struct Identity {
+    user_id: String,
+    unionid: Option<String>,
+    key_digest: Option<String>,
+    key_began_at: Time,
+    created: bool,
+}
+
+fn identity_key<'a>(sign_in: &'a RecordSignIn) -> Key<'a> {
+    (sign_in.app.as_str(), sign_in.openid.as_str())
+}
+
+pub(super) fn record(
+    batch: &[&RecordSignIn],
+    conn: &mut PgConnection,
+) -> Result<Vec<SignInRecord>, StoreError> {
+    let mut identities = HashMap::new();
+    find_identities(batch, &mut identities, conn)?;
+    create_identities(batch, &mut identities, conn)?;
+    let identity_of = |sign_in: &RecordSignIn| {
+        let (appid, openid) = identity_key(sign_in);
+        identities.get(&(appid.to_owned(), openid.to_owned()))
+    };
+    let pairs: Vec<(&RecordSignIn, &Identity)> = batch
+        .iter()
+        .map(|sign_in| identity_of(sign_in).map(|identity| (*sign_in, identity)))
+        .collect::<Option<_>>()
+        .ok_or_else(|| StoreError::Refused("an identity vanished while it was signed in".into()))?;
+    let fresh = take_codes(&pairs, conn)?;
+    let fresh_pairs: Vec<_> = fresh.iter().map(|index| pairs[*index]).collect();
+    keep_session_keys(&fresh_pairs, conn)?;
+    let users = touch_users(&fresh_pairs, conn)?;
+    let active: Vec<_> = fresh_pairs
+        .iter()
+        .filter(|(_, identity)| {
+            users.get(&identity.user_id).is_some_and(|user| user.status == UserStatus::Active)
+        })
+        .copied()
+        .collect();
+    open_sessions(&active, conn)?;
+    Ok(outcomes(&pairs, &fresh, &users))
+}
+
+type Identities = HashMap<(String, String), Identity>;
+
+fn find_identities(
+    batch: &[&RecordSignIn],
+    found: &mut Identities,
+    conn: &mut PgConnection,
+) -> Result<(), StoreError> {
+    let keys: HashSet<Key<'_>> = batch.iter().map(|sign_in| identity_key(sign_in)).collect();
+    type Row = (String, String, String, Option<String>, Option<String>, NaiveDateTime);
+    let (appids, openids) = keys.into_iter().unzip();
+    let rows: Vec<Row> = FindIdentities::new(appids, openids).load(conn)?;
+    for (appid, openid, user_id, unionid, key_digest, began_at) in rows {
+        let key_began_at = Time::from_stored(began_at);
+        let identity = Identity { user_id, unionid, key_digest, key_began_at, created: false };
+        found.insert((appid, openid), identity);
+    }
+    Ok(())
+}
+
+fn owned((a, b): Key<'_>) -> (String, String) {
+    (a.to_owned(), b.to_owned())
+}
+
+type Pair<'a> = (&'a RecordSignIn, &'a Identity);
+
+/// Writes the exchange records; gives back the positions of the codes that were not recorded before.
+fn take_codes(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<Vec<usize>, StoreError> {
+    let mut seen = HashSet::new();
+    let first: Vec<usize> = (0..pairs.len())
+        .filter(|index| seen.insert((pairs[*index].0.app.as_str(), pairs[*index].0.code.as_str())))
+        .collect();
+    let of = |index: &usize| pairs[*index].0;
+    let taken: Vec<(String, String)> = InsertExchanges::new(
+        first.iter().map(|i| of(i).app.as_str()).collect(),
+        first.iter().map(|i| of(i).code.as_str()).collect(),
+        first.iter().map(|i| pairs[*i].1.user_id.as_str()).collect(),
+        first.iter().map(|i| of(i).session.as_str()).collect(),
+        first.iter().map(|i| of(i).idempotency_key.as_ref().map(|key| key.digest())).collect(),
+        first.iter().map(|i| of(i).at.to_stored()).collect(),
+    )
+    .load(conn)?;
+    let taken: HashSet<Key<'_>> = taken.iter().map(|(appid, code)| (appid.as_str(), code.as_str())).collect();
+    Ok(first.into_iter().filter(|i| taken.contains(&(of(i).app.as_str(), of(i).code.as_str()))).collect())
+}
+
+fn keep_session_keys(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), StoreError> {
+    // Of several sign-ins of one person in a group, the exchange that began last has the key that counts.
+    let mut latest: HashMap<Key<'_>, &RecordSignIn> = HashMap::new();
+    for (sign_in, identity) in pairs {
+        let changed = identity.key_digest.as_deref() != Some(sign_in.session_key_digest.as_str());
+        if changed && sign_in.exchange_began > identity.key_began_at {
+            let slot = latest.entry(identity_key(sign_in)).or_insert(sign_in);
+            if sign_in.exchange_began > slot.exchange_began {
+                *slot = sign_in;
+            }
+        }
+    }
+    if !latest.is_empty() {
+        let changed: Vec<&RecordSignIn> = latest.into_values().collect();
+        ReplaceSessionKeys::new(
+            changed.iter().map(|s| s.app.as_str()).collect(),
+            changed.iter().map(|s| s.openid.as_str()).collect(),
+            changed.iter().map(|s| s.session_key.as_slice()).collect(),
+            changed.iter().map(|s| s.session_key_digest.as_str()).collect(),
+            changed.iter().map(|s| s.exchange_began.to_stored()).collect(),
+            changed.iter().map(|s| s.at.plus_seconds(PREVIOUS_KEY_SECONDS).to_stored()).collect(),
+        )
+        .execute(conn)?;
+    }
+    set_unionids(pairs, conn)
+}
+
+fn set_unionids(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), StoreError> {
+    let appeared: HashMap<Key<'_>, &str> = pairs
+        .iter()
+        .filter_map(|(sign_in, identity)| {
+            let unionid = sign_in.unionid.as_ref()?.as_str();
+            (identity.unionid.as_deref() != Some(unionid)).then_some((identity_key(sign_in), unionid))
+        })
+        .collect();
+    if appeared.is_empty() {
+        return Ok(());
+    }
+    let (keys, unionids): (Vec<Key<'_>>, Vec<&str>) = appeared.into_iter().unzip();
+    let (appids, openids) = keys.into_iter().unzip();
+    SetUnionIds::new(appids, openids, unionids).execute(conn)?;
+    Ok(())
+}
+
+fn touch_users(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<HashMap<String, User>, StoreError> {
+    let mut latest: HashMap<&str, Time> = HashMap::new();
+    for (sign_in, identity) in pairs {
+        let at = latest.entry(identity.user_id.as_str()).or_insert(sign_in.at);
+        *at = sign_in.at.max(*at);
+    }
+    if latest.is_empty() {
+        return Ok(HashMap::new());
+    }
+    type Row =
+        (String, String, Option<String>, Option<String>, Option<String>, NaiveDateTime, Option<String>, bool);
+    let times = latest.values().map(|at| at.to_stored()).collect();
+    let rows: Vec<Row> = TouchUsers::new(latest.keys().copied().collect(), times).load(conn)?;
+    let users = rows.into_iter().map(|row| {
+        let last_login_at = latest.get(row.0.as_str()).copied().unwrap_or(Time::from_stored(row.5));
+        let user = User {
+            id: UserId::from_stored(row.0.clone()),
+            status: UserStatus::from_stored(&row.1),
+            roles: split_roles(row.6),
+            nickname: row.2,
+            avatar_url: row.3,
+            phone: row.4,
+            unionid_linked: row.7,
+            created_at: Time::from_stored(row.5),
+            last_login_at,
+        };
+        (row.0, user)
+    });
+    Ok(users.collect())
+}
+
+fn open_sessions(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), StoreError> {
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let audit_id = |_: &Pair<'_>| uuid::Uuid::now_v7().simple().to_string();
+    OpenSessions::new(
+        pairs.iter().map(|(s, _)| s.session.as_str()).collect(),
+        pairs.iter().map(|(_, identity)| identity.user_id.as_str()).collect(),
+        pairs.iter().map(|(s, _)| s.app.as_str()).collect(),
+        pairs.iter().map(|(s, _)| s.openid.as_str()).collect(),
+        pairs.iter().map(|(s, _)| s.at.to_stored()).collect(),
+        pairs.iter().map(|(s, _)| s.expires_at.to_stored()).collect(),
+        pairs.iter().map(|(s, _)| s.ends_at.to_stored()).collect(),
+        pairs.iter().map(|(s, _)| s.client.ip.map(|ip| ip.to_string())).collect(),
+        pairs.iter().map(|(s, _)| s.client.user_agent.as_deref()).collect(),
+        pairs.iter().map(audit_id).collect(),
+    )
+    .execute(conn)?;
+    Ok(())
+}
+
+/// What became of each sign-in, in the order in which they came.
+fn outcomes(pairs: &[Pair<'_>], fresh: &[usize], users: &HashMap<String, User>) -> Vec<SignInRecord> {
+    let fresh: HashSet<usize> = fresh.iter().copied().collect();
+    let mut announced: HashSet<String> = HashSet::new();
+    let outcome = |(index, (_, identity)): (usize, &Pair<'_>)| match users.get(&identity.user_id) {
+        Some(user) if fresh.contains(&index) && user.status == UserStatus::Active => {
+            let created = identity.created && announced.insert(identity.user_id.clone());
+            SignInRecord::Opened { user: user.clone(), created }
+        }
+        Some(_) if fresh.contains(&index) => SignInRecord::Banned,
+        _ => SignInRecord::Repeated,
+    };
+    pairs.iter().enumerate().map(outcome).collect()
+}

@@ -1,0 +1,125 @@
+//! The statements of a sign-in on Postgres. Each takes the whole group, an array a column.
+
+use crate::store::prepared::prepared;
+use chrono::NaiveDateTime;
+use diesel::pg::Pg;
+use diesel::sql_types::{Array, Binary, Bool, Nullable, Text, Timestamp};
+
+type Texts<'a> = Vec<&'a str>;
+type OptionalTexts<'a> = Vec<Option<&'a str>>;
+type Times = Vec<NaiveDateTime>;
+
+prepared! {
+    /// The users behind identities, and what is known of their session keys.
+    FindIdentities on Pg { appids: Array<Text> = Texts<'a>, openids: Array<Text> = Texts<'a> } ->
+    (Text, Text, Text, Nullable<Text>, Nullable<Text>, Timestamp),
+    "SELECT i.appid, i.openid, i.user_id, i.unionid, i.session_key_digest, i.session_key_began_at
+     FROM unnest(?, ?) AS wanted (appid, openid) JOIN identities i USING (appid, openid)"
+}
+
+prepared! {
+    /// Takes a lock a unionid until the transaction ends: two apps' first sign-ins of one person take turns.
+    LockUnionIds on Pg { unionids: Array<Text> = Texts<'a> } -> (),
+    "SELECT pg_advisory_xact_lock(key)
+     FROM (SELECT DISTINCT hashtextextended(unionid, 0) AS key FROM unnest(?) AS t (unionid) ORDER BY 1) AS k"
+}
+
+prepared! {
+    /// The users whom other apps of the same company know by these unionids; the oldest of each.
+    FindUsersByUnionId on Pg { unionids: Array<Text> = Texts<'a> } -> (Text, Text),
+    "SELECT DISTINCT ON (i.unionid) i.unionid, u.id FROM identities i JOIN users u ON u.id = i.user_id
+     WHERE i.unionid = ANY (?) ORDER BY i.unionid, u.created_at, u.id"
+}
+
+prepared! {
+    /// Users who sign in for the first time.
+    InsertUsers on Pg { ids: Array<Text> = Texts<'a>, times: Array<Timestamp> = Times } -> (),
+    "INSERT INTO users (id, status, created_at, last_login_at)
+     SELECT id, 'active', at, at FROM unnest(?, ?) AS t (id, at)"
+}
+
+prepared! {
+    /// People's first sign-ins to one mini-program; gives back those that no other node wrote first.
+    InsertIdentities on Pg {
+        appids: Array<Text> = Texts<'a>, openids: Array<Text> = Texts<'a>, user_ids: Array<Text> = Texts<'a>,
+        unionids: Array<Nullable<Text>> = OptionalTexts<'a>, session_keys: Array<Binary> = Vec<&'a [u8]>,
+        digests: Array<Text> = Texts<'a>, began: Array<Timestamp> = Times, created: Array<Timestamp> = Times,
+    } -> (Text, Text),
+    "INSERT INTO identities
+         (appid, openid, user_id, unionid, session_key, session_key_digest, session_key_began_at, created_at)
+     SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) AS t (appid, openid) ORDER BY t.appid, t.openid
+     ON CONFLICT DO NOTHING RETURNING appid, openid"
+}
+
+prepared! {
+    /// Candidates whom nobody needed after all.
+    DeleteUsers on Pg { ids: Array<Text> = Texts<'a> } -> (), "DELETE FROM users WHERE id = ANY (?)"
+}
+
+prepared! {
+    /// Changed session keys, unless a newer exchange was faster; the replaced ones are kept for a while.
+    ReplaceSessionKeys on Pg {
+        appids: Array<Text> = Texts<'a>, openids: Array<Text> = Texts<'a>, session_keys: Array<Binary> = Vec<&'a [u8]>,
+        digests: Array<Text> = Texts<'a>, began: Array<Timestamp> = Times, until: Array<Timestamp> = Times,
+    } -> (),
+    "UPDATE identities i SET previous_session_key = i.session_key, previous_session_key_until = t.until,
+         session_key = t.session_key, session_key_digest = t.digest, session_key_began_at = t.began
+     FROM unnest(?, ?, ?, ?, ?, ?) AS t (appid, openid, session_key, digest, began, until)
+     WHERE i.appid = t.appid AND i.openid = t.openid AND i.session_key_began_at < t.began"
+}
+
+prepared! {
+    /// Unionids that show up, or change, after the first sign-in.
+    SetUnionIds on Pg {
+        appids: Array<Text> = Texts<'a>, openids: Array<Text> = Texts<'a>, unionids: Array<Text> = Texts<'a>,
+    } -> (),
+    "UPDATE identities i SET unionid = t.unionid FROM unnest(?, ?, ?) AS t (appid, openid, unionid)
+     WHERE i.appid = t.appid AND i.openid = t.openid"
+}
+
+prepared! {
+    /// Takes the codes; gives back those that were not taken before.
+    InsertExchanges on Pg {
+        appids: Array<Text> = Texts<'a>, codes: Array<Text> = Texts<'a>, user_ids: Array<Text> = Texts<'a>,
+        session_ids: Array<Text> = Texts<'a>, keys: Array<Nullable<Text>> = OptionalTexts<'a>,
+        times: Array<Timestamp> = Times,
+    } -> (Text, Text),
+    "INSERT INTO exchanges (appid, code_hash, user_id, session_id, idempotency_key, exchanged_at)
+     SELECT * FROM unnest(?, ?, ?, ?, ?, ?) AS t (appid, code_hash) ORDER BY t.appid, t.code_hash
+     ON CONFLICT DO NOTHING RETURNING appid, code_hash"
+}
+
+prepared! {
+    /// Counts the logins and reads the users. Rows are locked in the order of their ids.
+    TouchUsers on Pg { ids: Array<Text> = Texts<'a>, times: Array<Timestamp> = Times } ->
+    (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp, Nullable<Text>, Bool),
+    "WITH locked AS (
+         SELECT users.id, t.at FROM unnest(?, ?) AS t (id, at) JOIN users ON users.id = t.id
+         ORDER BY users.id FOR NO KEY UPDATE OF users
+     )
+     UPDATE users u SET last_login_at = CASE WHEN u.status = 'active' THEN locked.at ELSE u.last_login_at END
+     FROM locked WHERE u.id = locked.id
+     RETURNING u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at,
+         (SELECT string_agg(role, ' ') FROM user_roles r WHERE r.user_id = u.id),
+         EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.unionid IS NOT NULL)"
+}
+
+prepared! {
+    /// Opens sessions and puts the logins into the audit log.
+    OpenSessions on Pg {
+        ids: Array<Text> = Texts<'a>, user_ids: Array<Text> = Texts<'a>, appids: Array<Text> = Texts<'a>,
+        openids: Array<Text> = Texts<'a>, times: Array<Timestamp> = Times, expires: Array<Timestamp> = Times,
+        ends: Array<Timestamp> = Times, ips: Array<Nullable<Text>> = Vec<Option<String>>,
+        user_agents: Array<Nullable<Text>> = OptionalTexts<'a>, audit_ids: Array<Text> = Vec<String>,
+    } -> (),
+    "WITH opened AS (
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             AS t (id, user_id, appid, openid, at, expires_at, ends_at, ip, user_agent, audit_id)
+     ), audited AS (
+         INSERT INTO audit (id, at, actor, action, target, ip, detail)
+         SELECT audit_id, at, user_id, 'login.success', user_id, ip, appid FROM opened
+     )
+     INSERT INTO sessions (id, user_id, appid, openid, generation, rotated_at, created_at, last_used_at,
+                           expires_at, ends_at, ip, user_agent)
+     SELECT id, user_id, appid, openid, 1, at, at, at, expires_at, ends_at, ip, user_agent FROM opened"
+}

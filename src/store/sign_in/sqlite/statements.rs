@@ -1,0 +1,101 @@
+//! The statements of a sign-in on SQLite.
+
+use crate::store::prepared::prepared;
+use chrono::NaiveDateTime;
+use diesel::sql_types::{Binary, Bool, Nullable, Text, Timestamp};
+use diesel::sqlite::Sqlite;
+
+prepared! {
+    /// Takes the code, unless it was taken before.
+    InsertExchange on Sqlite {
+        appid: Text = &'a str, code_hash: Text = &'a str, user_id: Text = &'a str, session_id: Text = &'a str,
+        idempotency_key: Nullable<Text> = Option<&'a str>, exchanged_at: Timestamp = NaiveDateTime,
+    } -> (),
+    "INSERT INTO exchanges (appid, code_hash, user_id, session_id, idempotency_key, exchanged_at)
+     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+}
+
+prepared! {
+    /// The user behind an identity, and what is known of its session key.
+    FindIdentity on Sqlite { appid: Text = &'a str, openid: Text = &'a str } ->
+    (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp,
+     Nullable<Text>, Nullable<Text>, Timestamp, Nullable<Text>, Bool),
+    "SELECT u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at,
+            i.unionid, i.session_key_digest, i.session_key_began_at,
+            (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = u.id),
+            i.unionid IS NOT NULL
+                OR EXISTS (SELECT 1 FROM identities WHERE user_id = u.id AND unionid IS NOT NULL)
+     FROM identities i JOIN users u ON u.id = i.user_id WHERE i.appid = ? AND i.openid = ?"
+}
+
+prepared! {
+    /// The user whom another app of the same company knows by this unionid; the oldest, should there be more.
+    FindUserByUnionId on Sqlite { unionid: Text = &'a str } -> Text,
+    "SELECT u.id FROM identities i JOIN users u ON u.id = i.user_id WHERE i.unionid = ?
+     ORDER BY u.created_at, u.id LIMIT 1"
+}
+
+prepared! {
+    /// A user who signs in for the first time.
+    InsertUser on Sqlite { id: Text = &'a str, created_at: Timestamp = NaiveDateTime, last_login_at: Timestamp = NaiveDateTime } -> (),
+    "INSERT INTO users (id, status, created_at, last_login_at) VALUES (?, 'active', ?, ?)"
+}
+
+prepared! {
+    /// A person's first sign-in to one mini-program.
+    InsertIdentity on Sqlite {
+        appid: Text = &'a str, openid: Text = &'a str, user_id: Text = &'a str,
+        unionid: Nullable<Text> = Option<&'a str>, session_key: Binary = &'a [u8], digest: Text = &'a str,
+        began_at: Timestamp = NaiveDateTime, created_at: Timestamp = NaiveDateTime,
+    } -> (),
+    "INSERT INTO identities
+         (appid, openid, user_id, unionid, session_key, session_key_digest, session_key_began_at, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+}
+
+prepared! {
+    /// A changed session key; the replaced one is kept for a while.
+    ReplaceSessionKey on Sqlite {
+        until: Timestamp = NaiveDateTime, session_key: Binary = &'a [u8], digest: Text = &'a str,
+        began_at: Timestamp = NaiveDateTime, appid: Text = &'a str, openid: Text = &'a str,
+    } -> (),
+    "UPDATE identities SET previous_session_key = session_key, previous_session_key_until = ?,
+         session_key = ?, session_key_digest = ?, session_key_began_at = ?
+     WHERE appid = ? AND openid = ?"
+}
+
+prepared! {
+    /// A unionid that shows up, or changes, after the first sign-in.
+    SetUnionId on Sqlite { unionid: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str } -> (),
+    "UPDATE identities SET unionid = ? WHERE appid = ? AND openid = ?"
+}
+
+prepared! {
+    /// Counts the login.
+    TouchUser on Sqlite { last_login_at: Timestamp = NaiveDateTime, id: Text = &'a str } -> (),
+    "UPDATE users SET last_login_at = ? WHERE id = ?"
+}
+
+prepared! {
+    /// Opens a session.
+    InsertSession on Sqlite {
+        id: Text = &'a str, user_id: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str,
+        rotated_at: Timestamp = NaiveDateTime, created_at: Timestamp = NaiveDateTime,
+        last_used_at: Timestamp = NaiveDateTime, expires_at: Timestamp = NaiveDateTime,
+        ends_at: Timestamp = NaiveDateTime, ip: Nullable<Text> = Option<&'a str>,
+        user_agent: Nullable<Text> = Option<&'a str>,
+    } -> (),
+    "INSERT INTO sessions (id, user_id, appid, openid, generation, rotated_at, created_at, last_used_at,
+                           expires_at, ends_at, ip, user_agent)
+     VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)"
+}
+
+prepared! {
+    /// Puts the login into the audit log.
+    InsertAudit on Sqlite {
+        id: Text = &'a str, at: Timestamp = NaiveDateTime, actor: Text = &'a str, action: Text = &'a str,
+        target: Nullable<Text> = Option<&'a str>, ip: Nullable<Text> = Option<&'a str>,
+        detail: Nullable<Text> = Option<&'a str>,
+    } -> (),
+    "INSERT INTO audit (id, at, actor, action, target, ip, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
+}

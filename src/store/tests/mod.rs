@@ -1,0 +1,43 @@
+//! The store by itself, on both databases.
+
+mod group_commit;
+mod sign_in;
+
+use super::{Migrator, Pool, open_pool};
+use crate::domain::DatabaseUrl;
+use diesel::connection::SimpleConnection;
+
+/// A fresh, migrated database that goes away with the test.
+struct Fresh {
+    pool: Pool,
+    _folder: tempfile::TempDir,
+}
+
+/// A SQLite file of its own and a Postgres schema of its own.
+fn both() -> [Fresh; 2] {
+    [sqlite(), postgres()]
+}
+
+fn sqlite() -> Fresh {
+    let folder = tempfile::tempdir().unwrap();
+    migrated(&format!("sqlite://{}/test.db", folder.path().display()), folder)
+}
+
+fn postgres() -> Fresh {
+    let Ok(server) = std::env::var("TEST_DATABASE_URL") else {
+        panic!("TEST_DATABASE_URL names no Postgres: run the tests by tests/run, which starts one");
+    };
+    let schema = format!("store_{}", uuid::Uuid::now_v7().simple());
+    let url = DatabaseUrl::parse(&server).unwrap();
+    let mut conn = super::connection::connect(&url).unwrap();
+    conn.batch_execute(&format!("CREATE SCHEMA {schema}")).unwrap();
+    let separator = if server.contains('?') { '&' } else { '?' };
+    let options = format!("options=-csearch_path%3D{schema}");
+    migrated(&format!("{server}{separator}{options}"), tempfile::tempdir().unwrap())
+}
+
+fn migrated(url: &str, folder: tempfile::TempDir) -> Fresh {
+    let url = DatabaseUrl::parse(url).unwrap();
+    Migrator::connect(&url).unwrap().apply_pending().unwrap();
+    Fresh { pool: open_pool(&url, 4).unwrap(), _folder: folder }
+}

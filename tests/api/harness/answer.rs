@@ -1,0 +1,94 @@
+//! An answer of the server, read whole, with the assertions that every answer of its kind must stand.
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+/// Status, headers and body.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body as text.
+    pub text: String,
+}
+
+impl Answer {
+    /// Reads the answer to its end.
+    pub async fn read(response: reqwest::Response) -> Result<Self, reqwest::Error> {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = String::from_utf8_lossy(&response.bytes().await?).into_owned();
+        Ok(Self { status, headers, text })
+    }
+
+    /// A header as text; empty where it is missing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("headers are ASCII"))
+    }
+
+    /// The body as JSON; `Value::Null` where it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+
+    /// The `code` of a problem; empty where it is none.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Expects success and gives the JSON.
+    #[track_caller]
+    pub fn ok(&self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.text);
+        assert!(self.header("content-type").starts_with("application/json"), "{:?}", self.headers);
+        assert_request_id(self);
+        self.json()
+    }
+
+    /// Expects a problem of this status and code in the form that every problem has; gives the JSON.
+    #[track_caller]
+    pub fn problem(&self, status: u16, code: &str) -> Value {
+        let problem = self.json();
+        assert_eq!((self.status.as_u16(), problem["code"].as_str()), (status, Some(code)), "{self:?}");
+        assert!(
+            self.header("content-type").starts_with("application/problem+json"),
+            "a problem is application/problem+json: {:?}",
+            self.headers
+        );
+        for field in ["type", "title", "detail", "code", "retry", "request_id"] {
+            let text = problem[field].as_str();
+            assert!(text.is_some_and(|text| !text.is_empty()), "`{field}` of {problem}");
+        }
+        assert_eq!(problem["status"], status, "{problem}");
+        let retry = problem["retry"].as_str().unwrap();
+        assert!(["none", "later", "relogin"].contains(&retry), "{problem}");
+        assert_eq!(problem["request_id"], self.header("x-request-id"), "{problem}");
+        assert_request_id(self);
+        if status == 401 {
+            let challenge = self.header("www-authenticate");
+            assert!(challenge.starts_with("Bearer"), "a 401 carries a Bearer challenge: {challenge:?}");
+        }
+        if status == 429 || status == 503 {
+            let seconds = self.header("retry-after").parse::<u32>();
+            assert!(seconds.is_ok_and(|s| s >= 1), "{status} carries Retry-After: {:?}", self.headers);
+        }
+        problem
+    }
+
+    /// Expects a problem whose client should do this next.
+    #[track_caller]
+    pub fn problem_with_retry(&self, status: u16, code: &str, retry: &str) -> Value {
+        let problem = self.problem(status, code);
+        assert_eq!(problem["retry"], retry, "{problem}");
+        problem
+    }
+}
+
+#[track_caller]
+fn assert_request_id(answer: &Answer) {
+    let id = answer.header("x-request-id");
+    let well_formed = id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    assert!((8..=128).contains(&id.len()) && well_formed, "X-Request-Id of {answer:?}");
+}

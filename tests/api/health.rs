@@ -1,0 +1,94 @@
+//! Health, readiness, a database that goes away and comes back, and more work than was agreed.
+
+use crate::harness::{
+    Builder, Database, Gate, Login, Proxy, Reply, ScriptedWeChat, TestApp, new_code, on_both, on_postgres,
+    on_sqlite,
+};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+on_both!(a_healthy_server_says_so, a_server_behind_on_migrations_is_not_ready);
+on_postgres!(a_server_outlives_its_database);
+on_sqlite!(more_logins_than_agreed_are_refused_at_once);
+
+async fn a_healthy_server_says_so(db: Database) {
+    let app = TestApp::on(db).await;
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(app.get(path).await.status, 200, "{path}");
+    }
+}
+
+async fn a_server_behind_on_migrations_is_not_ready(db: Database) {
+    let app = TestApp::on(db).await;
+    let reverted = app.weauth(&["migrate", "--revert", "1"]);
+    assert!(reverted.status.success(), "{}", reverted.said);
+
+    let answer = app.get("/readyz").await;
+
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert_eq!(app.get("/healthz").await.status, 200);
+    assert!(app.weauth(&["migrate"]).status.success());
+    until_ready(&app).await;
+}
+
+async fn a_server_outlives_its_database(db: Database) {
+    let proxy = Proxy::to(db.address()).await;
+    let wechat = ScriptedWeChat::start().await;
+    let url = db.url_through(proxy.address);
+    let app = Builder::new(db).wechat(&wechat).database_url(url).start().await;
+    let before = Login::from(&app.login_with(json!({"code": new_code()})).await);
+
+    proxy.cut();
+
+    for _ in 0..3 {
+        let began = Instant::now();
+        let answer = app.login_with(json!({"code": new_code()})).await;
+        answer.problem_with_retry(503, "database_unavailable", "later");
+        app.get("/readyz").await.problem(503, "database_unavailable");
+        assert!(began.elapsed() < Duration::from_secs(15), "the answers took {:?}", began.elapsed());
+    }
+    assert_eq!(app.get("/healthz").await.status, 200, "a restart would not bring the database back");
+
+    proxy.mend();
+
+    until_ready(&app).await;
+    app.me(&before.access_token).await.ok();
+    app.login_with(json!({"code": new_code()})).await.ok();
+}
+
+async fn more_logins_than_agreed_are_refused_at_once(db: Database) {
+    let wechat = ScriptedWeChat::start().await;
+    let app = Builder::new(db).wechat(&wechat).set("WEAUTH_MAX_IN_FLIGHT", "2").start().await;
+    let gate = Gate::closed();
+    let codes = [new_code(), new_code()];
+    for (code, openid) in codes.iter().zip(["oFirstOfTwo00000000000000000", "oSecondOfTwo0000000000000000"]) {
+        wechat.answer(code, Reply::Gate(gate.clone(), Box::new(Reply::user(openid))));
+    }
+    let waiting = async { tokio::join!(login(&app, &codes[0]), login(&app, &codes[1])) };
+    let refused = async {
+        gate.reached_by(2).await;
+        let third = new_code();
+        let answer = app.login_with(json!({"code": third})).await;
+        answer.problem_with_retry(503, "overloaded", "later");
+        assert_eq!(wechat.calls(&third), 0, "a refused login spends no code");
+        gate.open();
+        third
+    };
+
+    let (_, third) = tokio::join!(waiting, refused);
+
+    login(&app, &third).await;
+}
+
+async fn login(app: &TestApp, code: &str) -> Login {
+    Login::from(&app.login_with(json!({"code": code})).await)
+}
+
+/// Waits until the server says that it is ready.
+async fn until_ready(app: &TestApp) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while app.get("/readyz").await.status != 200 {
+        assert!(Instant::now() < deadline, "the server never became ready again");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

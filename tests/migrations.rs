@@ -1,0 +1,187 @@
+//! The two folders of migrations say the same, and go up, down and up again on their databases.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+#[test]
+fn both_folders_hold_the_same_migrations_each_with_up_and_down() {
+    let sqlite = migrations("sqlite");
+    assert!(!sqlite.is_empty());
+    assert_eq!(sqlite, migrations("postgres"));
+    for dialect in ["sqlite", "postgres"] {
+        for name in &sqlite {
+            for script in ["up.sql", "down.sql"] {
+                let path = folder(dialect).join(name).join(script);
+                let text = fs::read_to_string(&path).unwrap_or_default();
+                assert!(!text.trim().is_empty(), "{} is missing or empty", path.display());
+            }
+        }
+    }
+}
+
+mod up_down_and_up_again {
+    use super::*;
+
+    #[test]
+    fn sqlite() {
+        let folder = TempDir::new().unwrap();
+        assert_up_down_up(&Target::sqlite(&folder));
+    }
+
+    #[test]
+    fn postgres() {
+        assert_up_down_up(&Target::postgres());
+    }
+}
+
+mod tables_columns_and_indexes_are_those_of_sqlite {
+    use super::*;
+
+    #[test]
+    fn postgres() {
+        let folder = TempDir::new().unwrap();
+        let (sqlite, postgres) = (Target::sqlite(&folder), Target::postgres());
+        sqlite.migrate(&[]);
+        postgres.migrate(&[]);
+        assert!(sqlite.columns().len() > 10, "{:?}", sqlite.columns());
+        assert_eq!(sqlite.columns(), postgres.columns());
+        assert_eq!(sqlite.indexes(), postgres.indexes());
+    }
+}
+
+/// Every migration goes up, each comes down to what was there before it, and all go up again.
+fn assert_up_down_up(target: &Target) {
+    let names = migrations("sqlite");
+    target.migrate(&[]);
+    let complete = (target.columns(), target.indexes());
+    target.migrate(&[]); // nothing left to do is no error
+    assert_eq!((target.columns(), target.indexes()), complete);
+
+    let status = target.migrate(&["--status"]);
+    let status = String::from_utf8_lossy(&status.stdout);
+    for name in &names {
+        let told = status.contains(name.as_str()) || status.contains(&version_of(name));
+        assert!(told, "{name} is missing in:\n{status}");
+    }
+
+    let mut left = target.columns().len();
+    for name in names.iter().rev() {
+        target.migrate(&["--revert", "1"]);
+        let now = target.columns().len();
+        assert!(now <= left, "reverting {name} added columns");
+        left = now;
+    }
+    assert_eq!(target.columns(), BTreeSet::new(), "reverting everything leaves nothing");
+    assert_eq!(target.indexes(), BTreeSet::new());
+
+    target.migrate(&[]);
+    assert_eq!((target.columns(), target.indexes()), complete);
+    target.migrate(&["--revert", &names.len().to_string()]);
+    assert_eq!(target.columns(), BTreeSet::new());
+}
+
+/// The version under which diesel keeps a migration: its date and number without dashes.
+fn version_of(name: &str) -> String {
+    name.split('_').next().unwrap_or_default().replace('-', "")
+}
+
+fn folder(dialect: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(dialect)
+}
+
+fn migrations(dialect: &str) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder(dialect)).expect("a folder of migrations");
+    let entries = entries.map(Result::unwrap).filter(|entry| entry.path().is_dir());
+    entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
+}
+
+/// An empty database to migrate.
+struct Target {
+    url: String,
+    dropped_by: Option<(String, String)>, // server and name
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    line: String,
+}
+
+impl Target {
+    fn sqlite(folder: &TempDir) -> Self {
+        let url = format!("sqlite://{}", folder.path().join("weauth.db").display());
+        Self { url, dropped_by: None }
+    }
+
+    fn postgres() -> Self {
+        let server = std::env::var("TEST_DATABASE_URL").unwrap_or_else(|_| {
+            panic!("TEST_DATABASE_URL is not set: `tests/run` starts a Postgres for the tests and sets it")
+        });
+        let name = format!("migrations_{}", uuid::Uuid::now_v7().simple());
+        let mut connection = PgConnection::establish(&server).expect("Postgres answers");
+        connection.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
+        let (before, _) = server.rsplit_once('/').expect("a URL with a database");
+        Self { url: format!("{before}/{name}"), dropped_by: Some((server, name)) }
+    }
+
+    /// Runs `weauth migrate`, which must succeed.
+    fn migrate(&self, arguments: &[&str]) -> Output {
+        let mut weauth = Command::new(env!("CARGO_BIN_EXE_weauth"));
+        weauth.arg("migrate").args(arguments).env_clear().env("DATABASE_URL", &self.url);
+        let output = weauth.current_dir(std::env::temp_dir()).output().unwrap();
+        assert!(output.status.success(), "weauth migrate {arguments:?}: {output:?}");
+        output
+    }
+
+    /// `table.column`, with a `!` where it may not be null.
+    fn columns(&self) -> BTreeSet<String> {
+        self.lines(
+            "SELECT m.name || '.' || c.name || CASE WHEN c.\"notnull\" THEN '!' ELSE '' END AS line \
+             FROM sqlite_master m JOIN pragma_table_info(m.name) c \
+             WHERE m.type = 'table' AND m.name NOT LIKE '\\_\\_diesel%' ESCAPE '\\' AND m.name NOT LIKE 'sqlite%'",
+            "SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'NO' THEN '!' ELSE '' END AS line \
+             FROM information_schema.columns \
+             WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_diesel%'",
+        )
+    }
+
+    /// Indexes that have a name of their own, with their table.
+    fn indexes(&self) -> BTreeSet<String> {
+        self.lines(
+            "SELECT tbl_name || '.' || name AS line FROM sqlite_master \
+             WHERE type = 'index' AND name NOT LIKE 'sqlite%'",
+            "SELECT tablename || '.' || indexname AS line FROM pg_indexes \
+             WHERE schemaname = 'public' AND indexname NOT LIKE '%\\_pkey' AND indexname NOT LIKE '%\\_key'",
+        )
+    }
+
+    fn lines(&self, on_sqlite: &str, on_postgres: &str) -> BTreeSet<String> {
+        let lines: Vec<Line> = match self.url.strip_prefix("sqlite://") {
+            Some(path) => {
+                let mut connection = SqliteConnection::establish(path).unwrap();
+                sql_query(on_sqlite).load(&mut connection).unwrap()
+            }
+            None => {
+                let mut connection = PgConnection::establish(&self.url).unwrap();
+                sql_query(on_postgres).load(&mut connection).unwrap()
+            }
+        };
+        lines.into_iter().map(|line| line.line).collect()
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        if let Some((server, name)) = &self.dropped_by {
+            let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            PgConnection::establish(server).unwrap().batch_execute(&drop).unwrap();
+        }
+    }
+}
