@@ -39,7 +39,8 @@
 //! 4. `flows/sign_in.rs`, [`SignIn::sign_in`](flows::SignIn::sign_in): goes on in a task of its own, which
 //!    finishes also when the caller hangs up; notes in `overlap.rs` which requests overlap.
 //! 5. `actors/wechat.rs`, [`WeChat::exchange`](actors::WeChat::exchange): joins the exchange under way for the
-//!    same code, or is admitted (code not spent, room left, circuit closed) and starts one.
+//!    same code, or is admitted (code not spent, room left, circuit closed) and starts one; `Landed` tells
+//!    everybody who waits.
 //! 6. `wechat/client.rs`, [`Client::exchange`](wechat::Client::exchange): asks WeChat, again on `-1`, five
 //!    seconds in all; `wire.rs` reads the answer, `error.rs` says what an errcode means.
 //! 7. `flows/sign_in.rs`, `record_of`: seals the session key with `crypto/master_key.rs`.
