@@ -1,7 +1,9 @@
 //! The DbActor owns the pool: reads run beside each other on blocking threads, writes are committed in groups.
 
 use crate::domain::DatabaseUrl;
-use crate::store::{CheckSchema, GroupCommit, Pool, Query, Reply, StoreError, Write, open_pool, ping};
+use crate::store::{
+    CheckSchema, GroupCommit, Pool, Purpose, Query, Reply, StoreError, Write, open_pool, ping,
+};
 use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
@@ -97,10 +99,11 @@ pub struct Db(Addr<DbActor>);
 impl Db {
     /// Opens the pool and starts the actor on this thread's arbiter.
     pub fn start(url: &DatabaseUrl, settings: DbSettings) -> Result<Self, StoreError> {
-        let pool = open_pool(url, settings.readers + 1)?;
-        let writer = GroupCommit::start(pool.clone(), settings.waiting_writes).map_err(|error| {
-            StoreError::Unavailable(format!("the writer thread can't be started: {error}"))
-        })?;
+        let pool = open_pool(url, Purpose::Read, settings.readers)?;
+        let writer = GroupCommit::start(open_pool(url, Purpose::Write, 1)?, settings.waiting_writes)
+            .map_err(|error| {
+                StoreError::Unavailable(format!("the writer thread can't be started: {error}"))
+            })?;
         let slots = settings.readers as usize;
         let actor = DbActor {
             pool,

@@ -3,6 +3,7 @@
 
 use super::problem::{ErrorCode, Problem};
 use super::request_id::{HEADER, RequestId};
+use super::routes::HttpState;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -120,7 +121,7 @@ fn log_line(response: &ServiceResponse<BoxBody>, id: &RequestId, code: Option<Er
         if code.is_some() { " " } else { "" },
         code.map_or("", ErrorCode::as_str),
         began.elapsed().as_secs_f64() * 1000.0,
-        request.peer_addr().map_or_else(|| "-".to_owned(), |address| address.ip().to_string()),
+        HttpState::of(request).ok().and_then(|state| state.client_ip(request)).map_or_else(|| "-".to_owned(), |ip| ip.to_string()),
         id.as_str(),
     );
 }

@@ -22,16 +22,33 @@ pub enum DbConn {
 /// A pool of connections to one database.
 pub type Pool = r2d2::Pool<Connector>;
 
+/// What a pool's connections are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Queries, side by side.
+    Read,
+    /// The writer's groups.
+    Write,
+}
+
 /// Opens connections for the pool.
 #[derive(Debug, Clone)]
-pub struct Connector(DatabaseUrl);
+pub struct Connector(DatabaseUrl, Purpose);
 
 impl r2d2::ManageConnection for Connector {
     type Connection = DbConn;
     type Error = diesel::ConnectionError;
 
     fn connect(&self) -> Result<DbConn, Self::Error> {
-        connect(&self.0)
+        let mut conn = connect(&self.0)?;
+        if self.1 == Purpose::Write {
+            conn.batch_execute(match &conn {
+                DbConn::Postgres(_) => WRITER_ON_POSTGRES,
+                DbConn::Sqlite(_) => WRITER_ON_SQLITE,
+            })
+            .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+        }
+        Ok(conn)
     }
 
     fn is_valid(&self, _: &mut DbConn) -> Result<(), Self::Error> {
@@ -61,14 +78,24 @@ pub(super) fn connect(url: &DatabaseUrl) -> diesel::ConnectionResult<DbConn> {
     }
 }
 
+/// A group's rows are found by their keys, however small the tables are: the planner, who can't know how many
+/// rows an array parameter holds, would rather read the whole table. One plan serves all groups.
+const WRITER_ON_POSTGRES: &str =
+    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+    SET plan_cache_mode = force_generic_plan;";
+
+/// Room for the pages that groups touch again and again (32 MiB), and a write-ahead log of up to 32 MiB, so that
+/// a page is carried over into the database once for many groups.
+const WRITER_ON_SQLITE: &str = "PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 8000;";
+
 /// A pool of at most `connections`, opened as they are needed.
-pub fn open_pool(url: &DatabaseUrl, connections: u32) -> Result<Pool, StoreError> {
+pub fn open_pool(url: &DatabaseUrl, purpose: Purpose, connections: u32) -> Result<Pool, StoreError> {
     let pool = r2d2::Pool::builder()
         .max_size(connections)
         .min_idle(Some(1))
         .test_on_check_out(false)
         .connection_timeout(CONNECTION_TIMEOUT)
-        .build(Connector(url.clone()))?;
+        .build(Connector(url.clone(), purpose))?;
     Ok(pool)
 }
 

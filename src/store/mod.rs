@@ -18,7 +18,7 @@ mod sign_in;
 mod tests;
 mod users;
 
-pub use connection::{DbConn, Pool, open_pool, ping};
+pub use connection::{DbConn, Pool, Purpose, open_pool, ping};
 pub use error::StoreError;
 pub use exchanges::{FindExchange, FoundExchange, PurgeExchanges};
 pub use group_commit::{GroupCommit, Reply};

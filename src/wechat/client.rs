@@ -99,9 +99,8 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        // serde's message may quote the body, so it is not passed on.
-        serde_json::from_slice(&body)
-            .map_err(|_| WeChatError::BadResponse("not the JSON it should be".into()))
+        // A parser's message may quote the body, so none is passed on.
+        wire::read(&body).ok_or_else(|| WeChatError::BadResponse("not the JSON it should be".into()))
     }
 }
 

@@ -3,7 +3,7 @@
 mod group_commit;
 mod sign_in;
 
-use super::{Migrator, Pool, open_pool};
+use super::{Migrator, Pool, Purpose, open_pool};
 use crate::domain::DatabaseUrl;
 use diesel::connection::SimpleConnection;
 
@@ -39,5 +39,5 @@ fn postgres() -> Fresh {
 fn migrated(url: &str, folder: tempfile::TempDir) -> Fresh {
     let url = DatabaseUrl::parse(url).unwrap();
     Migrator::connect(&url).unwrap().apply_pending().unwrap();
-    Fresh { pool: open_pool(&url, 4).unwrap(), _folder: folder }
+    Fresh { pool: open_pool(&url, Purpose::Write, 4).unwrap(), _folder: folder }
 }

@@ -21,15 +21,21 @@ struct Found {
     unionid: Option<String>,
 }
 
+/// A time as diesel stores it in SQLite.
+fn text(time: Time) -> String {
+    time.to_stored().format("%F %T%.f").to_string()
+}
+
 pub(super) fn record(
     sign_in: &RecordSignIn,
     conn: &mut SqliteConnection,
 ) -> Result<SignInRecord, StoreError> {
+    let at = text(sign_in.at);
     let found = match find(sign_in, conn)? {
         Some(found) => found,
-        None => create(sign_in, conn)?,
+        None => create(sign_in, &at, conn)?,
     };
-    if !take_code(sign_in, &found.user.id, conn)? {
+    if !take_code(sign_in, &found.user.id, &at, conn)? {
         return Ok(SignInRecord::Repeated);
     }
     keep_session_key(sign_in, &found, conn)?;
@@ -38,11 +44,11 @@ pub(super) fn record(
     }
     let mut user = found.user;
     if !found.created {
-        TouchUser::new(sign_in.at.to_stored(), user.id.as_str()).execute(conn)?;
+        TouchUser::new(&at, user.id.as_str()).execute(conn)?;
     }
     user.last_login_at = sign_in.at;
     user.unionid_linked |= sign_in.unionid.is_some();
-    open_session(sign_in, &user.id, conn)?;
+    open_session(sign_in, &user.id, &at, conn)?;
     Ok(SignInRecord::Opened { user, created: found.created })
 }
 
@@ -82,13 +88,12 @@ fn find(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Option<Fo
 }
 
 /// A first sign-in: a new identity, of a new user unless a sister app knows the person already.
-fn create(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Found, StoreError> {
+fn create(sign_in: &RecordSignIn, at: &str, conn: &mut SqliteConnection) -> Result<Found, StoreError> {
     let unionid = sign_in.unionid.as_ref().map(|unionid| unionid.as_str());
     let linked: Option<String> = match unionid {
         Some(unionid) => FindUserByUnionId::new(unionid).get_result(conn).optional()?,
         None => None,
     };
-    let at = sign_in.at.to_stored();
     let user_id = linked.as_deref().unwrap_or(sign_in.new_user.as_str());
     if linked.is_none() {
         InsertUser::new(user_id, at, at).execute(conn)?;
@@ -100,7 +105,7 @@ fn create(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Found, 
         unionid,
         &sign_in.session_key,
         &sign_in.session_key_digest,
-        sign_in.exchange_began.to_stored(),
+        &text(sign_in.exchange_began),
         at,
     )
     .execute(conn)?;
@@ -111,14 +116,19 @@ fn create(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Found, 
 }
 
 /// Writes the exchange record; false where the code was recorded before.
-fn take_code(sign_in: &RecordSignIn, user: &UserId, conn: &mut SqliteConnection) -> Result<bool, StoreError> {
+fn take_code(
+    sign_in: &RecordSignIn,
+    user: &UserId,
+    at: &str,
+    conn: &mut SqliteConnection,
+) -> Result<bool, StoreError> {
     let taken = InsertExchange::new(
         sign_in.app.as_str(),
         sign_in.code.as_str(),
         user.as_str(),
         sign_in.session.as_str(),
         sign_in.idempotency_key.as_ref().map(|key| key.digest()),
-        sign_in.at.to_stored(),
+        at,
     )
     .execute(conn)?;
     Ok(taken == 1)
@@ -133,10 +143,10 @@ fn keep_session_key(
     let changed = found.key_digest.as_deref() != Some(sign_in.session_key_digest.as_str());
     if changed && sign_in.exchange_began > found.key_began_at {
         ReplaceSessionKey::new(
-            sign_in.at.plus_seconds(PREVIOUS_KEY_SECONDS).to_stored(),
+            &text(sign_in.at.plus_seconds(PREVIOUS_KEY_SECONDS)),
             &sign_in.session_key,
             &sign_in.session_key_digest,
-            sign_in.exchange_began.to_stored(),
+            &text(sign_in.exchange_began),
             appid,
             openid,
         )
@@ -153,9 +163,9 @@ fn keep_session_key(
 fn open_session(
     sign_in: &RecordSignIn,
     user: &UserId,
+    at: &str,
     conn: &mut SqliteConnection,
 ) -> Result<(), StoreError> {
-    let at = sign_in.at.to_stored();
     let ip = sign_in.client.ip.map(|ip| ip.to_string());
     InsertSession::new(
         sign_in.session.as_str(),
@@ -165,8 +175,8 @@ fn open_session(
         at,
         at,
         at,
-        sign_in.expires_at.to_stored(),
-        sign_in.ends_at.to_stored(),
+        &text(sign_in.expires_at),
+        &text(sign_in.ends_at),
         ip.as_deref(),
         sign_in.client.user_agent.as_deref(),
     )

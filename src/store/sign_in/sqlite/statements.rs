@@ -1,7 +1,7 @@
-//! The statements of a sign-in on SQLite.
+//! The statements of a sign-in on SQLite. Times are bound as the text that diesel would make of them, so that
+//! each is written once for all statements.
 
 use crate::store::prepared::prepared;
-use chrono::NaiveDateTime;
 use diesel::sql_types::{Binary, Bool, Nullable, Text, Timestamp};
 use diesel::sqlite::Sqlite;
 
@@ -9,7 +9,7 @@ prepared! {
     /// Takes the code, unless it was taken before.
     InsertExchange on Sqlite {
         appid: Text = &'a str, code_hash: Text = &'a str, user_id: Text = &'a str, session_id: Text = &'a str,
-        idempotency_key: Nullable<Text> = Option<&'a str>, exchanged_at: Timestamp = NaiveDateTime,
+        idempotency_key: Nullable<Text> = Option<&'a str>, exchanged_at: Text = &'a str,
     } -> (),
     "INSERT INTO exchanges (appid, code_hash, user_id, session_id, idempotency_key, exchanged_at)
      VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -37,7 +37,7 @@ prepared! {
 
 prepared! {
     /// A user who signs in for the first time.
-    InsertUser on Sqlite { id: Text = &'a str, created_at: Timestamp = NaiveDateTime, last_login_at: Timestamp = NaiveDateTime } -> (),
+    InsertUser on Sqlite { id: Text = &'a str, created_at: Text = &'a str, last_login_at: Text = &'a str } -> (),
     "INSERT INTO users (id, status, created_at, last_login_at) VALUES (?, 'active', ?, ?)"
 }
 
@@ -46,7 +46,7 @@ prepared! {
     InsertIdentity on Sqlite {
         appid: Text = &'a str, openid: Text = &'a str, user_id: Text = &'a str,
         unionid: Nullable<Text> = Option<&'a str>, session_key: Binary = &'a [u8], digest: Text = &'a str,
-        began_at: Timestamp = NaiveDateTime, created_at: Timestamp = NaiveDateTime,
+        began_at: Text = &'a str, created_at: Text = &'a str,
     } -> (),
     "INSERT INTO identities
          (appid, openid, user_id, unionid, session_key, session_key_digest, session_key_began_at, created_at)
@@ -56,8 +56,8 @@ prepared! {
 prepared! {
     /// A changed session key; the replaced one is kept for a while.
     ReplaceSessionKey on Sqlite {
-        until: Timestamp = NaiveDateTime, session_key: Binary = &'a [u8], digest: Text = &'a str,
-        began_at: Timestamp = NaiveDateTime, appid: Text = &'a str, openid: Text = &'a str,
+        until: Text = &'a str, session_key: Binary = &'a [u8], digest: Text = &'a str,
+        began_at: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str,
     } -> (),
     "UPDATE identities SET previous_session_key = session_key, previous_session_key_until = ?,
          session_key = ?, session_key_digest = ?, session_key_began_at = ?
@@ -72,7 +72,7 @@ prepared! {
 
 prepared! {
     /// Counts the login.
-    TouchUser on Sqlite { last_login_at: Timestamp = NaiveDateTime, id: Text = &'a str } -> (),
+    TouchUser on Sqlite { last_login_at: Text = &'a str, id: Text = &'a str } -> (),
     "UPDATE users SET last_login_at = ? WHERE id = ?"
 }
 
@@ -80,9 +80,9 @@ prepared! {
     /// Opens a session.
     InsertSession on Sqlite {
         id: Text = &'a str, user_id: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str,
-        rotated_at: Timestamp = NaiveDateTime, created_at: Timestamp = NaiveDateTime,
-        last_used_at: Timestamp = NaiveDateTime, expires_at: Timestamp = NaiveDateTime,
-        ends_at: Timestamp = NaiveDateTime, ip: Nullable<Text> = Option<&'a str>,
+        rotated_at: Text = &'a str, created_at: Text = &'a str,
+        last_used_at: Text = &'a str, expires_at: Text = &'a str,
+        ends_at: Text = &'a str, ip: Nullable<Text> = Option<&'a str>,
         user_agent: Nullable<Text> = Option<&'a str>,
     } -> (),
     "INSERT INTO sessions (id, user_id, appid, openid, generation, rotated_at, created_at, last_used_at,
@@ -93,7 +93,7 @@ prepared! {
 prepared! {
     /// Puts the login into the audit log.
     InsertAudit on Sqlite {
-        id: Text = &'a str, at: Timestamp = NaiveDateTime, actor: Text = &'a str, action: Text = &'a str,
+        id: Text = &'a str, at: Text = &'a str, actor: Text = &'a str, action: Text = &'a str,
         target: Nullable<Text> = Option<&'a str>, ip: Nullable<Text> = Option<&'a str>,
         detail: Nullable<Text> = Option<&'a str>,
     } -> (),
