@@ -4,7 +4,7 @@ use crate::actors::{Db, DbSettings, WeChat};
 use crate::config::{Config, DatabaseConfig, TokenConfig, WeChatConfig};
 use crate::crypto::MasterKeys;
 use crate::domain::{App, AppId, Cidr, Clock, RolePolicy};
-use crate::flows::{SignIn, SignInSettings, StartKeysError, Users, purge_forever, start_keys};
+use crate::flows::{LastLogins, SignIn, SignInSettings, StartKeysError, Users, purge_forever, start_keys};
 use crate::http::{HttpState, everything, extractor_state, observed};
 use crate::store::{Migrator, StoreError};
 use crate::tokens::Verifier;
@@ -89,6 +89,7 @@ impl Settings {
 #[derive(Debug, Clone)]
 pub struct Weauth {
     state: HttpState,
+    last_logins: LastLogins,
 }
 
 impl Weauth {
@@ -116,6 +117,7 @@ impl Weauth {
             refresh_ttl: i64::from(tokens.refresh_ttl),
             replay_window,
         };
+        let last_logins = LastLogins::default();
         let sign_in = SignIn::new(
             wechat,
             db.clone(),
@@ -123,12 +125,14 @@ impl Weauth {
             verifier.clone(),
             master_keys,
             sign_in_settings,
+            last_logins.clone(),
             clock,
         );
+        tokio::task::spawn_local(last_logins.clone().write_forever(db.clone()));
         tokio::task::spawn_local(purge_forever(db.clone(), clock, replay_window));
         let state =
             HttpState { sign_in, users, tokens: verifier, db, apps, trusted_proxies: trusted_proxies.into() };
-        Ok(Self { state })
+        Ok(Self { state, last_logins })
     }
 
     /// Makes [`AuthenticatedUser`](crate::AuthenticatedUser) work in an `App`'s own handlers.
@@ -152,6 +156,11 @@ impl Weauth {
     > {
         let state = self.state.clone();
         observed(web::scope(path).configure(move |cfg| everything(&state, cfg)))
+    }
+
+    /// Writes down what follows the logins at leisure. To be called when no more requests come.
+    pub async fn finish(&self) {
+        self.last_logins.write(&self.state.db).await;
     }
 
     /// What weauth's own server works with.

@@ -48,7 +48,9 @@ async fn dev(config: DevConfig) -> Result<(), Failure> {
     let running = start(listener, weauth.http_state(), server, Some(Arc::new(more)))?;
     let address = running.address;
     run_until_told_to_stop(running.finished, running.handle, || say_what_to_try(address, simulator_address))
-        .await
+        .await?;
+    weauth.finish().await;
+    Ok(())
 }
 
 fn settings(

@@ -19,5 +19,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let running = start(listener, weauth.http_state(), server, None)?;
     let address = running.address;
     run_until_told_to_stop(running.finished, running.handle, || log::info!("listening on http://{address}"))
-        .await
+        .await?;
+    weauth.finish().await;
+    Ok(())
 }

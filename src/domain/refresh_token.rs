@@ -1,10 +1,10 @@
-//! The refresh token: `session id . generation . MAC`.
+//! The refresh token: `user id . session id . generation . MAC`.
 //!
 //! Nothing of it is stored. The MAC, under a key that only the server has, proves that we made it, so a
 //! forged token is refused without touching the database; and because it can be computed again, every
 //! concurrent caller of one refresh (or of one code) is given the same successor.
 
-use super::{Generation, SessionId};
+use super::{Generation, SessionId, UserId};
 use crate::crypto::MacKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,6 +12,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 /// A refresh token that we issue or that proved to be ours. `Debug` shows nothing of it.
 pub struct RefreshToken {
+    /// Whose session it continues.
+    pub user: UserId,
     /// The session it continues.
     pub session: SessionId,
     /// Which of the session's tokens it is.
@@ -43,22 +45,24 @@ impl RefreshTokenMac {
     }
 
     /// The refresh token of a session in a generation.
-    pub fn issue(&self, session: &SessionId, generation: Generation) -> RefreshToken {
-        let subject = format!("{session}.{generation}");
+    pub fn issue(&self, user: &UserId, session: &SessionId, generation: Generation) -> RefreshToken {
+        let subject = format!("{user}.{session}.{generation}");
         let mac = URL_SAFE_NO_PAD.encode(self.0.sign(subject.as_bytes()));
         let text = SecretString::from(format!("{subject}.{mac}"));
-        RefreshToken { session: session.clone(), generation, text }
+        RefreshToken { user: user.clone(), session: session.clone(), generation, text }
     }
 
     /// Reads a token of ours; `None` for anything we did not make. Compares in constant time.
     pub fn verify(&self, text: &str) -> Option<RefreshToken> {
         let (subject, mac) = text.rsplit_once('.')?;
-        let (session, generation) = subject.split_once('.')?;
+        let (user, rest) = subject.split_once('.')?;
+        let (session, generation) = rest.split_once('.')?;
         let mac = URL_SAFE_NO_PAD.decode(mac).ok()?;
         if !self.0.verify(subject.as_bytes(), &mac) {
             return None;
         }
         Some(RefreshToken {
+            user: UserId::from_stored(user.to_owned()),
             session: SessionId::from_stored(session.to_owned()),
             generation: generation.parse().ok()?,
             text: SecretString::from(text),
@@ -73,9 +77,9 @@ mod tests {
     #[test]
     fn only_our_own_tokens_are_recognised() {
         let mac = RefreshTokenMac::new(MacKey::generate());
-        let token = mac.issue(&SessionId::generate(), 3);
+        let token = mac.issue(&UserId::generate(), &SessionId::generate(), 3);
         let read = mac.verify(token.expose()).unwrap();
-        assert_eq!((read.session, read.generation), (token.session.clone(), 3));
+        assert_eq!((&read.user, &read.session, read.generation), (&token.user, &token.session, 3));
 
         let other = RefreshTokenMac::new(MacKey::generate());
         assert!(other.verify(token.expose()).is_none());
@@ -89,8 +93,8 @@ mod tests {
     #[test]
     fn the_same_generation_gives_the_same_token() {
         let mac = RefreshTokenMac::new(MacKey::generate());
-        let session = SessionId::generate();
-        assert_eq!(mac.issue(&session, 1).expose(), mac.issue(&session, 1).expose());
-        assert_ne!(mac.issue(&session, 1).expose(), mac.issue(&session, 2).expose());
+        let (user, session) = (UserId::generate(), SessionId::generate());
+        assert_eq!(mac.issue(&user, &session, 1).expose(), mac.issue(&user, &session, 1).expose());
+        assert_ne!(mac.issue(&user, &session, 1).expose(), mac.issue(&user, &session, 2).expose());
     }
 }

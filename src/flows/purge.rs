@@ -2,29 +2,38 @@
 
 use crate::actors::Db;
 use crate::domain::Clock;
-use crate::store::PurgeExchanges;
+use crate::store::{DeleteExchanges, ExchangeCursor, FindOldExchanges, StoreError};
 use std::time::Duration;
 
 /// A code lives five minutes at WeChat; its record is kept for as long again, or for the replay window.
 const KEEP_EXCHANGES_SECONDS: i64 = 600;
 
 const BITE: i64 = 500;
-const PAUSE_BETWEEN_BITES: Duration = Duration::from_millis(200);
-const PAUSE_WHEN_DONE: Duration = Duration::from_secs(60);
+const PAUSE_BETWEEN_BITES: Duration = Duration::from_millis(50);
+const PAUSE_BETWEEN_ROUNDS: Duration = Duration::from_secs(60);
 
 /// Purges until the process ends. Failures are logged and tried again a minute later.
 pub async fn purge_forever(db: Db, clock: Clock, replay_window: i64) {
     let keep = KEEP_EXCHANGES_SECONDS.max(replay_window + 60);
     loop {
-        let purge = PurgeExchanges { before: clock.now().plus_seconds(-keep), limit: BITE };
-        let pause = match db.commit(purge).await {
-            Ok(gone) if gone as i64 == BITE => PAUSE_BETWEEN_BITES,
-            Ok(_) => PAUSE_WHEN_DONE,
-            Err(error) => {
-                log::warn!("old exchange records could not be purged: {error}");
-                PAUSE_WHEN_DONE
-            }
-        };
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(PAUSE_BETWEEN_ROUNDS).await;
+        if let Err(error) = purge_once(&db, clock, keep).await {
+            log::warn!("old exchange records could not be purged: {error}");
+        }
     }
+}
+
+/// Walks once through all exchanges, a bite at a time.
+async fn purge_once(db: &Db, clock: Clock, keep: i64) -> Result<(), StoreError> {
+    let mut place = Some(ExchangeCursor::default());
+    while let Some(after) = place {
+        let before = clock.now().plus_seconds(-keep);
+        let found = db.run(FindOldExchanges { after, before, limit: BITE }).await?;
+        if !found.old.is_empty() {
+            db.commit(DeleteExchanges(found.old)).await?;
+        }
+        place = found.next;
+        tokio::time::sleep(PAUSE_BETWEEN_BITES).await;
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@
 //! or by our own memory; then the exchange record decides whether it came *at the same time*, or with the
 //! same `Idempotency-Key`, and gets the same session, or too late.
 
+use super::last_logins::LastLogins;
 use super::overlap::Overlaps;
 use super::users::{KnownUser, Users};
 use crate::actors::{Db, Exchange, WeChat};
@@ -98,6 +99,7 @@ struct Inner {
     master_keys: MasterKeys,
     settings: SignInSettings,
     clock: Clock,
+    last_logins: LastLogins,
     overlaps: Overlaps,
 }
 
@@ -110,10 +112,21 @@ impl SignIn {
         tokens: Verifier,
         master_keys: MasterKeys,
         settings: SignInSettings,
+        last_logins: LastLogins,
         clock: Clock,
     ) -> Self {
         let overlaps = Overlaps::default();
-        Self(Arc::new(Inner { wechat, db, users, tokens, master_keys, settings, clock, overlaps }))
+        Self(Arc::new(Inner {
+            wechat,
+            db,
+            users,
+            tokens,
+            master_keys,
+            settings,
+            clock,
+            last_logins,
+            overlaps,
+        }))
     }
 
     /// Exchanges the code, records the sign-in and issues the tokens. Once begun it is finished, also when
@@ -157,7 +170,10 @@ impl Inner {
         let record = self.record_of(&waiting, exchange, client);
         let session = record.session.clone();
         match self.db.commit(record).await? {
-            SignInRecord::Opened { user, created } => self.signed_in(user, created, &session, 1, &app),
+            SignInRecord::Opened { user, created } => {
+                self.last_logins.note(&user.id, user.last_login_at);
+                self.signed_in(user, created, &session, 1, &app)
+            }
             SignInRecord::Banned => Err(SignInError::Banned),
             SignInRecord::Repeated => {
                 // It shared the exchange of the request that was recorded.
@@ -251,12 +267,13 @@ impl Inner {
             issued_at: now,
             expires_at: now.plus_seconds(self.settings.access_ttl),
         })?;
+        let refresh_token = keys.refresh().issue(&user.user.id, session, generation);
         Ok(SignedIn {
             user,
             created,
             access_token,
             expires_in: self.settings.access_ttl,
-            refresh_token: keys.refresh().issue(session, generation),
+            refresh_token,
             refresh_expires_in: self.settings.refresh_ttl,
         })
     }

@@ -45,8 +45,11 @@ impl Query for FindExchange {
             .first(conn)
             .optional()?;
         let Some((user_id, session_id, idempotency_key, exchanged_at)) = row else { return Ok(None) };
-        let generation: Option<Generation> =
-            sessions::table.find(&session_id).select(sessions::generation).first(conn).optional()?;
+        let generation: Option<Generation> = sessions::table
+            .find((&user_id, &session_id))
+            .select(sessions::generation)
+            .first(conn)
+            .optional()?;
         Ok(Some(FoundExchange {
             exchanged_at: Time::from_stored(exchanged_at),
             idempotency_key,
@@ -56,33 +59,63 @@ impl Query for FindExchange {
     }
 }
 
-/// Forgets exchanges recorded before a moment, at most `limit` of them; gives back how many went.
-pub struct PurgeExchanges {
-    /// Older ones go.
+/// A place in the table of exchanges: after this appid and code. The empty one is before the first.
+#[derive(Debug, Clone, Default)]
+pub struct ExchangeCursor {
+    appid: String,
+    code_hash: String,
+}
+
+/// Looks through some exchanges, in the order of their keys, for old ones.
+pub struct FindOldExchanges {
+    /// Where to go on.
+    pub after: ExchangeCursor,
+    /// Older ones are found.
     pub before: Time,
-    /// A small bite, so that logins never wait behind it.
+    /// How many to look at.
     pub limit: i64,
 }
 
-impl Write for PurgeExchanges {
-    type Output = usize;
+/// Old exchanges, and where to go on; `None` at the end.
+pub struct OldExchanges {
+    /// To be forgotten.
+    pub old: Vec<ExchangeCursor>,
+    /// The last one looked at.
+    pub next: Option<ExchangeCursor>,
+}
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<usize>, StoreError> {
-        batch.iter().map(|purge| purge.apply_one(conn)).collect()
+impl Query for FindOldExchanges {
+    type Output = OldExchanges;
+
+    fn run(&self, conn: &mut DbConn) -> Result<OldExchanges, StoreError> {
+        type Row = (String, String, NaiveDateTime);
+        let columns = (exchanges::appid, exchanges::code_hash, exchanges::exchanged_at);
+        let after =
+            exchanges::appid.eq(&self.after.appid).and(exchanges::code_hash.gt(&self.after.code_hash));
+        let same_app = exchanges::table.filter(after).order(exchanges::code_hash).limit(self.limit);
+        let mut rows: Vec<Row> = same_app.select(columns).load(conn)?;
+        let left = self.limit - rows.len() as i64;
+        let next_apps = exchanges::table.filter(exchanges::appid.gt(&self.after.appid));
+        let next_apps = next_apps.order((exchanges::appid, exchanges::code_hash)).limit(left);
+        rows.extend(next_apps.select(columns).load::<Row>(conn)?);
+        let at_end = (rows.len() as i64) < self.limit;
+        let cursor = |row: &Row| ExchangeCursor { appid: row.0.clone(), code_hash: row.1.clone() };
+        let next = rows.last().filter(|_| !at_end).map(cursor);
+        let before = self.before.to_stored();
+        Ok(OldExchanges { old: rows.iter().filter(|row| row.2 < before).map(cursor).collect(), next })
     }
 }
 
-impl PurgeExchanges {
-    fn apply_one(&self, conn: &mut DbConn) -> Result<usize, StoreError> {
-        let old: Vec<(String, String)> = exchanges::table
-            .filter(exchanges::exchanged_at.lt(self.before.to_stored()))
-            .order(exchanges::exchanged_at)
-            .limit(self.limit)
-            .select((exchanges::appid, exchanges::code_hash))
-            .load(conn)?;
-        for (appid, code_hash) in &old {
-            diesel::delete(exchanges::table.find((appid, code_hash))).execute(conn)?;
+/// Forgets these exchanges.
+pub struct DeleteExchanges(pub Vec<ExchangeCursor>);
+
+impl Write for DeleteExchanges {
+    type Output = ();
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<()>, StoreError> {
+        for place in batch.iter().flat_map(|delete| &delete.0) {
+            diesel::delete(exchanges::table.find((&place.appid, &place.code_hash))).execute(conn)?;
         }
-        Ok(old.len())
+        Ok(vec![(); batch.len()])
     }
 }

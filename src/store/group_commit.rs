@@ -9,6 +9,7 @@ use super::{DbConn, Pool, StoreError, Write};
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use std::any::{Any, TypeId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 /// The most writes in one transaction; more would only make the first wait for the last.
@@ -120,7 +121,9 @@ impl Writer {
     }
 
     fn commit(&mut self, mut group: Vec<Box<dyn Job>>) {
+        let began = Instant::now();
         let result = self.transact(&mut group);
+        log::trace!("{} writes took {:?}", group.len(), began.elapsed());
         match result {
             Err(StoreError::Refused(_) | StoreError::Crashed) if group.len() > 1 => {
                 for job in group {

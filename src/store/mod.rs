@@ -9,6 +9,7 @@ mod error;
 mod exchanges;
 mod group_commit;
 mod keys;
+mod last_logins;
 mod migrate;
 mod prepared;
 mod query;
@@ -20,9 +21,12 @@ mod users;
 
 pub use connection::{DbConn, Pool, Purpose, open_pool, ping};
 pub use error::StoreError;
-pub use exchanges::{FindExchange, FoundExchange, PurgeExchanges};
+pub use exchanges::{
+    DeleteExchanges, ExchangeCursor, FindExchange, FindOldExchanges, FoundExchange, OldExchanges,
+};
 pub use group_commit::{GroupCommit, Reply};
 pub use keys::{KeyPurpose, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
+pub use last_logins::NoteLogins;
 pub use migrate::{CheckSchema, MigrationState, Migrator};
 pub use query::{Query, Write};
 pub use sign_in::{RecordSignIn, SignInRecord};

@@ -51,9 +51,9 @@ diesel::table! {
 }
 
 diesel::table! {
-    sessions (id) {
-        id -> Text,
+    sessions (user_id, id) {
         user_id -> Text,
+        id -> Text,
         appid -> Text,
         openid -> Text,
         generation -> Integer,

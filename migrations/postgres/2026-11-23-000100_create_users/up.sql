@@ -1,4 +1,5 @@
--- One person. Everything personal in this row can be blanked; the id stays.
+-- One person. Everything personal in this row can be blanked; the id stays. `last_login_at` follows the newest
+-- session within a second or two, so that a login need not write here.
 CREATE TABLE users (
     id TEXT NOT NULL PRIMARY KEY,
     status TEXT NOT NULL CHECK (status IN ('active', 'banned')),

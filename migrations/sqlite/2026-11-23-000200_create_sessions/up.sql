@@ -1,8 +1,9 @@
 -- One sign-in on one device, from login until it ends. `generation` counts its refresh tokens;
--- it may be refreshed until `expires_at` (sliding) and never beyond `ends_at`.
+-- it may be refreshed until `expires_at` (sliding) and never beyond `ends_at`. A person's sessions lie side by
+-- side, so that a login touches one page; whoever looks for a session knows its user.
 CREATE TABLE sessions (
-    id TEXT NOT NULL PRIMARY KEY,
     user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    id TEXT NOT NULL,
     appid TEXT NOT NULL,
     openid TEXT NOT NULL,
     generation INTEGER NOT NULL,
@@ -12,12 +13,11 @@ CREATE TABLE sessions (
     expires_at TIMESTAMP NOT NULL,
     ends_at TIMESTAMP NOT NULL,
     ip TEXT,
-    user_agent TEXT
+    user_agent TEXT,
+    PRIMARY KEY (user_id, id)
 ) WITHOUT ROWID;
 
-CREATE INDEX sessions_of_user ON sessions (user_id);
-
--- Which session a login code became: what makes a repeat, and a second node, safe.
+-- Which session a login code became: what makes a repeat, and a second node, safe. Kept for minutes.
 CREATE TABLE exchanges (
     appid TEXT NOT NULL,
     code_hash TEXT NOT NULL,
@@ -27,5 +27,3 @@ CREATE TABLE exchanges (
     exchanged_at TIMESTAMP NOT NULL,
     PRIMARY KEY (appid, code_hash)
 ) WITHOUT ROWID;
-
-CREATE INDEX exchanges_by_age ON exchanges (exchanged_at);

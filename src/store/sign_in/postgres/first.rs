@@ -50,7 +50,7 @@ pub(super) fn create_identities(
     find_identities(&missing, identities, conn)?;
     for sign_in in &new_users {
         if let Some(identity) = identities.get_mut(&owned(identity_key(sign_in))) {
-            identity.created = identity.user_id == sign_in.new_user.as_str();
+            identity.created = identity.user.id == sign_in.new_user;
         }
     }
     Ok(())

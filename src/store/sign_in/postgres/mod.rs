@@ -10,9 +10,7 @@ use crate::store::StoreError;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use first::create_identities;
-use statements::{
-    FindIdentities, InsertExchanges, OpenSessions, ReplaceSessionKeys, SetUnionIds, TouchUsers,
-};
+use statements::{FindIdentities, InsertExchanges, OpenSessions, ReplaceSessionKeys, SetUnionIds};
 use std::collections::{HashMap, HashSet};
 
 /// `(appid, openid)` or `(appid, code hash)`.
@@ -20,7 +18,7 @@ type Key<'a> = (&'a str, &'a str);
 
 /// An identity as it was found, or made.
 struct Identity {
-    user_id: String,
+    user: User,
     unionid: Option<String>,
     key_digest: Option<String>,
     key_began_at: Time,
@@ -50,16 +48,9 @@ pub(super) fn record(
     let fresh = take_codes(&pairs, conn)?;
     let fresh_pairs: Vec<_> = fresh.iter().map(|index| pairs[*index]).collect();
     keep_session_keys(&fresh_pairs, conn)?;
-    let users = touch_users(&fresh_pairs, conn)?;
-    let active: Vec<_> = fresh_pairs
-        .iter()
-        .filter(|(_, identity)| {
-            users.get(&identity.user_id).is_some_and(|user| user.status == UserStatus::Active)
-        })
-        .copied()
-        .collect();
-    open_sessions(&active, conn)?;
-    Ok(outcomes(&pairs, &fresh, &users))
+    let active = |pair: &&Pair<'_>| pair.1.user.status == UserStatus::Active;
+    open_sessions(&fresh_pairs.iter().filter(active).copied().collect::<Vec<_>>(), conn)?;
+    Ok(outcomes(&pairs, &fresh))
 }
 
 type Identities = HashMap<(String, String), Identity>;
@@ -70,13 +61,26 @@ fn find_identities(
     conn: &mut PgConnection,
 ) -> Result<(), StoreError> {
     let keys: HashSet<Key<'_>> = batch.iter().map(|sign_in| identity_key(sign_in)).collect();
-    type Row = (String, String, String, Option<String>, Option<String>, NaiveDateTime);
+    type UserRow =
+        (String, String, Option<String>, Option<String>, Option<String>, NaiveDateTime, Option<String>, bool);
+    type Row = (String, String, UserRow, Option<String>, Option<String>, NaiveDateTime);
     let (appids, openids) = keys.into_iter().unzip();
     let rows: Vec<Row> = FindIdentities::new(appids, openids).load(conn)?;
-    for (appid, openid, user_id, unionid, key_digest, began_at) in rows {
+    for (appid, openid, user, unionid, key_digest, began_at) in rows {
+        let created_at = Time::from_stored(user.5);
+        let user = User {
+            id: UserId::from_stored(user.0),
+            status: UserStatus::from_stored(&user.1),
+            roles: split_roles(user.6),
+            nickname: user.2,
+            avatar_url: user.3,
+            phone: user.4,
+            unionid_linked: user.7,
+            created_at,
+            last_login_at: created_at,
+        };
         let key_began_at = Time::from_stored(began_at);
-        let identity = Identity { user_id, unionid, key_digest, key_began_at, created: false };
-        found.insert((appid, openid), identity);
+        found.insert((appid, openid), Identity { user, unionid, key_digest, key_began_at, created: false });
     }
     Ok(())
 }
@@ -97,7 +101,7 @@ fn take_codes(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<Vec<usize>,
     let taken: Vec<(String, String)> = InsertExchanges::new(
         first.iter().map(|i| of(i).app.as_str()).collect(),
         first.iter().map(|i| of(i).code.as_str()).collect(),
-        first.iter().map(|i| pairs[*i].1.user_id.as_str()).collect(),
+        first.iter().map(|i| pairs[*i].1.user.id.as_str()).collect(),
         first.iter().map(|i| of(i).session.as_str()).collect(),
         first.iter().map(|i| of(i).idempotency_key.as_ref().map(|key| key.digest())).collect(),
         first.iter().map(|i| of(i).at.to_stored()).collect(),
@@ -151,37 +155,6 @@ fn set_unionids(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), Store
     Ok(())
 }
 
-fn touch_users(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<HashMap<String, User>, StoreError> {
-    let mut latest: HashMap<&str, Time> = HashMap::new();
-    for (sign_in, identity) in pairs {
-        let at = latest.entry(identity.user_id.as_str()).or_insert(sign_in.at);
-        *at = sign_in.at.max(*at);
-    }
-    if latest.is_empty() {
-        return Ok(HashMap::new());
-    }
-    type Row =
-        (String, String, Option<String>, Option<String>, Option<String>, NaiveDateTime, Option<String>, bool);
-    let times = latest.values().map(|at| at.to_stored()).collect();
-    let rows: Vec<Row> = TouchUsers::new(latest.keys().copied().collect(), times).load(conn)?;
-    let users = rows.into_iter().map(|row| {
-        let last_login_at = latest.get(row.0.as_str()).copied().unwrap_or(Time::from_stored(row.5));
-        let user = User {
-            id: UserId::from_stored(row.0.clone()),
-            status: UserStatus::from_stored(&row.1),
-            roles: split_roles(row.6),
-            nickname: row.2,
-            avatar_url: row.3,
-            phone: row.4,
-            unionid_linked: row.7,
-            created_at: Time::from_stored(row.5),
-            last_login_at,
-        };
-        (row.0, user)
-    });
-    Ok(users.collect())
-}
-
 fn open_sessions(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), StoreError> {
     if pairs.is_empty() {
         return Ok(());
@@ -189,7 +162,7 @@ fn open_sessions(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), Stor
     let audit_id = |_: &Pair<'_>| uuid::Uuid::now_v7().simple().to_string();
     OpenSessions::new(
         pairs.iter().map(|(s, _)| s.session.as_str()).collect(),
-        pairs.iter().map(|(_, identity)| identity.user_id.as_str()).collect(),
+        pairs.iter().map(|(_, identity)| identity.user.id.as_str()).collect(),
         pairs.iter().map(|(s, _)| s.app.as_str()).collect(),
         pairs.iter().map(|(s, _)| s.openid.as_str()).collect(),
         pairs.iter().map(|(s, _)| s.at.to_stored()).collect(),
@@ -204,16 +177,22 @@ fn open_sessions(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), Stor
 }
 
 /// What became of each sign-in, in the order in which they came.
-fn outcomes(pairs: &[Pair<'_>], fresh: &[usize], users: &HashMap<String, User>) -> Vec<SignInRecord> {
+fn outcomes(pairs: &[Pair<'_>], fresh: &[usize]) -> Vec<SignInRecord> {
     let fresh: HashSet<usize> = fresh.iter().copied().collect();
-    let mut announced: HashSet<String> = HashSet::new();
-    let outcome = |(index, (_, identity)): (usize, &Pair<'_>)| match users.get(&identity.user_id) {
-        Some(user) if fresh.contains(&index) && user.status == UserStatus::Active => {
-            let created = identity.created && announced.insert(identity.user_id.clone());
-            SignInRecord::Opened { user: user.clone(), created }
-        }
-        Some(_) if fresh.contains(&index) => SignInRecord::Banned,
-        _ => SignInRecord::Repeated,
-    };
-    pairs.iter().enumerate().map(outcome).collect()
+    let mut announced: HashSet<&UserId> = HashSet::new();
+    let mut outcomes = Vec::with_capacity(pairs.len());
+    for (index, (sign_in, identity)) in pairs.iter().enumerate() {
+        outcomes.push(if !fresh.contains(&index) {
+            SignInRecord::Repeated
+        } else if identity.user.status == UserStatus::Banned {
+            SignInRecord::Banned
+        } else {
+            let mut user = identity.user.clone();
+            user.last_login_at = sign_in.at;
+            user.unionid_linked |= sign_in.unionid.is_some();
+            let created = identity.created && announced.insert(&identity.user.id);
+            SignInRecord::Opened { user, created }
+        });
+    }
+    outcomes
 }

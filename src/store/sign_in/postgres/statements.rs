@@ -12,9 +12,15 @@ type Times = Vec<NaiveDateTime>;
 prepared! {
     /// The users behind identities, and what is known of their session keys.
     FindIdentities on Pg { appids: Array<Text> = Texts<'a>, openids: Array<Text> = Texts<'a> } ->
-    (Text, Text, Text, Nullable<Text>, Nullable<Text>, Timestamp),
-    "SELECT i.appid, i.openid, i.user_id, i.unionid, i.session_key_digest, i.session_key_began_at
-     FROM unnest(?, ?) AS wanted (appid, openid) JOIN identities i USING (appid, openid)"
+    (Text, Text, (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp, Nullable<Text>, Bool),
+     Nullable<Text>, Nullable<Text>, Timestamp),
+    "SELECT i.appid, i.openid, u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at,
+         (SELECT string_agg(role, ' ') FROM user_roles r WHERE r.user_id = u.id),
+         i.unionid IS NOT NULL OR COALESCE(
+             (SELECT true FROM identities o WHERE o.user_id = u.id AND o.unionid IS NOT NULL LIMIT 1), false),
+         i.unionid, i.session_key_digest, i.session_key_began_at
+     FROM unnest(?, ?) AS wanted (appid, openid) JOIN identities i USING (appid, openid)
+     JOIN users u ON u.id = i.user_id"
 }
 
 prepared! {
@@ -87,21 +93,6 @@ prepared! {
     "INSERT INTO exchanges (appid, code_hash, user_id, session_id, idempotency_key, exchanged_at)
      SELECT * FROM unnest(?, ?, ?, ?, ?, ?) AS t (appid, code_hash) ORDER BY t.appid, t.code_hash
      ON CONFLICT DO NOTHING RETURNING appid, code_hash"
-}
-
-prepared! {
-    /// Counts the logins and reads the users. Rows are locked in the order of their ids.
-    TouchUsers on Pg { ids: Array<Text> = Texts<'a>, times: Array<Timestamp> = Times } ->
-    (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp, Nullable<Text>, Bool),
-    "WITH locked AS (
-         SELECT users.id, t.at FROM unnest(?, ?) AS t (id, at) JOIN users ON users.id = t.id
-         ORDER BY users.id FOR NO KEY UPDATE OF users
-     )
-     UPDATE users u SET last_login_at = CASE WHEN u.status = 'active' THEN locked.at ELSE u.last_login_at END
-     FROM locked WHERE u.id = locked.id
-     RETURNING u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at,
-         (SELECT string_agg(role, ' ') FROM user_roles r WHERE r.user_id = u.id),
-         EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.unionid IS NOT NULL)"
 }
 
 prepared! {

@@ -9,7 +9,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use statements::{
     FindIdentity, FindUserByUnionId, InsertAudit, InsertExchange, InsertIdentity, InsertSession, InsertUser,
-    ReplaceSessionKey, SetUnionId, TouchUser,
+    ReplaceSessionKey, SetUnionId,
 };
 
 /// A user and what is stored of the session key they come with.
@@ -43,9 +43,6 @@ pub(super) fn record(
         return Ok(SignInRecord::Banned);
     }
     let mut user = found.user;
-    if !found.created {
-        TouchUser::new(&at, user.id.as_str()).execute(conn)?;
-    }
     user.last_login_at = sign_in.at;
     user.unionid_linked |= sign_in.unionid.is_some();
     open_session(sign_in, &user.id, &at, conn)?;
@@ -168,8 +165,8 @@ fn open_session(
 ) -> Result<(), StoreError> {
     let ip = sign_in.client.ip.map(|ip| ip.to_string());
     InsertSession::new(
-        sign_in.session.as_str(),
         user.as_str(),
+        sign_in.session.as_str(),
         sign_in.app.as_str(),
         sign_in.openid.as_str(),
         at,

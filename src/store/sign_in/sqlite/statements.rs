@@ -71,21 +71,15 @@ prepared! {
 }
 
 prepared! {
-    /// Counts the login.
-    TouchUser on Sqlite { last_login_at: Text = &'a str, id: Text = &'a str } -> (),
-    "UPDATE users SET last_login_at = ? WHERE id = ?"
-}
-
-prepared! {
     /// Opens a session.
     InsertSession on Sqlite {
-        id: Text = &'a str, user_id: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str,
+        user_id: Text = &'a str, id: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str,
         rotated_at: Text = &'a str, created_at: Text = &'a str,
         last_used_at: Text = &'a str, expires_at: Text = &'a str,
         ends_at: Text = &'a str, ip: Nullable<Text> = Option<&'a str>,
         user_agent: Nullable<Text> = Option<&'a str>,
     } -> (),
-    "INSERT INTO sessions (id, user_id, appid, openid, generation, rotated_at, created_at, last_used_at,
+    "INSERT INTO sessions (user_id, id, appid, openid, generation, rotated_at, created_at, last_used_at,
                            expires_at, ends_at, ip, user_agent)
      VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)"
 }

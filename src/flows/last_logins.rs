@@ -1,0 +1,51 @@
+//! When each user logged in last, brought into the user table behind the logins.
+//!
+//! A login writes its session, which says when it was. The user's own row, by which operators sort, follows within
+//! a second: many logins then cost one write, in the order of the table.
+
+use crate::actors::Db;
+use crate::domain::{Time, UserId};
+use crate::store::NoteLogins;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The most that one write holds, so that no login waits long behind it.
+const BITE: usize = 256;
+
+/// The logins that the user table does not show yet.
+#[derive(Debug, Clone, Default)]
+pub struct LastLogins(Arc<Mutex<HashMap<UserId, Time>>>);
+
+impl LastLogins {
+    pub(super) fn note(&self, user: &UserId, at: Time) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match noted.get_mut(user) {
+            Some(latest) => *latest = at.max(*latest),
+            None => _ = noted.insert(user.clone(), at),
+        }
+    }
+
+    /// Writes down what was noted, every second, until the process ends.
+    pub async fn write_forever(self, db: Db) {
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            self.write(&db).await;
+        }
+    }
+
+    /// Writes down what was noted. What can't be written is kept for the next time.
+    pub async fn write(&self, db: &Db) {
+        let noted = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut noted: Vec<(UserId, Time)> = noted.into_iter().collect();
+        noted.sort_unstable();
+        for bite in noted.chunks(BITE) {
+            if let Err(error) = db.commit(NoteLogins(bite.to_vec())).await {
+                log::warn!("last logins could not be noted: {error}");
+                bite.iter().for_each(|(user, at)| self.note(user, *at));
+            }
+        }
+    }
+}

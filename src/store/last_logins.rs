@@ -1,0 +1,52 @@
+//! `last_login_at` of many users at once.
+
+use super::prepared::prepared;
+use super::{DbConn, StoreError, Write};
+use crate::domain::{Time, UserId};
+use chrono::NaiveDateTime;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Text, Timestamp};
+use diesel::sqlite::Sqlite;
+
+/// Brings `last_login_at` of these users, in the order of their ids, up to these times.
+pub struct NoteLogins(pub Vec<(UserId, Time)>);
+
+prepared! {
+    /// One user's time, never backwards.
+    NoteLogin on Sqlite {
+        at: Timestamp = NaiveDateTime, id: Text = &'a str, later_than: Timestamp = NaiveDateTime,
+    } -> (),
+    "UPDATE users SET last_login_at = ? WHERE id = ? AND last_login_at < ?"
+}
+
+prepared! {
+    /// Everybody's times, never backwards. Rows are locked in the order of their ids.
+    NoteAllLogins on Pg { ids: Array<Text> = Vec<&'a str>, times: Array<Timestamp> = Vec<NaiveDateTime> } -> (),
+    "WITH later AS (
+         SELECT users.id, t.at FROM unnest(?, ?) AS t (id, at) JOIN users ON users.id = t.id
+         WHERE users.last_login_at < t.at ORDER BY users.id FOR NO KEY UPDATE OF users
+     )
+     UPDATE users SET last_login_at = later.at FROM later WHERE users.id = later.id"
+}
+
+impl Write for NoteLogins {
+    type Output = ();
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<()>, StoreError> {
+        for NoteLogins(logins) in batch {
+            match conn {
+                DbConn::Sqlite(conn) => {
+                    for (id, at) in logins {
+                        NoteLogin::new(at.to_stored(), id.as_str(), at.to_stored()).execute(conn)?;
+                    }
+                }
+                DbConn::Postgres(conn) => {
+                    let (ids, times) = logins.iter().map(|(id, at)| (id.as_str(), at.to_stored())).unzip();
+                    NoteAllLogins::new(ids, times).execute(conn)?;
+                }
+            }
+        }
+        Ok(vec![(); batch.len()])
+    }
+}
