@@ -30,7 +30,7 @@ struct Bare {
 }
 
 /// Serves until it is killed; prints its address as the first line.
-pub fn serve(simulator: &str) {
+pub(crate) fn serve(simulator: &str) {
     let simulator = simulator.to_owned();
     actix_web::rt::System::new().block_on(async move {
         let app = move || {

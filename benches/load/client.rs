@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// What a run of requests came to.
-pub struct Load {
+pub(crate) struct Load {
     pub answered: u64,
     pub failed: u64,
     pub seconds: f64,
@@ -17,7 +17,7 @@ pub struct Load {
 }
 
 /// Keeps `connections` busy for `duration`; each sends what `request` writes, one after the other.
-pub async fn load(
+pub(crate) async fn load(
     address: &str,
     connections: usize,
     duration: Duration,
@@ -50,7 +50,7 @@ fn histogram() -> Histogram<u64> {
 }
 
 /// A keep-alive connection.
-pub struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     out: Vec<u8>,
     buffer: Vec<u8>,
@@ -58,14 +58,14 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub async fn open(address: &str) -> Self {
+    pub(crate) async fn open(address: &str) -> Self {
         let stream = TcpStream::connect(address).await.expect("a connection");
         stream.set_nodelay(true).expect("nodelay");
         Self { stream, out: Vec::new(), buffer: vec![0; 8 * 1024], filled: 0 }
     }
 
     /// Sends a request and reads the whole answer; gives back its status.
-    pub async fn exchange(&mut self, request: &impl Fn(&mut Vec<u8>)) -> u16 {
+    pub(crate) async fn exchange(&mut self, request: &impl Fn(&mut Vec<u8>)) -> u16 {
         self.out.clear();
         request(&mut self.out);
         if self.stream.write_all(&self.out).await.is_err() {
@@ -73,10 +73,10 @@ impl Connection {
         }
         self.filled = 0;
         loop {
-            if let Some((status, end)) = complete(&self.buffer[..self.filled]) {
-                if self.filled >= end {
-                    return status;
-                }
+            if let Some((status, end)) = complete(&self.buffer[..self.filled])
+                && self.filled >= end
+            {
+                return status;
             }
             match self.stream.read(&mut self.buffer[self.filled..]).await {
                 Ok(0) | Err(_) => return 0,
@@ -86,7 +86,7 @@ impl Connection {
     }
 
     /// The body of the last answer.
-    pub fn body(&self) -> &[u8] {
+    pub(crate) fn body(&self) -> &[u8] {
         let head = find(&self.buffer[..self.filled], b"\r\n\r\n").map_or(0, |at| at + 4);
         &self.buffer[head..self.filled]
     }
@@ -112,7 +112,7 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
 }
 
 /// A POST of JSON.
-pub fn post_json(out: &mut Vec<u8>, path: &str, body: &str) {
+pub(crate) fn post_json(out: &mut Vec<u8>, path: &str, body: &str) {
     out.extend_from_slice(
         format!(
             "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-pub const APPID: &str = "wx2c1f8e7d6b5a4930";
-pub const SECRET: &str = "9f86d081884c7d659a2feaa0c55ad015";
+pub(crate) const APPID: &str = "wx2c1f8e7d6b5a4930";
+pub(crate) const SECRET: &str = "9f86d081884c7d659a2feaa0c55ad015";
 const MASTER_KEY: &str = "pXo0vPz8uQyIZ1kX3m6vJ2aWc4n7bL9dE5hGt0rSfYU=";
 
 /// A child process that listens.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     /// `host:port`.
     pub address: String,
@@ -41,19 +41,19 @@ impl Process {
         Self { child, address, ready_after }
     }
 
-    pub fn simulator() -> Self {
+    pub(crate) fn simulator() -> Self {
         let mut command = weauth();
         command.args(["simulate", "--listen", "127.0.0.1:0", "--app", &format!("{APPID}:{SECRET}")]);
         Self::start(command)
     }
 
-    pub fn bare(simulator: &Self) -> Self {
+    pub(crate) fn bare(simulator: &Self) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("a path"));
         command.args(["--bare-server", &format!("http://{}", simulator.address)]);
         Self::start(command)
     }
 
-    pub fn weauth(database_url: &str, simulator: &Self, folder: &Path) -> Self {
+    pub(crate) fn weauth(database_url: &str, simulator: &Self, folder: &Path) -> Self {
         let mut command = weauth();
         command.arg("serve").current_dir(folder);
         command
@@ -68,7 +68,7 @@ impl Process {
     }
 
     /// User and system time so far.
-    pub fn cpu(&self) -> Duration {
+    pub(crate) fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
         let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
         let ticks: u64 =
@@ -77,7 +77,7 @@ impl Process {
     }
 
     /// A line of `/proc/PID/status` in MiB: `VmRSS` or `VmHWM`.
-    pub fn memory(&self, line: &str) -> f64 {
+    pub(crate) fn memory(&self, line: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let found =
             status.lines().find_map(|l| l.strip_prefix(line)?.split_whitespace().next()?.parse::<f64>().ok());

@@ -1,14 +1,14 @@
 //! Medians, ranges and ratios.
 
 /// The middle of some figures, with their range.
-pub struct Spread {
+pub(crate) struct Spread {
     pub median: f64,
     pub min: f64,
     pub max: f64,
 }
 
 impl Spread {
-    pub fn of(mut figures: Vec<f64>) -> Self {
+    pub(crate) fn of(mut figures: Vec<f64>) -> Self {
         figures.sort_by(f64::total_cmp);
         let at = |index: usize| figures.get(index).copied().unwrap_or(f64::NAN);
         Self { median: at(figures.len() / 2), min: at(0), max: at(figures.len().saturating_sub(1)) }
@@ -17,7 +17,7 @@ impl Spread {
 
 /// One server's figures over all rounds.
 #[derive(Default)]
-pub struct Row {
+pub(crate) struct Row {
     pub name: &'static str,
     pub rates: Vec<f64>,
     pub ratios: Vec<f64>,
@@ -29,7 +29,7 @@ pub struct Row {
 }
 
 /// Prints a Markdown table.
-pub fn print(title: &str, rows: &[Row]) {
+pub(crate) fn print(title: &str, rows: &[Row]) {
     println!("\n### {title}\n");
     println!(
         "| server | req/s | of the bare handler (range) | p50 ms | p99 ms | server CPU µs/req | peak memory MB | failed |"

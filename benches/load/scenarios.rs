@@ -41,7 +41,7 @@ struct Servers {
     list: Vec<(&'static str, Process)>,
 }
 
-pub async fn run(arguments: &[String]) {
+pub(crate) async fn run(arguments: &[String]) {
     let plan = Plan::read(arguments);
     let folder = tempfile::tempdir().expect("a folder");
     if plan.wants("start") {
