@@ -14,7 +14,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 /// How many spent codes are remembered: a repeat of one is refused without asking WeChat.
-const REMEMBERED_CODES: usize = 50_000;
+const REMEMBERED_CODES: usize = 20_000;
 
 type CodeKey = (AppId, CodeHash);
 type Answer = Result<Exchange, WeChatError>;

@@ -256,7 +256,7 @@ impl Inner {
         app: &AppId,
     ) -> Result<SignedIn, SignInError> {
         let now = self.clock.now();
-        let user = self.users.remember(user, now);
+        let user = self.users.update(user, now);
         let keys = self.tokens.keys();
         let access_token = keys.issue(&Principal {
             user: user.user.id.clone(),

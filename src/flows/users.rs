@@ -3,6 +3,7 @@
 use crate::actors::Db;
 use crate::domain::{Clock, Permission, RolePolicy, Time, User, UserId};
 use crate::store::{FindUser, StoreError};
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -20,13 +21,13 @@ pub struct KnownUser {
     /// The permissions of their roles.
     pub permissions: Vec<Permission>,
     loaded_at: Time,
-    rendered: OnceLock<Box<[u8]>>,
+    rendered: OnceLock<Bytes>,
 }
 
 impl KnownUser {
     /// The user in some written form, which is made only once.
-    pub fn rendered(&self, render: impl FnOnce(&Self) -> Vec<u8>) -> &[u8] {
-        self.rendered.get_or_init(|| render(self).into_boxed_slice())
+    pub fn rendered(&self, render: impl FnOnce(&Self) -> Vec<u8>) -> Bytes {
+        self.rendered.get_or_init(|| render(self).into()).clone()
     }
 }
 
@@ -34,6 +35,15 @@ impl KnownUser {
 struct Generations {
     young: HashMap<UserId, Arc<KnownUser>>,
     old: HashMap<UserId, Arc<KnownUser>>,
+}
+
+impl Generations {
+    fn remember(&mut self, known: Arc<KnownUser>) {
+        if self.young.len() >= CAPACITY {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(known.user.id.clone(), known);
+    }
 }
 
 /// Finds users by id. Cheap to clone; one for all workers.
@@ -63,19 +73,27 @@ impl Users {
         }
         let loaded_at = self.clock.now();
         let found = self.db.run(FindUser(id.clone())).await?;
-        Ok(found.map(|user| self.remember(user, loaded_at)))
+        let Some(user) = found else { return Ok(None) };
+        let known = self.know(user, loaded_at);
+        self.known.write().unwrap_or_else(PoisonError::into_inner).remember(known.clone());
+        Ok(Some(known))
     }
 
-    /// Notes what was just read or written of a user.
-    pub fn remember(&self, user: User, loaded_at: Time) -> Arc<KnownUser> {
-        let permissions = self.policy.permissions(&user.roles);
-        let known = Arc::new(KnownUser { user, permissions, loaded_at, rendered: OnceLock::new() });
+    /// The user as they were just written, which replaces what was known of them; nobody else is forgotten
+    /// for the sake of somebody who may never ask.
+    pub fn update(&self, user: User, at: Time) -> Arc<KnownUser> {
+        let known = self.know(user, at);
         let mut generations = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if generations.young.len() >= CAPACITY {
-            generations.old = std::mem::take(&mut generations.young);
+        let id = &known.user.id;
+        if generations.young.contains_key(id) || generations.old.contains_key(id) {
+            generations.remember(known.clone());
         }
-        generations.young.insert(known.user.id.clone(), known.clone());
         known
+    }
+
+    fn know(&self, user: User, loaded_at: Time) -> Arc<KnownUser> {
+        let permissions = self.policy.permissions(&user.roles);
+        Arc::new(KnownUser { user, permissions, loaded_at, rendered: OnceLock::new() })
     }
 
     fn known(&self, id: &UserId, not_before: Time) -> Option<Arc<KnownUser>> {

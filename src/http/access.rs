@@ -6,10 +6,11 @@ use super::request_id::{HEADER, RequestId};
 use super::routes::HttpState;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::HeaderName;
 use actix_web::{Error, HttpMessage, Scope};
 use futures_util::future::LocalBoxFuture;
 use std::future::{Ready, ready};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 /// The longest request line and headers, in bytes.
@@ -97,9 +98,7 @@ fn finish<B: MessageBody + 'static>(
         }
         None => response.map_into_boxed_body(),
     };
-    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-        response.headers_mut().insert(HeaderName::from_static(HEADER), value);
-    }
+    response.headers_mut().insert(HeaderName::from_static(HEADER), id.header());
     log_line(&response, id, code, began);
     response
 }
@@ -111,17 +110,23 @@ fn log_line(response: &ServiceResponse<BoxBody>, id: &RequestId, code: Option<Er
         return;
     }
     let request = response.request();
-    let route = request.match_pattern();
+    // Where nothing went wrong and nothing in the path is variable, the path is the pattern.
+    let is_fixed = code.is_none() && request.match_info().is_empty();
+    let pattern = if is_fixed { None } else { Some(request.match_pattern()) };
+    let route = match &pattern {
+        None => request.path(),
+        Some(pattern) => pattern.as_deref().unwrap_or("(no route)"),
+    };
+    let ip = HttpState::of(request).ok().and_then(|state| state.client_ip(request));
     log::info!(
         target: "weauth::access",
-        "{} {} {}{}{} {:.1}ms {} {}",
+        "{} {route} {}{}{} {:.1}ms {} {}",
         request.method(),
-        route.as_deref().unwrap_or("(no route)"),
         response.status().as_u16(),
         if code.is_some() { " " } else { "" },
         code.map_or("", ErrorCode::as_str),
         began.elapsed().as_secs_f64() * 1000.0,
-        HttpState::of(request).ok().and_then(|state| state.client_ip(request)).map_or_else(|| "-".to_owned(), |ip| ip.to_string()),
+        ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
         id.as_str(),
     );
 }

@@ -6,7 +6,7 @@ use super::routes::HttpState;
 use super::user_view::UserView;
 use crate::domain::{AppId, ClientInfo, IdempotencyKey, LoginCode, MAX_USER_AGENT};
 use crate::flows::{SignInRequest, SignedIn};
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
@@ -100,7 +100,7 @@ fn render(signed_in: &SignedIn, phone_error: Option<&Problem>) -> HttpResponse {
         phone_error: phone_error.map(Problem::to_body),
     };
     HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/json"))
-        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .body(serde_json::to_vec(&view).unwrap_or_default())
 }

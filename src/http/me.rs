@@ -5,7 +5,7 @@ use super::problem::{ErrorCode, Problem};
 use super::routes::HttpState;
 use super::user_view::UserView;
 use crate::domain::UserStatus;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 
 pub(super) async fn me(request: HttpRequest, principal: AuthenticatedUser) -> Result<HttpResponse, Problem> {
@@ -17,7 +17,7 @@ pub(super) async fn me(request: HttpRequest, principal: AuthenticatedUser) -> Re
     }
     let body = known.rendered(|known| serde_json::to_vec(&UserView::of(known, None)).unwrap_or_default());
     Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/json"))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .body(body.to_vec()))
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .body(body))
 }

@@ -84,9 +84,9 @@ const WRITER_ON_POSTGRES: &str =
     "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
     SET plan_cache_mode = force_generic_plan;";
 
-/// Room for the pages that groups touch again and again (8 MiB), and a write-ahead log of up to 32 MiB, so that
+/// Room for the pages that groups touch again and again (4 MiB), and a write-ahead log of up to 32 MiB, so that
 /// a page is carried over into the database once for many groups.
-const WRITER_ON_SQLITE: &str = "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 8000;";
+const WRITER_ON_SQLITE: &str = "PRAGMA cache_size = -4096; PRAGMA wal_autocheckpoint = 8000;";
 
 /// A pool of at most `connections`, opened as they are needed.
 pub fn open_pool(url: &DatabaseUrl, purpose: Purpose, connections: u32) -> Result<Pool, StoreError> {
