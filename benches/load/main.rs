@@ -5,7 +5,7 @@
 //! little on a shared machine. Arguments: `login`, `me`, `inflight`, `start` choose scenarios (default all);
 //! `--rounds N`, `--seconds N`.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "that is how a bench fails")]
+#![expect(clippy::expect_used, reason = "that is how a bench fails")]
 
 mod bare;
 mod client;

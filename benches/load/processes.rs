@@ -23,21 +23,20 @@ impl Process {
         let began = Instant::now();
         let mut child =
             command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-        let mut said = Vec::new();
+        let mut rest = BufReader::with_capacity(64 * 1024, child.stderr.take().expect("a pipe"));
+        let mut said = String::new();
         let address = loop {
-            let Some(Ok(line)) = lines.next() else { panic!("it ended without listening: {said:#?}") };
+            let mut line = String::new();
+            let read = rest.read_line(&mut line).unwrap_or_default();
+            assert!(read > 0, "it ended without listening: {said}");
             if let Some((_, address)) = line.split_once("listening on http://") {
-                break address.split(' ').next().unwrap_or_default().to_owned();
+                break address.split_whitespace().next().unwrap_or_default().to_owned();
             }
-            said.push(line);
+            said.push_str(&line);
         };
         let ready_after = began.elapsed();
         // The rest of the log is read and thrown away.
-        std::thread::spawn(move || {
-            let mut pipe = lines;
-            while let Some(Ok(_)) = pipe.next() {}
-        });
+        std::thread::spawn(move || std::io::copy(&mut rest, &mut std::io::sink()));
         Self { child, address, ready_after }
     }
 

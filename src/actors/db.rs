@@ -2,7 +2,8 @@
 
 use crate::domain::DatabaseUrl;
 use crate::store::{
-    CheckSchema, GroupCommit, Pool, Purpose, Query, Reply, StoreError, Write, open_pool, ping,
+    CheckSchema, GroupCommit, Pool, Purpose, Query, Reply, StoreError, Write, keep_checkpointed, open_pool,
+    ping,
 };
 use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture};
 use std::sync::Arc;
@@ -100,10 +101,13 @@ impl Db {
     /// Opens the pool and starts the actor on this thread's arbiter.
     pub fn start(url: &DatabaseUrl, settings: DbSettings) -> Result<Self, StoreError> {
         let pool = open_pool(url, Purpose::Read, settings.readers)?;
-        let writer = GroupCommit::start(open_pool(url, Purpose::Write, 1)?, settings.waiting_writes)
+        // SQLite has one writer at a time; on Postgres a second one works while the first one waits for the disk.
+        let writers = if matches!(url, DatabaseUrl::Sqlite(_)) { 1 } else { 2 };
+        let writer = GroupCommit::start(&open_pool(url, Purpose::Write, writers)?, settings.waiting_writes)
             .map_err(|error| {
-                StoreError::Unavailable(format!("the writer thread can't be started: {error}"))
-            })?;
+            StoreError::Unavailable(format!("the writer thread can't be started: {error}"))
+        })?;
+        keep_checkpointed(url)?;
         let slots = settings.readers as usize;
         let actor = DbActor {
             pool,

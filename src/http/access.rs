@@ -117,15 +117,17 @@ fn log_line(response: &ServiceResponse<BoxBody>, id: &RequestId, code: Option<Er
         None => request.path(),
         Some(pattern) => pattern.as_deref().unwrap_or("(no route)"),
     };
+    let tenths = began.elapsed().as_micros() / 100;
     let ip = HttpState::of(request).ok().and_then(|state| state.client_ip(request));
     log::info!(
         target: "weauth::access",
-        "{} {route} {}{}{} {:.1}ms {} {}",
+        "{} {route} {}{}{} {}.{}ms {} {}",
         request.method(),
         response.status().as_u16(),
         if code.is_some() { " " } else { "" },
         code.map_or("", ErrorCode::as_str),
-        began.elapsed().as_secs_f64() * 1000.0,
+        tenths / 10,
+        tenths % 10,
         ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
         id.as_str(),
     );

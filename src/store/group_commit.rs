@@ -9,6 +9,7 @@ use super::{DbConn, Pool, StoreError, Write};
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use std::any::{Any, TypeId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,19 +19,21 @@ const MAX_GROUP: usize = 256;
 /// Where a write is answered, once it is durable.
 pub type Reply<W> = oneshot::Sender<Result<<W as Write>::Output, StoreError>>;
 
-/// A thread that owns the writing connection, and the queue before it.
+/// The threads that own the writing connections, and the queue before them.
 #[derive(Clone)]
 pub struct GroupCommit {
     queue: mpsc::Sender<Box<dyn Job>>,
 }
 
 impl GroupCommit {
-    /// Starts the writer. At most `waiting` writes stand in its queue.
-    pub fn start(pool: Pool, waiting: usize) -> std::io::Result<Self> {
+    /// Starts a writer for each connection of the pool. At most `waiting` writes stand in their queue.
+    pub fn start(pool: &Pool, waiting: usize) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(waiting);
-        std::thread::Builder::new()
-            .name("weauth-writer".into())
-            .spawn(move || Writer::new(pool).run(jobs))?;
+        let jobs = Arc::new(Mutex::new(jobs));
+        for _ in 0..pool.max_size() {
+            let (writer, jobs) = (Writer::new(pool.clone()), jobs.clone());
+            std::thread::Builder::new().name("weauth-writer".into()).spawn(move || writer.run(&jobs))?;
+        }
         Ok(Self { queue })
     }
 
@@ -96,6 +99,18 @@ impl<W: Write> Job for Entry<W> {
     }
 }
 
+/// Waits for a write and takes whatever stands behind it; `None` when no more will come.
+fn next_group(jobs: &Mutex<mpsc::Receiver<Box<dyn Job>>>) -> Option<Vec<Box<dyn Job>>> {
+    let mut jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut group = vec![jobs.blocking_recv()?];
+    while group.len() < MAX_GROUP
+        && let Ok(next) = jobs.try_recv()
+    {
+        group.push(next);
+    }
+    Some(group)
+}
+
 struct Writer {
     pool: Pool,
     conn: Option<r2d2::PooledConnection<super::connection::Connector>>,
@@ -106,14 +121,8 @@ impl Writer {
         Self { pool, conn: None }
     }
 
-    fn run(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
-        while let Some(first) = jobs.blocking_recv() {
-            let mut group = vec![first];
-            while group.len() < MAX_GROUP
-                && let Ok(next) = jobs.try_recv()
-            {
-                group.push(next);
-            }
+    fn run(mut self, jobs: &Mutex<mpsc::Receiver<Box<dyn Job>>>) {
+        while let Some(mut group) = next_group(jobs) {
             // Side by side what is applied together; within a kind the order of arrival stays.
             group.sort_by_key(|job| job.kind());
             self.commit(group);

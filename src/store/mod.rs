@@ -4,6 +4,7 @@
 //! language, over [`DbConn`]; the two hot writes (sign-in, refresh) have a hand-written statement for each
 //! dialect, kept prepared by [`prepared!`](prepared).
 
+mod checkpoint;
 mod connection;
 mod error;
 mod exchanges;
@@ -19,6 +20,7 @@ mod sign_in;
 mod tests;
 mod users;
 
+pub use checkpoint::keep_checkpointed;
 pub use connection::{DbConn, Pool, Purpose, open_pool, ping};
 pub use error::StoreError;
 pub use exchanges::{

@@ -66,7 +66,7 @@ fn rows(database: &Fresh) -> Vec<String> {
 #[test]
 fn a_bad_write_and_a_panic_cost_only_themselves() {
     for database in both() {
-        let writer = GroupCommit::start(database.pool.clone(), 100).unwrap();
+        let writer = GroupCommit::start(&database.writers, 100).unwrap();
         let barrier = Arc::new(Barrier::new(2));
         let held = submit(&writer, Hold(barrier.clone()));
         barrier.wait();
@@ -88,7 +88,7 @@ fn a_bad_write_and_a_panic_cost_only_themselves() {
 #[test]
 fn a_full_queue_says_so_at_once_and_loses_nothing_it_took() {
     for database in both() {
-        let writer = GroupCommit::start(database.pool.clone(), 3).unwrap();
+        let writer = GroupCommit::start(&database.writers, 3).unwrap();
         let barrier = Arc::new(Barrier::new(2));
         let held = submit(&writer, Hold(barrier.clone()));
         barrier.wait();

@@ -10,6 +10,7 @@ use diesel::connection::SimpleConnection;
 /// A fresh, migrated database that goes away with the test.
 struct Fresh {
     pool: Pool,
+    writers: Pool,
     _folder: tempfile::TempDir,
 }
 
@@ -39,5 +40,7 @@ fn postgres() -> Fresh {
 fn migrated(url: &str, folder: tempfile::TempDir) -> Fresh {
     let url = DatabaseUrl::parse(url).unwrap();
     Migrator::connect(&url).unwrap().apply_pending().unwrap();
-    Fresh { pool: open_pool(&url, Purpose::Write, 4).unwrap(), _folder: folder }
+    let pool = open_pool(&url, Purpose::Read, 2).unwrap();
+    let writers = open_pool(&url, Purpose::Write, 1).unwrap();
+    Fresh { pool, writers, _folder: folder }
 }

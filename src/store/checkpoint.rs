@@ -1,0 +1,27 @@
+//! Carries SQLite's write-ahead log over into the database beside the writer, so that when the log is full
+//! little is left for the writer to carry over itself, and no login waits for that.
+
+use super::connection::connect;
+use super::{DbConn, StoreError};
+use crate::domain::DatabaseUrl;
+use diesel::connection::SimpleConnection;
+use std::time::Duration;
+
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Starts the thread; it lives as long as the process. On Postgres there is nothing to do.
+pub fn keep_checkpointed(url: &DatabaseUrl) -> Result<(), StoreError> {
+    let DbConn::Sqlite(mut conn) = connect(url)? else { return Ok(()) };
+    let work = move || {
+        loop {
+            std::thread::sleep(PAUSE);
+            // Takes no lock that a writer or a reader waits for; where it fails, the writer does the work.
+            if let Err(error) = conn.batch_execute("PRAGMA wal_checkpoint(PASSIVE)") {
+                log::debug!("the write-ahead log was not carried over: {error}");
+            }
+        }
+    };
+    let started = std::thread::Builder::new().name("weauth-wal".into()).spawn(work);
+    started.map_err(|error| StoreError::Unavailable(format!("a thread can't be started: {error}")))?;
+    Ok(())
+}
