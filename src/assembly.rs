@@ -4,10 +4,13 @@ use crate::actors::{Db, DbSettings, WeChat};
 use crate::config::{Config, DatabaseConfig, TokenConfig, WeChatConfig};
 use crate::crypto::MasterKeys;
 use crate::domain::{App, AppId, Cidr, Clock, RolePolicy};
-use crate::flows::{LastLogins, SignIn, SignInSettings, StartKeysError, Users, purge_forever, start_keys};
+use crate::flows::{
+    Issuer, LastLogins, Sessions, SignIn, StartKeysError, TokenLifetimes, Users, follow_revocations,
+    load_revocations, purge_forever, start_keys,
+};
 use crate::http::{HttpState, everything, extractor_state, observed};
 use crate::store::{Migrator, StoreError};
-use crate::tokens::Verifier;
+use crate::tokens::{Revocations, Verifier};
 use crate::wechat::Client;
 use actix_web::{Scope, web};
 use std::net::SocketAddr;
@@ -107,31 +110,35 @@ impl Weauth {
             .map_err(|error| StartError::Database { url: database.url.to_string(), error })?;
         let keys = start_keys(&db, &master_keys, public_url, clock).await?;
         let apps: Vec<AppId> = wechat.apps.iter().map(|app: &App| app.id.clone()).collect();
-        let verifier = Verifier::new(keys, apps.clone(), clock);
+        let revocations = Revocations::default();
+        let access_ttl = i64::from(tokens.access_ttl);
+        load_revocations(&db, &revocations, clock, access_ttl)
+            .await
+            .map_err(|error| StartError::Database { url: database.url.to_string(), error })?;
+        let verifier = Verifier::new(keys, apps.clone(), revocations.clone(), clock);
         let users = Users::new(db.clone(), clock, roles);
+        let lifetimes = TokenLifetimes { access: access_ttl, refresh: i64::from(tokens.refresh_ttl) };
+        let issuer = Issuer::new(users.clone(), verifier.clone(), lifetimes, clock);
+        let grace = i64::from(tokens.refresh_grace);
+        let sessions = Sessions::new(db.clone(), issuer.clone(), revocations.clone(), grace, clock);
         let client = Client::new(&wechat.api_base).map_err(StartError::Client)?;
         let wechat = WeChat::start(client, wechat.apps, wechat.max_in_flight);
         let replay_window = i64::from(tokens.replay_window);
-        let sign_in_settings = SignInSettings {
-            access_ttl: i64::from(tokens.access_ttl),
-            refresh_ttl: i64::from(tokens.refresh_ttl),
-            replay_window,
-        };
         let last_logins = LastLogins::default();
-        let sign_in = SignIn::new(
-            wechat,
-            db.clone(),
-            users.clone(),
-            verifier.clone(),
-            master_keys,
-            sign_in_settings,
-            last_logins.clone(),
-            clock,
-        );
+        let noted = last_logins.clone();
+        let sign_in = SignIn::new(wechat, db.clone(), issuer, master_keys, replay_window, noted, clock);
+        tokio::task::spawn_local(follow_revocations(db.clone(), revocations, clock, access_ttl));
         tokio::task::spawn_local(last_logins.clone().write_forever(db.clone()));
         tokio::task::spawn_local(purge_forever(db.clone(), clock, replay_window));
-        let state =
-            HttpState { sign_in, users, tokens: verifier, db, apps, trusted_proxies: trusted_proxies.into() };
+        let state = HttpState {
+            sign_in,
+            sessions,
+            users,
+            tokens: verifier,
+            db,
+            apps,
+            trusted_proxies: trusted_proxies.into(),
+        };
         Ok(Self { state, last_logins })
     }
 

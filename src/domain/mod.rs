@@ -22,7 +22,7 @@ pub use identity::{OpenId, SessionKey, UnionId};
 pub use network::{Cidr, InvalidCidr, client_address};
 pub use refresh_token::{RefreshToken, RefreshTokenMac};
 pub use role::{Permission, Role, RolePolicy};
-pub use session::{Generation, SessionId};
+pub use session::{Generation, Session, SessionId};
 pub use user::{User, UserId, UserStatus, mask_phone};
 
 /// Defines an opaque text id: a UUIDv7 of our own, so that keys arrive in nearly rising order.

@@ -7,3 +7,20 @@ super::text_id! {
 
 /// How often a session's refresh token has turned; the first one is 1.
 pub type Generation = i32;
+
+/// A session as its user sees it: a device that is signed in.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// The mini-program.
+    pub app: super::AppId,
+    /// When it was opened.
+    pub created_at: super::Time,
+    /// When it was last refreshed.
+    pub last_used_at: super::Time,
+    /// Where the login came from.
+    pub ip: Option<String>,
+    /// What the login's client called itself.
+    pub user_agent: Option<String>,
+}

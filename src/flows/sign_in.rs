@@ -4,17 +4,16 @@
 //! or by our own memory; then the exchange record decides whether it came *at the same time*, or with the
 //! same `Idempotency-Key`, and gets the same session, or too late.
 
+use super::issue::{Issued, Issuer};
 use super::last_logins::LastLogins;
 use super::overlap::Overlaps;
-use super::users::{KnownUser, Users};
 use crate::actors::{Db, Exchange, WeChat};
 use crate::crypto::{MasterKeys, sha256_hex};
 use crate::domain::{
-    AppId, ClientInfo, Clock, CodeHash, Generation, IdempotencyKey, LoginCode, RefreshToken, SessionId, Time,
-    User, UserId, UserStatus,
+    AppId, ClientInfo, Clock, CodeHash, IdempotencyKey, LoginCode, SessionId, Time, UserId, UserStatus,
 };
 use crate::store::{FindExchange, FoundExchange, RecordSignIn, SignInRecord, StoreError};
-use crate::tokens::{AccessToken, InvalidKey, Principal, Verifier};
+use crate::tokens::InvalidKey;
 use crate::wechat::WeChatError;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,17 +23,6 @@ const WAIT_FOR_RECORD_SECONDS: i64 = 5;
 
 /// However much it is used, a session ends after a year.
 const SESSION_SECONDS: i64 = 365 * 24 * 3600;
-
-/// How long tokens live.
-#[derive(Debug, Clone, Copy)]
-pub struct SignInSettings {
-    /// Seconds an access token is good for.
-    pub access_ttl: i64,
-    /// Seconds a refresh token is good for unless it is used.
-    pub refresh_ttl: i64,
-    /// Seconds in which a repeat with the same `Idempotency-Key` is answered again; 0: never.
-    pub replay_window: i64,
-}
 
 /// A login as it was asked for.
 #[derive(Debug)]
@@ -47,23 +35,6 @@ pub struct SignInRequest {
     pub idempotency_key: Option<IdempotencyKey>,
     /// Where it came from.
     pub client: ClientInfo,
-}
-
-/// A successful login.
-#[derive(Debug)]
-pub struct SignedIn {
-    /// The user, as they are now.
-    pub user: Arc<KnownUser>,
-    /// Was the user made by this very login? True for one answer in a user's life.
-    pub created: bool,
-    /// For calls.
-    pub access_token: AccessToken,
-    /// Seconds until it ends.
-    pub expires_in: i64,
-    /// For the next access token.
-    pub refresh_token: RefreshToken,
-    /// Seconds until it ends unless it is used.
-    pub refresh_expires_in: i64,
 }
 
 /// Why a login failed.
@@ -94,44 +65,33 @@ pub struct SignIn(Arc<Inner>);
 struct Inner {
     wechat: WeChat,
     db: Db,
-    users: Users,
-    tokens: Verifier,
+    issuer: Issuer,
     master_keys: MasterKeys,
-    settings: SignInSettings,
+    replay_window: i64,
     clock: Clock,
     last_logins: LastLogins,
     overlaps: Overlaps,
 }
 
 impl SignIn {
-    /// Puts the parts together.
+    /// Puts the parts together. `replay_window` is the time in seconds in which a repeat with the same
+    /// `Idempotency-Key` is answered again; 0: never.
     pub fn new(
         wechat: WeChat,
         db: Db,
-        users: Users,
-        tokens: Verifier,
+        issuer: Issuer,
         master_keys: MasterKeys,
-        settings: SignInSettings,
+        replay_window: i64,
         last_logins: LastLogins,
         clock: Clock,
     ) -> Self {
         let overlaps = Overlaps::default();
-        Self(Arc::new(Inner {
-            wechat,
-            db,
-            users,
-            tokens,
-            master_keys,
-            settings,
-            clock,
-            last_logins,
-            overlaps,
-        }))
+        Self(Arc::new(Inner { wechat, db, issuer, master_keys, replay_window, clock, last_logins, overlaps }))
     }
 
     /// Exchanges the code, records the sign-in and issues the tokens. Once begun it is finished, also when
     /// the caller goes away: a repeat with the same `Idempotency-Key` then finds it done.
-    pub async fn sign_in(&self, request: SignInRequest) -> Result<SignedIn, SignInError> {
+    pub async fn sign_in(&self, request: SignInRequest) -> Result<Issued, SignInError> {
         let inner = self.0.clone();
         let finished = tokio::task::spawn_local(async move { inner.sign_in(request).await });
         finished.await.unwrap_or(Err(SignInError::Crashed))
@@ -149,7 +109,7 @@ struct Waiting<'a> {
 }
 
 impl Inner {
-    async fn sign_in(&self, request: SignInRequest) -> Result<SignedIn, SignInError> {
+    async fn sign_in(&self, request: SignInRequest) -> Result<Issued, SignInError> {
         let since = self.clock.now();
         let SignInRequest { app, code, idempotency_key, client } = request;
         let hash = code.hash();
@@ -172,7 +132,8 @@ impl Inner {
         match self.db.commit(record).await? {
             SignInRecord::Opened { user, created } => {
                 self.last_logins.note(&user.id, user.last_login_at);
-                self.signed_in(user, created, &session, 1, &app)
+                let issued = self.issuer.issue(user, &app, &session, 1)?;
+                Ok(Issued { created, ..issued })
             }
             SignInRecord::Banned => Err(SignInError::Banned),
             SignInRecord::Repeated => {
@@ -188,7 +149,7 @@ impl Inner {
         let Exchange { exchanged, began_at } = exchange;
         let key = exchanged.session_key.expose().as_bytes();
         let row = RecordSignIn::seal_row(waiting.app, &exchanged.openid);
-        let ends_at = at.plus_seconds(SESSION_SECONDS.max(self.settings.refresh_ttl));
+        let ends_at = at.plus_seconds(SESSION_SECONDS.max(self.issuer.lifetimes().refresh));
         RecordSignIn {
             app: waiting.app.clone(),
             code: waiting.code.clone(),
@@ -200,7 +161,7 @@ impl Inner {
             exchange_began: began_at,
             client,
             at,
-            expires_at: at.plus_seconds(self.settings.refresh_ttl),
+            expires_at: at.plus_seconds(self.issuer.lifetimes().refresh),
             ends_at,
             new_user: UserId::generate(),
             session: SessionId::generate(),
@@ -208,7 +169,7 @@ impl Inner {
     }
 
     /// Answers a request whose code was exchanged by another one.
-    async fn repeat(&self, waiting: &Waiting<'_>) -> Result<SignedIn, SignInError> {
+    async fn repeat(&self, waiting: &Waiting<'_>) -> Result<Issued, SignInError> {
         let find = || FindExchange { app: waiting.app.clone(), code: waiting.code.clone() };
         let mut appeared = false;
         let mut pause = Duration::from_millis(10);
@@ -231,7 +192,7 @@ impl Inner {
         match (user, session) {
             (Some(user), _) if user.status == UserStatus::Banned => Err(SignInError::Banned),
             (Some(user), Some((session, generation))) => {
-                self.signed_in(user, false, &session, generation, waiting.app)
+                Ok(self.issuer.issue(user, waiting.app, &session, generation)?)
             }
             _ => Err(WeChatError::CodeUsed.into()),
         }
@@ -243,38 +204,7 @@ impl Inner {
             (Some(given), Some(recorded)) => given.digest() == recorded,
             _ => false,
         };
-        let window_ends = found.exchanged_at.plus_seconds(self.settings.replay_window);
-        same_key && self.settings.replay_window > 0 && self.clock.now() <= window_ends
-    }
-
-    fn signed_in(
-        &self,
-        user: User,
-        created: bool,
-        session: &SessionId,
-        generation: Generation,
-        app: &AppId,
-    ) -> Result<SignedIn, SignInError> {
-        let now = self.clock.now();
-        let user = self.users.update(user, now);
-        let keys = self.tokens.keys();
-        let access_token = keys.issue(&Principal {
-            user: user.user.id.clone(),
-            app: app.clone(),
-            session: session.clone(),
-            roles: user.user.roles.clone(),
-            permissions: user.permissions.clone(),
-            issued_at: now,
-            expires_at: now.plus_seconds(self.settings.access_ttl),
-        })?;
-        let refresh_token = keys.refresh().issue(&user.user.id, session, generation);
-        Ok(SignedIn {
-            user,
-            created,
-            access_token,
-            expires_in: self.settings.access_ttl,
-            refresh_token,
-            refresh_expires_in: self.settings.refresh_ttl,
-        })
+        let window_ends = found.exchanged_at.plus_seconds(self.replay_window);
+        same_key && self.replay_window > 0 && self.clock.now() <= window_ends
     }
 }

@@ -43,6 +43,20 @@ impl Fields {
         }
     }
 
+    /// A flag that may be missing; `true` and `false`, in a form as text.
+    pub(super) fn optional_flag(&self, name: &str) -> bool {
+        match self.fields.get(name) {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(flag)) => *flag,
+            Some(Value::String(text)) if text == "true" => true,
+            Some(Value::String(text)) if text == "false" => false,
+            Some(_) => {
+                self.mistake(name, "must be true or false");
+                false
+            }
+        }
+    }
+
     /// Notes what is wrong with a field.
     pub(super) fn mistake(&self, field: &str, detail: impl Into<String>) {
         self.mistakes.borrow_mut().push(FieldMistake { field: field.to_owned(), detail: detail.into() });

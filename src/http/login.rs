@@ -3,25 +3,11 @@
 use super::fields::Fields;
 use super::problem::{ErrorCode, Problem};
 use super::routes::HttpState;
-use super::user_view::UserView;
+use super::token_view;
 use crate::domain::{AppId, ClientInfo, IdempotencyKey, LoginCode, MAX_USER_AGENT};
-use crate::flows::{SignInRequest, SignedIn};
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use crate::flows::SignInRequest;
+use actix_web::http::header::USER_AGENT;
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Serialize;
-
-/// The answer to a login (RFC 6749 5.1, and the user).
-#[derive(Serialize)]
-struct LoginView<'a, P: Serialize> {
-    access_token: &'a str,
-    token_type: &'static str,
-    expires_in: i64,
-    refresh_token: &'a str,
-    refresh_expires_in: i64,
-    user: UserView<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    phone_error: Option<P>,
-}
 
 pub(super) async fn login(request: HttpRequest, fields: Fields) -> Result<HttpResponse, Problem> {
     let state = HttpState::of(&request)?;
@@ -31,7 +17,7 @@ pub(super) async fn login(request: HttpRequest, fields: Fields) -> Result<HttpRe
         Problem::with_detail(ErrorCode::NotFound, "this server does not bind phone numbers")
             .addressed_to(&request)
     });
-    Ok(render(&signed_in, phone_error.as_ref()))
+    Ok(token_view::render(&signed_in, phone_error.as_ref()))
 }
 
 fn read(request: &HttpRequest, fields: &Fields, state: &HttpState) -> Result<SignInRequest, Problem> {
@@ -87,20 +73,4 @@ pub(super) fn client_info(request: &HttpRequest, state: &HttpState) -> ClientInf
             .collect()
     });
     ClientInfo { ip: state.client_ip(request), user_agent }
-}
-
-fn render(signed_in: &SignedIn, phone_error: Option<&Problem>) -> HttpResponse {
-    let view = LoginView {
-        access_token: signed_in.access_token.expose(),
-        token_type: "Bearer",
-        expires_in: signed_in.expires_in,
-        refresh_token: signed_in.refresh_token.expose(),
-        refresh_expires_in: signed_in.refresh_expires_in,
-        user: UserView::of(&signed_in.user, Some(signed_in.created)),
-        phone_error: phone_error.map(Problem::to_body),
-    };
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
-        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .body(serde_json::to_vec(&view).unwrap_or_default())
 }

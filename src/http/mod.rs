@@ -10,9 +10,12 @@ mod language;
 mod login;
 mod me;
 pub mod problem;
+mod refresh;
 mod request_id;
 mod routes;
 mod server;
+mod sessions;
+mod token_view;
 mod user_view;
 
 pub use access::observed;

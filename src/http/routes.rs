@@ -1,10 +1,10 @@
 //! The route table.
 
 use super::problem::{ErrorCode, Problem};
-use super::{health, jwks, login, me};
+use super::{health, jwks, login, me, refresh, sessions};
 use crate::actors::Db;
 use crate::domain::{AppId, Cidr, client_address};
-use crate::flows::{SignIn, Users};
+use crate::flows::{Sessions, SignIn, Users};
 use crate::tokens::Verifier;
 use actix_web::http::header::{HeaderValue, X_FORWARDED_FOR};
 use actix_web::{HttpRequest, Resource, Route, guard, web};
@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub struct HttpState {
     /// Signs people in.
     pub sign_in: SignIn,
+    /// Refreshes, lists and ends sessions.
+    pub sessions: Sessions,
     /// Finds users.
     pub users: Users,
     /// Verifies tokens and holds the keys.
@@ -50,6 +52,10 @@ pub fn extractor_state(state: &HttpState, cfg: &mut web::ServiceConfig) {
 pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
     cfg.app_data(state.tokens.clone()).app_data(state.clone());
     cfg.service(post("/login", web::post().to(login::login)));
+    cfg.service(post("/token/refresh", web::post().to(refresh::refresh)));
+    cfg.service(post("/logout", web::post().to(sessions::logout)));
+    cfg.service(get("/me/sessions", web::route().to(sessions::list)));
+    cfg.service(delete("/me/sessions/{id}", web::delete().to(sessions::end)));
     cfg.service(get("/me", web::route().to(me::me)));
     cfg.service(get("/.well-known/jwks.json", web::route().to(jwks::jwks)));
     cfg.service(get("/healthz", web::route().to(health::healthz)));
@@ -67,6 +73,11 @@ fn get(path: &str, route: Route) -> Resource {
 /// A resource that answers POST.
 fn post(path: &str, route: Route) -> Resource {
     web::resource(path.to_owned()).route(route).default_service(web::to(|| method_not_allowed("POST")))
+}
+
+/// A resource that answers DELETE.
+fn delete(path: &str, route: Route) -> Resource {
+    web::resource(path.to_owned()).route(route).default_service(web::to(|| method_not_allowed("DELETE")))
 }
 
 async fn not_found() -> Result<&'static str, Problem> {

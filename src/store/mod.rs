@@ -14,7 +14,9 @@ mod last_logins;
 mod migrate;
 mod prepared;
 mod query;
+mod revocations;
 mod schema;
+mod sessions;
 mod sign_in;
 #[cfg(test)]
 mod tests;
@@ -31,5 +33,7 @@ pub use keys::{KeyPurpose, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
 pub use last_logins::NoteLogins;
 pub use migrate::{CheckSchema, MigrationState, Migrator};
 pub use query::{Query, Write};
+pub use revocations::{FindRevocations, PurgeRevocations};
+pub use sessions::{EndSessions, Ending, ListSessions, RotateSession, Rotation};
 pub use sign_in::{RecordSignIn, SignInRecord};
 pub use users::FindUser;

@@ -51,6 +51,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    revocations (id) {
+        id -> Text,
+        session_id -> Text,
+        at -> Timestamp,
+    }
+}
+
+diesel::table! {
     sessions (user_id, id) {
         user_id -> Text,
         id -> Text,
@@ -93,5 +101,12 @@ diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(user_roles -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
-    audit, exchanges, identities, keys, sessions, user_roles, users,
+    audit,
+    exchanges,
+    identities,
+    keys,
+    revocations,
+    sessions,
+    user_roles,
+    users,
 );

@@ -4,10 +4,12 @@ mod claims;
 mod key;
 mod key_ring;
 mod memory;
+mod revocations;
 mod verify;
 
 pub use claims::{AccessToken, Principal};
 pub use key::{Algorithm, InvalidKey, SigningKey};
 pub use key_ring::KeyRing;
 pub use memory::TokenMemory;
+pub use revocations::Revocations;
 pub use verify::{TokenError, Verifier};

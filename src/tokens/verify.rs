@@ -1,7 +1,7 @@
 //! Is this token ours, whole, and still good?
 
 use super::claims::{ACCESS_TOKEN_TYPE, IncomingClaims};
-use super::{KeyRing, Principal, TokenMemory};
+use super::{KeyRing, Principal, Revocations, TokenMemory};
 use crate::domain::{AppId, Clock};
 use jsonwebtoken::{Validation, decode, decode_header};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,6 +21,9 @@ pub enum TokenError {
     /// Ours, but its time is over.
     #[error("the access token has expired")]
     Expired,
+    /// Ours, but its session has ended.
+    #[error("the session of the access token has ended")]
+    Revoked,
 }
 
 /// Verifies access tokens against the key ring. Cheap to clone; one for all workers.
@@ -28,13 +31,14 @@ pub enum TokenError {
 pub struct Verifier {
     keys: Arc<RwLock<Arc<KeyRing>>>,
     audience: Arc<[AppId]>,
+    revocations: Revocations,
     clock: Clock,
 }
 
 impl Verifier {
-    /// Verifies tokens that `keys` signed for one of the apps in `audience`.
-    pub fn new(keys: KeyRing, audience: Vec<AppId>, clock: Clock) -> Self {
-        Self { keys: Arc::new(RwLock::new(Arc::new(keys))), audience: audience.into(), clock }
+    /// Verifies tokens that `keys` signed for one of the apps in `audience`, unless their session has ended.
+    pub fn new(keys: KeyRing, audience: Vec<AppId>, revocations: Revocations, clock: Clock) -> Self {
+        Self { keys: Arc::new(RwLock::new(Arc::new(keys))), audience: audience.into(), revocations, clock }
     }
 
     /// The present keys.
@@ -51,6 +55,9 @@ impl Verifier {
         };
         if principal.expires_at.unix() <= self.clock.now().unix() {
             return Err(TokenError::Expired);
+        }
+        if self.revocations.contains(&principal.session) {
+            return Err(TokenError::Revoked);
         }
         Ok(principal)
     }

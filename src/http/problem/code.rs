@@ -58,6 +58,10 @@ error_codes! {
     TokenExpired = "token_expired", UNAUTHORIZED, Relogin;
     /// The token's session or user is gone.
     TokenRevoked = "token_revoked", UNAUTHORIZED, Relogin;
+    /// The refresh token is not one of ours, or its session has ended.
+    RefreshTokenInvalid = "refresh_token_invalid", UNAUTHORIZED, Relogin;
+    /// The refresh token was replaced before: the session was ended.
+    RefreshTokenReused = "refresh_token_reused", UNAUTHORIZED, Relogin;
     /// 40029.
     WechatCodeInvalid = "wechat_code_invalid", UNAUTHORIZED, Relogin;
     /// 40163.

@@ -1,7 +1,7 @@
 //! What a client sees of each failure. No `_` arms: a new failure does not compile until someone decides.
 
 use super::{ErrorCode, Problem};
-use crate::flows::SignInError;
+use crate::flows::{RefreshError, SignInError};
 use crate::store::StoreError;
 use crate::tokens::TokenError;
 use crate::wechat::WeChatError;
@@ -14,6 +14,21 @@ impl From<SignInError> for Problem {
             SignInError::Banned => Self::new(ErrorCode::UserBanned),
             SignInError::Key(_) | SignInError::Crashed => {
                 log::error!("a login failed by a fault of ours: {error}");
+                Self::new(ErrorCode::Overloaded)
+            }
+        }
+    }
+}
+
+impl From<RefreshError> for Problem {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::Invalid => Self::new(ErrorCode::RefreshTokenInvalid),
+            RefreshError::Reused => Self::new(ErrorCode::RefreshTokenReused),
+            RefreshError::Banned => Self::new(ErrorCode::UserBanned),
+            RefreshError::Store(error) => error.into(),
+            RefreshError::Key(_) | RefreshError::Crashed => {
+                log::error!("a refresh failed by a fault of ours: {error}");
                 Self::new(ErrorCode::Overloaded)
             }
         }
@@ -53,6 +68,7 @@ impl From<TokenError> for Problem {
         Self::new(match error {
             TokenError::Invalid => ErrorCode::TokenInvalid,
             TokenError::Expired => ErrorCode::TokenExpired,
+            TokenError::Revoked => ErrorCode::TokenRevoked,
         })
     }
 }

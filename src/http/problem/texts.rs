@@ -47,6 +47,21 @@ pub(super) fn of(code: ErrorCode) -> Texts {
             ("Session ended", "The session of this access token has ended. Call wx.login and log in again."),
             ("会话已结束", "该令牌所属的会话已结束，请调用 wx.login 重新登录。"),
         ),
+        ErrorCode::RefreshTokenInvalid => (
+            (
+                "Refresh token invalid",
+                "The refresh token is not valid any more. Call wx.login and log in again.",
+            ),
+            ("刷新令牌无效", "刷新令牌已失效，请调用 wx.login 重新登录。"),
+        ),
+        ErrorCode::RefreshTokenReused => (
+            (
+                "Refresh token used twice",
+                "This refresh token was replaced before, so somebody else may hold it: the session has been ended. \
+                 Call wx.login and log in again.",
+            ),
+            ("刷新令牌被重复使用", "该刷新令牌早已更换，可能已泄露，会话已结束。请调用 wx.login 重新登录。"),
+        ),
         ErrorCode::WechatCodeInvalid => (
             (
                 "Login code invalid",

@@ -1,0 +1,86 @@
+//! What a login and a refresh have in common: the tokens of a session, for a user as they are now.
+
+use super::users::{KnownUser, Users};
+use crate::domain::{AppId, Clock, Generation, RefreshToken, SessionId, User};
+use crate::tokens::{AccessToken, InvalidKey, Principal, Verifier};
+use std::sync::Arc;
+
+/// How long tokens live.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenLifetimes {
+    /// Seconds an access token is good for.
+    pub access: i64,
+    /// Seconds a refresh token is good for unless it is used.
+    pub refresh: i64,
+}
+
+/// The tokens of a session.
+#[derive(Debug)]
+pub struct Issued {
+    /// The user, as they are now.
+    pub user: Arc<KnownUser>,
+    /// Was the user made by this very login? True for one answer in a user's life.
+    pub created: bool,
+    /// For calls.
+    pub access_token: AccessToken,
+    /// Seconds until it ends.
+    pub expires_in: i64,
+    /// For the next access token.
+    pub refresh_token: RefreshToken,
+    /// Seconds until it ends unless it is used.
+    pub refresh_expires_in: i64,
+}
+
+/// Issues tokens. Cheap to clone; one for all workers.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    users: Users,
+    tokens: Verifier,
+    lifetimes: TokenLifetimes,
+    clock: Clock,
+}
+
+impl Issuer {
+    /// Signs with the keys of `tokens`.
+    pub fn new(users: Users, tokens: Verifier, lifetimes: TokenLifetimes, clock: Clock) -> Self {
+        Self { users, tokens, lifetimes, clock }
+    }
+
+    pub(super) fn tokens(&self) -> &Verifier {
+        &self.tokens
+    }
+
+    pub(super) fn lifetimes(&self) -> TokenLifetimes {
+        self.lifetimes
+    }
+
+    pub(super) fn issue(
+        &self,
+        user: User,
+        app: &AppId,
+        session: &SessionId,
+        generation: Generation,
+    ) -> Result<Issued, InvalidKey> {
+        let now = self.clock.now();
+        let user = self.users.update(user, now);
+        let keys = self.tokens.keys();
+        let access_token = keys.issue(&Principal {
+            user: user.user.id.clone(),
+            app: app.clone(),
+            session: session.clone(),
+            roles: user.user.roles.clone(),
+            permissions: user.permissions.clone(),
+            issued_at: now,
+            expires_at: now.plus_seconds(self.lifetimes.access),
+        })?;
+        let refresh_token = keys.refresh().issue(&user.user.id, session, generation);
+        Ok(Issued {
+            user,
+            created: false,
+            access_token,
+            expires_in: self.lifetimes.access,
+            refresh_token,
+            refresh_expires_in: self.lifetimes.refresh,
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! The life of a session after its login: it is refreshed, looked at, and ended.
+
+use super::issue::{Issued, Issuer};
+use crate::actors::Db;
+use crate::domain::{ClientInfo, Clock, Session, SessionId, UserId};
+use crate::store::{EndSessions, Ending, ListSessions, RotateSession, Rotation, StoreError};
+use crate::tokens::{InvalidKey, Revocations};
+
+/// Why a refresh failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// Not a token of ours, or its session has ended.
+    #[error("the refresh token is not valid")]
+    Invalid,
+    /// A token that was replaced before: its session was ended.
+    #[error("the refresh token was used before")]
+    Reused,
+    /// An operator barred the user.
+    #[error("the user is banned")]
+    Banned,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The access token could not be signed.
+    #[error(transparent)]
+    Key(#[from] InvalidKey),
+    /// The refresh panicked; it alone.
+    #[error("the refresh crashed")]
+    Crashed,
+}
+
+/// Refreshes, lists and ends sessions. Cheap to clone; one for all workers.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    db: Db,
+    issuer: Issuer,
+    revocations: Revocations,
+    grace: i64,
+    clock: Clock,
+}
+
+impl Sessions {
+    /// Puts the parts together; `grace` is the time in seconds in which a just-replaced token still answers.
+    pub fn new(db: Db, issuer: Issuer, revocations: Revocations, grace: i64, clock: Clock) -> Self {
+        Self { db, issuer, revocations, grace, clock }
+    }
+
+    /// Takes a refresh token for new tokens. Once begun it is finished, also when the caller goes away.
+    pub async fn refresh(&self, token: String, client: ClientInfo) -> Result<Issued, RefreshError> {
+        let sessions = self.clone();
+        let finished = tokio::task::spawn_local(async move { sessions.rotate(&token, client).await });
+        finished.await.unwrap_or(Err(RefreshError::Crashed))
+    }
+
+    async fn rotate(&self, token: &str, client: ClientInfo) -> Result<Issued, RefreshError> {
+        let keys = self.issuer.tokens().keys();
+        let token = keys.refresh().verify(token).ok_or(RefreshError::Invalid)?;
+        let at = self.clock.now();
+        let rotation = self.db.commit(RotateSession {
+            user: token.user,
+            session: token.session.clone(),
+            presented: token.generation,
+            at,
+            expires_at: at.plus_seconds(self.issuer.lifetimes().refresh),
+            grace: self.grace,
+            ip: client.ip.map(|ip| ip.to_string()),
+        });
+        match rotation.await? {
+            Rotation::Turned { user, app, generation } => {
+                Ok(self.issuer.issue(user, &app, &token.session, generation)?)
+            }
+            Rotation::Gone => Err(RefreshError::Invalid),
+            Rotation::Banned => Err(RefreshError::Banned),
+            Rotation::Reused => {
+                self.revocations.add([(token.session, at)]);
+                Err(RefreshError::Reused)
+            }
+        }
+    }
+
+    /// The user's sessions, the latest first.
+    pub async fn list(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
+        self.db.run(ListSessions { user: user.clone(), at: self.clock.now() }).await
+    }
+
+    /// Ends one session of a user; false where it is none of theirs.
+    pub async fn end(&self, user: &UserId, session: SessionId) -> Result<bool, StoreError> {
+        Ok(self.end_some(user, Ending::One(session)).await? > 0)
+    }
+
+    /// Ends all sessions of a user.
+    pub async fn end_all(&self, user: &UserId) -> Result<(), StoreError> {
+        self.end_some(user, Ending::All).await?;
+        Ok(())
+    }
+
+    async fn end_some(&self, user: &UserId, which: Ending) -> Result<usize, StoreError> {
+        let at = self.clock.now();
+        let ended = self.db.commit(EndSessions { user: user.clone(), which, at }).await?;
+        let count = ended.len();
+        self.revocations.add(ended.into_iter().map(|session| (session, at)));
+        Ok(count)
+    }
+}

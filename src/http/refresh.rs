@@ -1,0 +1,16 @@
+//! `POST /token/refresh`: a refresh token for new tokens.
+
+use super::fields::Fields;
+use super::login::client_info;
+use super::problem::Problem;
+use super::routes::HttpState;
+use super::token_view;
+use actix_web::{HttpRequest, HttpResponse};
+
+pub(super) async fn refresh(request: HttpRequest, fields: Fields) -> Result<HttpResponse, Problem> {
+    let state = HttpState::of(&request)?;
+    let token = fields.required_text("refresh_token").unwrap_or_default().to_owned();
+    fields.check()?;
+    let issued = state.sessions.refresh(token, client_info(&request, state)).await?;
+    Ok(token_view::render(&issued, None))
+}

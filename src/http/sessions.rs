@@ -1,0 +1,85 @@
+//! `POST /logout`, `GET /me/sessions`, `DELETE /me/sessions/{id}`: a user's own sessions.
+
+use super::AuthenticatedUser;
+use super::fields::Fields;
+use super::problem::{ErrorCode, Problem};
+use super::routes::HttpState;
+use crate::domain::{AppId, Session, SessionId, Time};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use serde_json::json;
+
+/// A session in an answer.
+#[derive(Serialize)]
+struct SessionView<'a> {
+    id: &'a SessionId,
+    appid: &'a AppId,
+    created_at: Time,
+    last_used_at: Time,
+    ip: Option<&'a str>,
+    user_agent: Option<&'a str>,
+    /// Is it the session of the token that asks?
+    current: bool,
+}
+
+pub(super) async fn list(request: HttpRequest, user: AuthenticatedUser) -> Result<HttpResponse, Problem> {
+    let sessions = HttpState::of(&request)?.sessions.list(&user.user).await?;
+    let view = |session| SessionView::of(session, &user.session);
+    let items: Vec<SessionView<'_>> = sessions.iter().map(view).collect();
+    let no_store = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(HttpResponse::Ok().insert_header(no_store).json(json!({"items": items})))
+}
+
+impl<'a> SessionView<'a> {
+    fn of(session: &'a Session, current: &SessionId) -> Self {
+        Self {
+            id: &session.id,
+            appid: &session.app,
+            created_at: session.created_at,
+            last_used_at: session.last_used_at,
+            ip: session.ip.as_deref(),
+            user_agent: session.user_agent.as_deref(),
+            current: session.id == *current,
+        }
+    }
+}
+
+pub(super) async fn end(
+    request: HttpRequest,
+    user: AuthenticatedUser,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let session = SessionId::from_stored(id.into_inner());
+    let ended = HttpState::of(&request)?.sessions.end(&user.user, session).await?;
+    if ended { Ok(HttpResponse::NoContent().finish()) } else { Err(Problem::new(ErrorCode::NotFound)) }
+}
+
+/// Ends the session of the token, or with `{"everywhere": true}` all of the user's. A body is not needed.
+pub(super) async fn logout(
+    request: HttpRequest,
+    user: AuthenticatedUser,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let sessions = &HttpState::of(&request)?.sessions;
+    let everywhere = if has_body(&request) {
+        let fields = Fields::from_request(&request, &mut payload.into_inner()).await?;
+        let everywhere = fields.optional_flag("everywhere");
+        fields.check()?;
+        everywhere
+    } else {
+        false
+    };
+    if everywhere {
+        sessions.end_all(&user.user).await?;
+    } else {
+        sessions.end(&user.user, user.session.clone()).await?;
+    }
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn has_body(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    headers.contains_key(TRANSFER_ENCODING)
+        || headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0")
+}

@@ -1,0 +1,37 @@
+//! The tokens as a login and a refresh answer them.
+
+use super::problem::Problem;
+use super::user_view::UserView;
+use crate::flows::Issued;
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use serde::Serialize;
+
+/// RFC 6749 5.1, and the user.
+#[derive(Serialize)]
+struct TokenView<'a, P: Serialize> {
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_in: i64,
+    refresh_token: &'a str,
+    refresh_expires_in: i64,
+    user: UserView<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_error: Option<P>,
+}
+
+pub(super) fn render(issued: &Issued, phone_error: Option<&Problem>) -> HttpResponse {
+    let view = TokenView {
+        access_token: issued.access_token.expose(),
+        token_type: "Bearer",
+        expires_in: issued.expires_in,
+        refresh_token: issued.refresh_token.expose(),
+        refresh_expires_in: issued.refresh_expires_in,
+        user: UserView::of(&issued.user, Some(issued.created)),
+        phone_error: phone_error.map(Problem::to_body),
+    };
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .body(serde_json::to_vec(&view).unwrap_or_default())
+}

@@ -1,0 +1,60 @@
+//! Word of ended sessions, from node to node and from the terminal to every node.
+
+use super::schema::revocations;
+use super::{DbConn, Query, StoreError, Write};
+use crate::domain::{SessionId, Time};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+/// The sessions that were ended since a moment, with the time of each.
+#[derive(Debug)]
+pub struct FindRevocations {
+    /// Later ones are found.
+    pub since: Time,
+}
+
+impl Query for FindRevocations {
+    type Output = Vec<(SessionId, Time)>;
+
+    fn run(&self, conn: &mut DbConn) -> Result<Self::Output, StoreError> {
+        let rows: Vec<(String, NaiveDateTime)> = revocations::table
+            .filter(revocations::id.ge(first_id_at(self.since)))
+            .select((revocations::session_id, revocations::at))
+            .load(conn)?;
+        Ok(rows.into_iter().map(|(id, at)| (SessionId::from_stored(id), Time::from_stored(at))).collect())
+    }
+}
+
+/// Forgets word of sessions that were ended before a moment.
+#[derive(Debug)]
+pub struct PurgeRevocations {
+    /// Older ones go.
+    pub before: Time,
+}
+
+impl Write for PurgeRevocations {
+    type Output = usize;
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<usize>, StoreError> {
+        let purge = |purge: &&Self| {
+            let old = revocations::table.filter(revocations::id.lt(first_id_at(purge.before)));
+            Ok(diesel::delete(old).execute(conn)?)
+        };
+        batch.iter().map(purge).collect()
+    }
+}
+
+pub(super) fn revoke(conn: &mut DbConn, session: &SessionId, at: Time) -> Result<(), StoreError> {
+    let row = (
+        revocations::id.eq(uuid::Uuid::now_v7().simple().to_string()),
+        revocations::session_id.eq(session.as_str()),
+        revocations::at.eq(at.to_stored()),
+    );
+    diesel::insert_into(revocations::table).values(row).execute(conn)?;
+    Ok(())
+}
+
+/// Ids begin with their time in milliseconds (RFC 9562 5.7), so the rows of a time lie together.
+fn first_id_at(time: Time) -> String {
+    format!("{:012x}", time.unix_micros().max(0) / 1000)
+}

@@ -1,0 +1,220 @@
+//! Sessions after the sign-in: they turn, are listed, and end.
+
+use super::revocations::revoke;
+use super::schema::{audit, sessions};
+use super::users::find_user;
+use super::{DbConn, Query, StoreError, Write};
+use crate::domain::{AppId, Generation, Session, SessionId, Time, User, UserId, UserStatus};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+/// Turns a session's refresh token: the presented one becomes old, its successor good.
+#[derive(Debug)]
+pub struct RotateSession {
+    /// Whose session.
+    pub user: UserId,
+    /// Which session.
+    pub session: SessionId,
+    /// The generation of the presented token.
+    pub presented: Generation,
+    /// Now.
+    pub at: Time,
+    /// Until when the session is good now, unless it ends before (sliding).
+    pub expires_at: Time,
+    /// Seconds in which the token just replaced still answers: a mini-program fires many requests at launch.
+    pub grace: i64,
+    /// Where the request came from.
+    pub ip: Option<String>,
+}
+
+/// What became of a refresh token.
+#[derive(Debug, Clone)]
+pub enum Rotation {
+    /// The session goes on with this generation; every concurrent caller is told the same one.
+    Turned {
+        /// The user as they are now.
+        user: User,
+        /// The mini-program of the session.
+        app: AppId,
+        /// The generation that is good now.
+        generation: Generation,
+    },
+    /// There is no such session, or it has ended.
+    Gone,
+    /// The user is barred; nothing was changed.
+    Banned,
+    /// A token that was replaced long ago: somebody else has it. The session was ended.
+    Reused,
+}
+
+impl Write for RotateSession {
+    type Output = Rotation;
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<Rotation>, StoreError> {
+        batch.iter().map(|rotate| rotate.apply_one(conn)).collect()
+    }
+}
+
+impl RotateSession {
+    fn apply_one(&self, conn: &mut DbConn) -> Result<Rotation, StoreError> {
+        let Some(user) = find_user(conn, self.user.as_str())? else { return Ok(Rotation::Gone) };
+        if user.status == UserStatus::Banned {
+            return Ok(Rotation::Banned);
+        }
+        let turned = self.turn(conn)?;
+        let row: Option<(String, Generation, NaiveDateTime, NaiveDateTime, NaiveDateTime)> = sessions::table
+            .find((self.user.as_str(), self.session.as_str()))
+            .select((
+                sessions::appid,
+                sessions::generation,
+                sessions::rotated_at,
+                sessions::expires_at,
+                sessions::ends_at,
+            ))
+            .first(conn)
+            .optional()?;
+        let Some((appid, generation, rotated_at, expires_at, ends_at)) = row else {
+            return Ok(Rotation::Gone);
+        };
+        let now = self.at.to_stored();
+        if expires_at <= now || ends_at <= now {
+            return Ok(Rotation::Gone);
+        }
+        let within_grace = Time::from_stored(rotated_at).plus_seconds(self.grace) >= self.at;
+        if turned || (self.presented.checked_add(1) == Some(generation) && within_grace) {
+            return Ok(Rotation::Turned { user, app: AppId::from_stored(&appid), generation });
+        }
+        self.end_reused(conn)?;
+        Ok(Rotation::Reused)
+    }
+
+    /// The one atomic statement by which, of all callers with this token, one turns it.
+    fn turn(&self, conn: &mut DbConn) -> Result<bool, StoreError> {
+        let now = self.at.to_stored();
+        let presented = sessions::table
+            .find((self.user.as_str(), self.session.as_str()))
+            .filter(sessions::generation.eq(self.presented))
+            .filter(sessions::expires_at.gt(now))
+            .filter(sessions::ends_at.gt(now));
+        let turned = diesel::update(presented)
+            .set((
+                sessions::generation.eq(self.presented.saturating_add(1)),
+                sessions::rotated_at.eq(now),
+                sessions::last_used_at.eq(now),
+                sessions::expires_at.eq(self.expires_at.to_stored()),
+            ))
+            .execute(conn)?;
+        Ok(turned == 1)
+    }
+
+    fn end_reused(&self, conn: &mut DbConn) -> Result<(), StoreError> {
+        end(conn, &self.user, std::slice::from_ref(&self.session), self.at)?;
+        let row = (
+            audit::id.eq(uuid::Uuid::now_v7().simple().to_string()),
+            audit::at.eq(self.at.to_stored()),
+            audit::actor.eq(self.user.as_str()),
+            audit::action.eq("refresh.reuse"),
+            audit::target.eq(self.user.as_str()),
+            audit::ip.eq(self.ip.as_deref()),
+            audit::detail.eq(self.session.as_str()),
+        );
+        diesel::insert_into(audit::table).values(row).execute(conn)?;
+        Ok(())
+    }
+}
+
+/// Which sessions of a user to end.
+#[derive(Debug, Clone)]
+pub enum Ending {
+    /// This one.
+    One(SessionId),
+    /// All of them.
+    All,
+}
+
+/// Ends sessions of a user at once; gives back which. None where the one named is not theirs.
+#[derive(Debug)]
+pub struct EndSessions {
+    /// Whose.
+    pub user: UserId,
+    /// Which.
+    pub which: Ending,
+    /// Now.
+    pub at: Time,
+}
+
+impl Write for EndSessions {
+    type Output = Vec<SessionId>;
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<Vec<SessionId>>, StoreError> {
+        batch.iter().map(|ending| ending.apply_one(conn)).collect()
+    }
+}
+
+impl EndSessions {
+    fn apply_one(&self, conn: &mut DbConn) -> Result<Vec<SessionId>, StoreError> {
+        let theirs = sessions::table.filter(sessions::user_id.eq(self.user.as_str())).select(sessions::id);
+        let ids: Vec<String> = match &self.which {
+            Ending::One(session) => theirs.filter(sessions::id.eq(session.as_str())).load(conn)?,
+            Ending::All => theirs.load(conn)?,
+        };
+        let ids: Vec<SessionId> = ids.into_iter().map(SessionId::from_stored).collect();
+        end(conn, &self.user, &ids, self.at)?;
+        Ok(ids)
+    }
+}
+
+/// Removes the rows and leaves word of it for every node.
+fn end(conn: &mut DbConn, user: &UserId, ids: &[SessionId], at: Time) -> Result<(), StoreError> {
+    for id in ids {
+        diesel::delete(sessions::table.find((user.as_str(), id.as_str()))).execute(conn)?;
+        revoke(conn, id, at)?;
+    }
+    Ok(())
+}
+
+/// A user's sessions that have not ended by `at`, the latest first.
+#[derive(Debug)]
+pub struct ListSessions {
+    /// Whose.
+    pub user: UserId,
+    /// Now.
+    pub at: Time,
+}
+
+/// The columns of a listed session.
+type SessionRow = (String, String, NaiveDateTime, NaiveDateTime, Option<String>, Option<String>);
+
+impl Query for ListSessions {
+    type Output = Vec<Session>;
+
+    fn run(&self, conn: &mut DbConn) -> Result<Vec<Session>, StoreError> {
+        let now = self.at.to_stored();
+        let rows: Vec<SessionRow> = sessions::table
+            .filter(sessions::user_id.eq(self.user.as_str()))
+            .filter(sessions::expires_at.gt(now))
+            .filter(sessions::ends_at.gt(now))
+            .order(sessions::id.desc())
+            .select((
+                sessions::id,
+                sessions::appid,
+                sessions::created_at,
+                sessions::last_used_at,
+                sessions::ip,
+                sessions::user_agent,
+            ))
+            .load(conn)?;
+        Ok(rows.into_iter().map(into_session).collect())
+    }
+}
+
+fn into_session((id, appid, created_at, last_used_at, ip, user_agent): SessionRow) -> Session {
+    Session {
+        id: SessionId::from_stored(id),
+        app: AppId::from_stored(&appid),
+        created_at: Time::from_stored(created_at),
+        last_used_at: Time::from_stored(last_used_at),
+        ip,
+        user_agent,
+    }
+}
