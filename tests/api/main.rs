@@ -12,6 +12,7 @@ mod jwt;
 mod limits;
 mod login;
 mod one_code;
+mod sessions;
 mod simulated;
 mod tokens;
 mod upstream;
