@@ -9,7 +9,7 @@ use serde::Serialize;
 pub enum Retry {
     /// The same request will fail again.
     None,
-    /// The same request may succeed a little later.
+    /// It may succeed a little later; a login with a new code, since the old one may be spent.
     Later,
     /// Call `wx.login` and try once more.
     Relogin,
