@@ -63,12 +63,21 @@ fn means_connection_lost(message: &str) -> bool {
 
 impl From<diesel::ConnectionError> for StoreError {
     fn from(error: diesel::ConnectionError) -> Self {
-        Self::Unavailable(error.to_string())
+        Self::Unavailable(in_one_line(&error.to_string()))
     }
+}
+
+/// libpq's messages end, and sometimes break, with a new line; and one of them lacks the mend.
+fn in_one_line(message: &str) -> String {
+    let mut line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.contains("SSL support is not compiled in") {
+        line.push_str(": build weauth with `--features postgres-tls`");
+    }
+    line
 }
 
 impl From<r2d2::Error> for StoreError {
     fn from(error: r2d2::Error) -> Self {
-        Self::Unavailable(error.to_string())
+        Self::Unavailable(in_one_line(&error.to_string()))
     }
 }
