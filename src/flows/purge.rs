@@ -2,7 +2,10 @@
 
 use crate::actors::Db;
 use crate::domain::Clock;
-use crate::store::{DeleteExchanges, ExchangeCursor, FindOldExchanges, StoreError};
+use crate::store::{
+    DeleteExchanges, DeleteExpiredSessions, ExchangeCursor, FindExpiredSessions, FindOldExchanges,
+    SessionCursor, StoreError,
+};
 use std::time::Duration;
 
 /// A code lives five minutes at WeChat; its record is kept for as long again, or for the replay window.
@@ -17,20 +20,38 @@ pub async fn purge_forever(db: Db, clock: Clock, replay_window: i64) {
     let keep = KEEP_EXCHANGES_SECONDS.max(replay_window + 60);
     loop {
         tokio::time::sleep(PAUSE_BETWEEN_ROUNDS).await;
-        if let Err(error) = purge_once(&db, clock, keep).await {
+        if let Err(error) = purge_exchanges(&db, clock, keep).await {
             log::warn!("old exchange records could not be purged: {error}");
+        }
+        if let Err(error) = purge_sessions(&db, clock).await {
+            log::warn!("expired sessions could not be purged: {error}");
         }
     }
 }
 
 /// Walks once through all exchanges, a bite at a time.
-async fn purge_once(db: &Db, clock: Clock, keep: i64) -> Result<(), StoreError> {
+async fn purge_exchanges(db: &Db, clock: Clock, keep: i64) -> Result<(), StoreError> {
     let mut place = Some(ExchangeCursor::default());
     while let Some(after) = place {
         let before = clock.now().plus_seconds(-keep);
         let found = db.run(FindOldExchanges { after, before, limit: BITE }).await?;
         if !found.old.is_empty() {
             db.commit(DeleteExchanges(found.old)).await?;
+        }
+        place = found.next;
+        tokio::time::sleep(PAUSE_BETWEEN_BITES).await;
+    }
+    Ok(())
+}
+
+/// Walks once through all sessions, a bite at a time.
+async fn purge_sessions(db: &Db, clock: Clock) -> Result<(), StoreError> {
+    let mut place = Some(SessionCursor::default());
+    while let Some(after) = place {
+        let at = clock.now();
+        let found = db.run(FindExpiredSessions { after, at, limit: BITE }).await?;
+        if !found.expired.is_empty() {
+            db.commit(DeleteExpiredSessions { expired: found.expired, at }).await?;
         }
         place = found.next;
         tokio::time::sleep(PAUSE_BETWEEN_BITES).await;

@@ -8,6 +8,7 @@ mod checkpoint;
 mod connection;
 mod error;
 mod exchanges;
+mod expired_sessions;
 mod group_commit;
 mod keys;
 mod last_logins;
@@ -28,6 +29,7 @@ pub use error::StoreError;
 pub use exchanges::{
     DeleteExchanges, ExchangeCursor, FindExchange, FindOldExchanges, FoundExchange, OldExchanges,
 };
+pub use expired_sessions::{DeleteExpiredSessions, ExpiredSessions, FindExpiredSessions, SessionCursor};
 pub use group_commit::{GroupCommit, Reply};
 pub use keys::{KeyPurpose, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
 pub use last_logins::NoteLogins;

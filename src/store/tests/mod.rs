@@ -1,6 +1,7 @@
 //! The store by itself, on both databases.
 
 mod group_commit;
+mod purge;
 mod sign_in;
 
 use super::{Migrator, Pool, Purpose, open_pool};

@@ -6,10 +6,10 @@ use crate::store::schema::{identities, sessions, users};
 use crate::store::{RecordSignIn, SignInRecord, Write};
 use diesel::prelude::*;
 
-const AT: i64 = 1_800_000_000;
+pub(super) const AT: i64 = 1_800_000_000;
 
 /// A sign-in of `openid` with a key named `key`, whose exchange began `began` seconds after [`AT`].
-fn sign_in(app: &str, openid: &str, code: &str, key: &str, began: i64) -> RecordSignIn {
+pub(super) fn sign_in(app: &str, openid: &str, code: &str, key: &str, began: i64) -> RecordSignIn {
     let at = Time::from_unix(AT + 100);
     RecordSignIn {
         app: AppId::parse(app).unwrap(),
@@ -29,10 +29,10 @@ fn sign_in(app: &str, openid: &str, code: &str, key: &str, began: i64) -> Record
     }
 }
 
-const ONE: &str = "wx0000000000000a01";
+pub(super) const ONE: &str = "wx0000000000000a01";
 const TWO: &str = "wx0000000000000a02";
 
-fn record(database: &Fresh, batch: &[RecordSignIn]) -> Vec<SignInRecord> {
+pub(super) fn record(database: &Fresh, batch: &[RecordSignIn]) -> Vec<SignInRecord> {
     let mut conn = database.pool.get().unwrap();
     let batch: Vec<&RecordSignIn> = batch.iter().collect();
     conn.transaction(|conn| Ok::<_, diesel::result::Error>(RecordSignIn::apply(&batch, conn).unwrap()))

@@ -1,0 +1,81 @@
+//! Sessions whose time is over, found on a walk through the table and removed.
+
+use super::schema::sessions;
+use super::{DbConn, Query, StoreError, Write};
+use crate::domain::Time;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+/// A place in the table of sessions: after this user and id. The empty one is before the first.
+#[derive(Debug, Clone, Default)]
+pub struct SessionCursor {
+    user_id: String,
+    id: String,
+}
+
+/// Looks through some sessions, in the order of their keys, for those whose time is over.
+#[derive(Debug)]
+pub struct FindExpiredSessions {
+    /// Where to go on.
+    pub after: SessionCursor,
+    /// Now.
+    pub at: Time,
+    /// How many to look at.
+    pub limit: i64,
+}
+
+/// Sessions whose time is over, and where to go on; `None` at the end.
+#[derive(Debug)]
+pub struct ExpiredSessions {
+    /// To be removed.
+    pub expired: Vec<SessionCursor>,
+    /// The last one looked at.
+    pub next: Option<SessionCursor>,
+}
+
+impl Query for FindExpiredSessions {
+    type Output = ExpiredSessions;
+
+    fn run(&self, conn: &mut DbConn) -> Result<ExpiredSessions, StoreError> {
+        type Row = (String, String, NaiveDateTime, NaiveDateTime);
+        let columns = (sessions::user_id, sessions::id, sessions::expires_at, sessions::ends_at);
+        let after = sessions::user_id.eq(&self.after.user_id).and(sessions::id.gt(&self.after.id));
+        let same_user = sessions::table.filter(after).order(sessions::id).limit(self.limit);
+        let mut rows: Vec<Row> = same_user.select(columns).load(conn)?;
+        let left = self.limit - rows.len() as i64;
+        let next_users = sessions::table.filter(sessions::user_id.gt(&self.after.user_id));
+        let next_users = next_users.order((sessions::user_id, sessions::id)).limit(left);
+        rows.extend(next_users.select(columns).load::<Row>(conn)?);
+        let at_end = (rows.len() as i64) < self.limit;
+        let cursor = |row: &Row| SessionCursor { user_id: row.0.clone(), id: row.1.clone() };
+        let next = rows.last().filter(|_| !at_end).map(cursor);
+        let now = self.at.to_stored();
+        let is_over = |row: &&Row| row.2 <= now || row.3 <= now;
+        Ok(ExpiredSessions { expired: rows.iter().filter(is_over).map(cursor).collect(), next })
+    }
+}
+
+/// Removes these sessions, unless they were refreshed since they were found.
+#[derive(Debug)]
+pub struct DeleteExpiredSessions {
+    /// Which.
+    pub expired: Vec<SessionCursor>,
+    /// Now.
+    pub at: Time,
+}
+
+impl Write for DeleteExpiredSessions {
+    type Output = ();
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<()>, StoreError> {
+        for delete in batch {
+            let now = delete.at.to_stored();
+            for place in &delete.expired {
+                let session = sessions::table.find((&place.user_id, &place.id));
+                let over = session.filter(sessions::expires_at.le(now).or(sessions::ends_at.le(now)));
+                diesel::delete(over).execute(conn)?;
+            }
+        }
+        Ok(vec![(); batch.len()])
+    }
+}
