@@ -51,15 +51,16 @@ pub fn extractor_state(state: &HttpState, cfg: &mut web::ServiceConfig) {
 /// Every route of weauth, relative to where it is mounted.
 pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
     cfg.app_data(state.tokens.clone()).app_data(state.clone());
+    // Tried one after the other: what is called most comes first, what needs a pattern last.
+    cfg.service(get("/me", web::route().to(me::me)));
     cfg.service(post("/login", web::post().to(login::login)));
     cfg.service(post("/token/refresh", web::post().to(refresh::refresh)));
     cfg.service(post("/logout", web::post().to(sessions::logout)));
     cfg.service(get("/me/sessions", web::route().to(sessions::list)));
-    cfg.service(delete("/me/sessions/{id}", web::delete().to(sessions::end)));
-    cfg.service(get("/me", web::route().to(me::me)));
     cfg.service(get("/.well-known/jwks.json", web::route().to(jwks::jwks)));
     cfg.service(get("/healthz", web::route().to(health::healthz)));
     cfg.service(get("/readyz", web::route().to(health::readyz)));
+    cfg.service(delete("/me/sessions/{id}", web::delete().to(sessions::end)));
     cfg.default_service(web::to(not_found));
 }
 
