@@ -47,11 +47,6 @@ impl RolePolicy {
         Self(roles)
     }
 
-    /// Is this role configured?
-    pub fn knows(&self, role: &Role) -> bool {
-        self.0.contains_key(role)
-    }
-
     /// All permissions of these roles, sorted, each once. A role no longer configured carries none.
     pub fn permissions(&self, roles: &[Role]) -> Vec<Permission> {
         let all: BTreeSet<_> = roles.iter().filter_map(|role| self.0.get(role)).flatten().collect();

@@ -61,11 +61,6 @@ impl Users {
         Self { db, clock, policy: Arc::new(policy), known: Arc::default() }
     }
 
-    /// Which permissions roles carry.
-    pub fn policy(&self) -> &RolePolicy {
-        &self.policy
-    }
-
     /// The user as they were at `not_before` or later; `None` where there is none any more.
     pub async fn find(&self, id: &UserId, not_before: Time) -> Result<Option<Arc<KnownUser>>, StoreError> {
         if let Some(known) = self.known(id, not_before) {

@@ -1,8 +1,8 @@
 //! The database: SQLite or Postgres, chosen by the URL at run time. The only folder that names diesel.
 //!
 //! A file a noun, holding its rows and its queries. Common queries are written once, in diesel's own
-//! language, over [`DbConn`]; the two hot writes (sign-in, refresh) have a hand-written statement for each
-//! dialect, kept prepared by [`prepared!`](prepared).
+//! language, over [`DbConn`]; what every login writes (`sign_in`, `last_logins`) has a hand-written statement for
+//! each dialect, kept prepared by the macro in `prepared`.
 
 mod checkpoint;
 mod connection;
