@@ -1,5 +1,6 @@
 //! The arguments of the command line.
 
+use super::keys::KeysArguments;
 use crate::config::{parse_listen, settings};
 use crate::domain::{App, AppId, AppSecret};
 use clap::builder::TypedValueParser;
@@ -34,6 +35,8 @@ pub(super) enum Action {
     Migrate(MigrateArguments),
     /// Runs the WeChat simulator alone, for tests of other programs.
     Simulate(SimulateArguments),
+    /// The keys that sign access tokens.
+    Keys(KeysArguments),
 }
 
 /// The arguments of `weauth dev`.
@@ -101,7 +104,7 @@ mod tests {
     fn help_explains_every_command_and_names_every_variable() {
         Arguments::command().debug_assert();
         let help = Arguments::command().render_long_help().to_string();
-        for command in ["dev", "serve", "migrate", "simulate", "--config"] {
+        for command in ["dev", "serve", "migrate", "simulate", "keys", "--config"] {
             assert!(help.contains(command), "{command}");
         }
         for setting in settings::ALL {

@@ -6,7 +6,7 @@ use crate::store::Migrator;
 use std::io::Write;
 
 pub(super) fn run(sources: &Sources, arguments: &MigrateArguments) -> Result<(), Failure> {
-    let database = DatabaseConfig::for_migrate(sources)?;
+    let database = DatabaseConfig::for_command(sources)?;
     let named = |error| Failure::new(format!("DATABASE_URL: {}: {error}", database.url));
     let mut migrator = Migrator::connect(&database.url).map_err(named)?;
     let mut out = std::io::stdout().lock();

@@ -3,11 +3,13 @@
 
 mod arguments;
 mod dev;
+mod keys;
 mod listening;
 mod logging;
 mod migrate;
 mod serve;
 mod simulate;
+mod terminal;
 
 use crate::config::{LogConfig, Sources};
 use arguments::{Action, Arguments, DevArguments, MigrateArguments, SimulateArguments};
@@ -55,6 +57,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Action::Serve => serve::run(&sources),
         Action::Migrate(migrate) => migrate::run(&sources, &migrate),
         Action::Simulate(simulate) => simulate::run(simulate),
+        Action::Keys(keys) => keys::run(&sources, &keys),
     }
 }
 

@@ -16,8 +16,8 @@ pub struct DatabaseConfig {
 }
 
 impl DatabaseConfig {
-    /// Reads what `weauth migrate` needs, and nothing else of the settings.
-    pub fn for_migrate(sources: &Sources) -> Result<Self, Mistakes> {
+    /// Reads what a command needs that works on the database alone, and nothing else of the settings.
+    pub fn for_command(sources: &Sources) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(sources);
         let read = Self::read(&mut reader);
         reader.finish(read)

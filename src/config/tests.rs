@@ -207,15 +207,15 @@ fn a_value_that_beats_the_file_is_named_as_the_culprit() {
 #[test]
 fn a_named_file_that_is_missing_is_a_mistake() {
     let sources = Sources::of_process(Some(std::path::Path::new("/nowhere/weauth.toml")));
-    let told = DatabaseConfig::for_migrate(&sources).unwrap_err().to_string();
+    let told = DatabaseConfig::for_command(&sources).unwrap_err().to_string();
     assert!(told.starts_with("/nowhere/weauth.toml: the file can't be read"), "{told}");
 }
 
 #[test]
 fn migrate_needs_the_database_only() {
-    let config = DatabaseConfig::for_migrate(&sources(None, &[("WEAUTH_ACCESS_TTL", "0")])).unwrap();
+    let config = DatabaseConfig::for_command(&sources(None, &[("WEAUTH_ACCESS_TTL", "0")])).unwrap();
     assert_eq!(config.url.to_string(), "sqlite://weauth.db");
-    assert!(DatabaseConfig::for_migrate(&sources(Some("databse_url = 'x'"), &[])).is_err());
+    assert!(DatabaseConfig::for_command(&sources(Some("databse_url = 'x'"), &[])).is_err());
 }
 
 #[test]

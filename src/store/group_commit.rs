@@ -182,6 +182,20 @@ fn apply_all(group: &mut [Box<dyn Job>], conn: &mut DbConn) -> Result<(), StoreE
     group.chunk_by_mut(|a, b| a.kind() == b.kind()).try_for_each(|jobs| jobs[0].applier()(jobs, conn))
 }
 
+/// Does this work in a transaction of its own, for whoever has a connection to himself.
+pub(super) fn transact<T>(
+    conn: &mut DbConn,
+    work: impl FnOnce(&mut DbConn) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    begin_transaction(conn)?;
+    let result = work(conn).and_then(|done| commit_transaction(conn).map(|()| done));
+    if result.is_err() {
+        // Where even this fails, the connection ends with the command, and the transaction with it.
+        let _ended = rollback_transaction(conn);
+    }
+    result
+}
+
 /// SQLite takes the write lock at once: a transaction that reads first and writes later could fail half-way.
 fn begin_transaction(conn: &mut DbConn) -> Result<(), StoreError> {
     match conn {

@@ -6,6 +6,7 @@
 
 mod checkpoint;
 mod connection;
+mod direct;
 mod error;
 mod exchanges;
 mod expired_sessions;
@@ -25,6 +26,7 @@ mod users;
 
 pub use checkpoint::keep_checkpointed;
 pub use connection::{DbConn, Pool, Purpose, open_pool, ping};
+pub use direct::Direct;
 pub use error::StoreError;
 pub use exchanges::{
     DeleteExchanges, ExchangeCursor, FindExchange, FindOldExchanges, FoundExchange, OldExchanges,

@@ -112,6 +112,11 @@ impl TestApp {
         self.world.run_with(arguments, overrides)
     }
 
+    /// The folder in which the programs of this world run.
+    pub fn folder(&self) -> &std::path::Path {
+        self.world.folder()
+    }
+
     /// The value of a variable of this world.
     pub fn setting(&self, name: &str) -> String {
         self.world.setting(name)

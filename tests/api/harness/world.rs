@@ -58,6 +58,11 @@ impl World {
         finished
     }
 
+    /// Where its programs run.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     /// The value of a variable.
     pub fn setting(&self, name: &str) -> String {
         let found = self.environment.iter().rev().find(|(known, _)| known == name);

@@ -1,0 +1,51 @@
+//! What the commands that look into the database have in common: they open it, and show what they found as a
+//! table for people or as JSON for scripts.
+
+use super::Failure;
+use crate::config::{DatabaseConfig, Sources};
+use crate::store::Direct;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+use std::io::Write;
+
+/// Opens the database of the settings.
+pub(super) fn open_database(sources: &Sources) -> Result<Direct, Failure> {
+    let database = DatabaseConfig::for_command(sources)?;
+    Direct::open(&database.url)
+        .map_err(|error| Failure::new(format!("DATABASE_URL: {}: {error}", database.url)))
+}
+
+/// Prints rows under a header, in columns as wide as they need to be (a Chinese character takes two places).
+pub(super) fn print_table(header: &[&str], rows: Vec<Vec<String>>) -> Result<(), Failure> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header.iter().map(|title| title.to_uppercase()));
+    table.add_rows(rows.into_iter().map(|row| row.into_iter().map(printable)));
+    table.column_iter_mut().for_each(|column| _ = column.set_padding((0, 2)));
+    for line in table.lines() {
+        writeln!(std::io::stdout().lock(), "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// Prints a value as JSON for scripts.
+pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    writeln!(std::io::stdout().lock(), "{}", serde_json::to_string_pretty(value)?)?;
+    Ok(())
+}
+
+/// What strangers wrote must not move the cursor.
+fn printable(text: String) -> String {
+    if text.chars().any(char::is_control) { text.escape_debug().to_string() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_shown_and_not_obeyed() {
+        assert_eq!(printable("小明".into()), "小明");
+        assert_eq!(printable("a\u{1b}[2J\n".into()), "a\\u{1b}[2J\\n");
+    }
+}

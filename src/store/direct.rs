@@ -1,0 +1,38 @@
+//! The database as a command at the terminal uses it: one connection, one thing after the other, beside
+//! whatever servers run.
+
+use super::connection::connect;
+use super::group_commit::transact;
+use super::{CheckSchema, DbConn, Query, StoreError, Write};
+use crate::domain::DatabaseUrl;
+
+/// One connection to a database that exists and is up to date.
+pub struct Direct(DbConn);
+
+impl Direct {
+    /// Connects. A database that is missing, or lacks a migration, is refused with the mend.
+    pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        if let DatabaseUrl::Sqlite(path) = url
+            && !std::path::Path::new(path).exists()
+        {
+            return Err(StoreError::Unavailable("there is no such file; `weauth migrate` makes it".into()));
+        }
+        let mut direct = Self(connect(url)?);
+        direct.run(&CheckSchema).map_err(|error| match error {
+            StoreError::Refused(pending) => StoreError::Refused(format!("{pending}; run `weauth migrate`")),
+            other => other,
+        })?;
+        Ok(direct)
+    }
+
+    /// Runs one query.
+    pub fn run<Q: Query>(&mut self, query: &Q) -> Result<Q::Output, StoreError> {
+        query.run(&mut self.0)
+    }
+
+    /// Commits one write, in a transaction of its own.
+    pub fn commit<W: Write>(&mut self, write: &W) -> Result<W::Output, StoreError> {
+        let outputs = transact(&mut self.0, |conn| W::apply(&[write], conn))?;
+        outputs.into_iter().next().ok_or(StoreError::Crashed)
+    }
+}
