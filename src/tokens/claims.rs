@@ -61,6 +61,7 @@ pub(super) struct IncomingClaims {
     pub(super) sub: String,
     pub(super) client_id: String,
     pub(super) iat: i64,
+    pub(super) nbf: Option<i64>,
     pub(super) exp: i64,
     pub(super) sid: String,
     pub(super) roles: Vec<String>,

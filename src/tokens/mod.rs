@@ -5,6 +5,8 @@ mod key;
 mod key_ring;
 mod memory;
 mod revocations;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use claims::{AccessToken, Principal};

@@ -81,7 +81,8 @@ impl Verifier {
             decode::<IncomingClaims>(token, &key.public, &self.validation(&keys, key.algorithm.jwa()))
                 .map_err(|_| TokenError::Invalid)?
                 .claims;
-        if claims.iat > self.clock.now().unix().saturating_add(LEEWAY) || claims.exp <= claims.iat {
+        let soon = self.clock.now().unix().saturating_add(LEEWAY);
+        if claims.iat > soon || claims.nbf.is_some_and(|nbf| nbf > soon) || claims.exp <= claims.iat {
             return Err(TokenError::Invalid);
         }
         Ok(claims.into())

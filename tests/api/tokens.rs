@@ -57,7 +57,12 @@ async fn a_missing_token_is_missing(db: Database) {
     let app = TestApp::on(db).await;
     let token = app.login("alice").await.access_token;
 
-    app.get("/me").await.problem(401, "token_missing");
+    let missing = app.get("/me").await;
+    missing.problem(401, "token_missing");
+    assert!(
+        !missing.header("www-authenticate").contains("error"),
+        "RFC 6750 3.1: no error where no token came"
+    );
     for elsewhere in [format!("/me?access_token={token}"), format!("/me?token={token}")] {
         let answer = app.get(&elsewhere).await;
         assert_ne!(answer.status, 200, "no token is taken from a URL");
@@ -235,6 +240,8 @@ async fn assert_invalid(app: &TestApp, token: &str) {
     let answer = app.me(token).await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (401, "token_invalid"), "of {token}");
     answer.problem(401, "token_invalid");
+    let challenge = answer.header("www-authenticate");
+    assert!(challenge.contains(r#"error="invalid_token""#), "RFC 6750 3.1: {challenge}");
 }
 
 async fn with_authorization(app: &TestApp, value: &str) -> Answer {

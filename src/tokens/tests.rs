@@ -1,0 +1,191 @@
+//! Tokens that bear our own good signature and are wrong all the same: nobody but a fault of ours, or a thief of
+//! the key, makes them; and the verifier must not lean on the signature alone (RFC 8725).
+
+use super::{Algorithm, KeyRing, Revocations, SigningKey, TokenError, TokenMemory, Verifier};
+use crate::crypto::MacKey;
+use crate::domain::{AppId, Clock, RefreshTokenMac, SessionId, Time};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+const ISSUER: &str = "https://login.test";
+const APP: &str = "wx0123456789abcdef";
+
+/// A verifier and, for the forger, its private key once more.
+struct World {
+    verifier: Verifier,
+    key: SigningKey,
+    revocations: Revocations,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with_clock(Clock::system())
+    }
+
+    fn with_clock(clock: Clock) -> Self {
+        let private = SigningKey::generate(Algorithm::EdDsa);
+        let key = || SigningKey::from_pkcs8(Algorithm::EdDsa, &private).unwrap();
+        let refresh = RefreshTokenMac::new(MacKey::generate());
+        let ring = KeyRing::new(ISSUER.into(), vec![key()], refresh).unwrap();
+        let revocations = Revocations::default();
+        let audience = vec![AppId::parse(APP).unwrap()];
+        let verifier = Verifier::new(ring, audience, revocations.clone(), clock);
+        Self { verifier, key: key(), revocations }
+    }
+
+    fn header(&self) -> Value {
+        json!({"alg": "EdDSA", "kid": self.key.id, "typ": "at+jwt"})
+    }
+
+    /// Signs whatever it is given.
+    fn sign(&self, header: &Value, claims: &Value) -> String {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", part(header), part(claims));
+        let signature = self.key.signer().unwrap().try_sign(message.as_bytes()).unwrap();
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    fn verify(&self, token: &str) -> Result<(), TokenError> {
+        self.verifier.verify(token, &mut TokenMemory::default()).map(drop)
+    }
+}
+
+fn now() -> i64 {
+    Clock::system().now().unix()
+}
+
+fn claims() -> Value {
+    json!({
+        "iss": ISSUER, "sub": "user", "aud": APP, "client_id": APP, "iat": now(), "exp": now() + 7200,
+        "jti": "token", "sid": "session", "roles": ["editor"], "scope": "posts:read posts:write",
+    })
+}
+
+/// The object with one member changed, or taken away where the value is `null`.
+fn with(mut object: Value, name: &str, value: Value) -> Value {
+    if let Some(members) = object.as_object_mut() {
+        members.remove(name);
+        if !value.is_null() {
+            members.insert(name.to_owned(), value);
+        }
+    }
+    object
+}
+
+#[test]
+fn what_we_would_sign_ourselves_is_good() {
+    let world = World::new();
+    assert_eq!(world.verify(&world.sign(&world.header(), &claims())), Ok(()));
+    // RFC 9068 2.1: the long form of the type, in letters of either case; RFC 7519 4.1.3: a list of audiences.
+    for typ in ["AT+JWT", "application/at+jwt", "Application/AT+JWT"] {
+        let header = with(world.header(), "typ", json!(typ));
+        assert_eq!(world.verify(&world.sign(&header, &claims())), Ok(()), "{typ}");
+    }
+    let several = with(claims(), "aud", json!(["another", APP]));
+    assert_eq!(world.verify(&world.sign(&world.header(), &several)), Ok(()));
+}
+
+#[test]
+fn a_good_signature_under_a_wrong_header_is_refused() {
+    let world = World::new();
+    for (name, value) in [
+        ("typ", Value::Null),
+        ("typ", json!("JWT")),
+        ("typ", json!("")),
+        ("typ", json!("at+jwt; x")),
+        ("typ", json!("rt+jwt")),
+        ("typ", json!("id+jwt")),
+        ("typ", json!("logout+jwt")),
+        ("typ", json!(["at+jwt"])),
+        ("alg", Value::Null),
+        ("alg", json!("none")),
+        ("alg", json!("ES256")),
+        ("alg", json!("HS256")),
+        ("alg", json!("Ed448")),
+        ("kid", Value::Null),
+        ("kid", json!("")),
+        ("kid", json!("another")),
+        ("kid", json!(1)),
+        ("crit", json!(["exp"])),
+        ("crit", json!([])),
+    ] {
+        let token = world.sign(&with(world.header(), name, value.clone()), &claims());
+        assert_eq!(world.verify(&token), Err(TokenError::Invalid), "{name} = {value}");
+    }
+}
+
+#[test]
+fn a_good_signature_over_wrong_claims_is_refused() {
+    let world = World::new();
+    for (name, value) in [
+        ("iss", Value::Null),
+        ("iss", json!("https://login.test/")),
+        ("iss", json!("http://login.test")),
+        ("iss", json!("https://LOGIN.test")),
+        ("iss", json!([])),
+        ("aud", Value::Null),
+        ("aud", json!("")),
+        ("aud", json!("wx1111111111111111")),
+        ("aud", json!(["wx1111111111111111"])),
+        ("aud", json!([])),
+        ("sub", Value::Null),
+        ("sub", json!(7)),
+        ("client_id", Value::Null),
+        ("sid", Value::Null),
+        ("sid", json!(null)),
+        ("roles", Value::Null),
+        ("roles", json!("editor")),
+        ("scope", Value::Null),
+        ("scope", json!(["posts:read"])),
+        ("iat", Value::Null),
+        ("iat", json!(now() + 3600)),
+        ("iat", json!(now() + 7300)),
+        ("iat", json!(i64::MAX)),
+        ("iat", json!("now")),
+        ("exp", Value::Null),
+        ("exp", json!("tomorrow")),
+        ("exp", json!(-1)),
+        ("exp", json!(now() - 1)), // not after iat: such a token was never good
+        ("exp", json!(1e300)),
+        ("nbf", json!(now() + 3600)),
+    ] {
+        let token = world.sign(&world.header(), &with(claims(), name, value.clone()));
+        assert_eq!(world.verify(&token), Err(TokenError::Invalid), "{name} = {value}");
+    }
+    for whole in [json!([]), json!("claims"), json!(7), Value::Null] {
+        let token = world.sign(&world.header(), &whole);
+        assert_eq!(world.verify(&token), Err(TokenError::Invalid), "{whole}");
+    }
+}
+
+#[test]
+fn the_clock_may_be_off_by_seconds_and_not_by_an_hour() {
+    let token_of = |world: &World| world.sign(&world.header(), &claims());
+    for (ahead, expected) in [
+        (4, Ok(())),
+        (-4, Ok(())),
+        (-10, Err(TokenError::Invalid)), // issued in what is the future here
+        (-3600, Err(TokenError::Invalid)),
+        (3600, Ok(())),
+        (7300, Err(TokenError::Expired)),
+    ] {
+        let world = World::with_clock(Clock::shifted(ahead));
+        assert_eq!(world.verify(&token_of(&world)), expected, "{ahead} seconds ahead");
+    }
+}
+
+#[test]
+fn a_remembered_token_is_looked_at_again_each_time() {
+    let world = World::new();
+    let token = world.sign(&world.header(), &with(claims(), "exp", json!(now() + 1)));
+    let mut memory = TokenMemory::default();
+    assert!(world.verifier.verify(&token, &mut memory).is_ok());
+    world.revocations.add([(SessionId::from_stored("session".into()), Time::from_unix(now()))]);
+    assert_eq!(world.verifier.verify(&token, &mut memory), Err(TokenError::Revoked));
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while world.verifier.verify(&token, &mut memory) != Err(TokenError::Expired) {
+        assert!(std::time::Instant::now() < deadline, "it never expired");
+        std::thread::yield_now();
+    }
+}
