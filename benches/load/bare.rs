@@ -1,5 +1,6 @@
 //! The baseline: what the framework, reqwest and a signature cost, and nothing else. `POST /login` asks the
-//! simulator by reqwest (a client a worker) and signs with HS256, without a database; `GET /me` answers JSON.
+//! simulator by reqwest (a client a worker) and signs with HS256, without a database; `POST /token/refresh` signs;
+//! `GET /me` answers JSON.
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use jsonwebtoken::{EncodingKey, Header};
@@ -39,6 +40,7 @@ pub(crate) fn serve(simulator: &str) {
             App::new()
                 .app_data(web::Data::new(bare))
                 .route("/login", web::post().to(login))
+                .route("/token/refresh", web::post().to(refresh))
                 .route("/me", web::get().to(me))
         };
         let server = HttpServer::new(app).workers(2).backlog(4096).bind("127.0.0.1:0").expect("a port");
@@ -60,9 +62,24 @@ async fn login(bare: web::Data<Bare>, login: web::Json<Login>) -> HttpResponse {
         return HttpResponse::BadGateway().finish();
     };
     assert!(!session.session_key.is_empty());
-    let claims = Claims { sub: session.openid, exp: 4_000_000_000 };
+    tokens(&bare, session.openid)
+}
+
+#[derive(Deserialize)]
+struct Refresh {
+    refresh_token: String,
+}
+
+async fn refresh(bare: web::Data<Bare>, refresh: web::Json<Refresh>) -> HttpResponse {
+    tokens(&bare, refresh.into_inner().refresh_token)
+}
+
+fn tokens(bare: &Bare, subject: String) -> HttpResponse {
+    let claims = Claims { sub: subject, exp: 4_000_000_000 };
     let token = jsonwebtoken::encode(&Header::default(), &claims, &bare.key).expect("a token");
-    HttpResponse::Ok().json(json!({"access_token": token, "token_type": "Bearer", "expires_in": 7200}))
+    HttpResponse::Ok().json(json!({
+        "access_token": token, "token_type": "Bearer", "expires_in": 7200, "refresh_token": claims.sub,
+    }))
 }
 
 /// As many fields as weauth's `/me`, written anew each time, as a handler would.

@@ -16,12 +16,17 @@ pub(crate) struct Load {
     pub latency: Histogram<u64>,
 }
 
+/// Writes a request, knowing the body of the connection's last answer (at first nothing).
+pub(crate) trait Write: Fn(&mut Vec<u8>, &[u8]) {}
+
+impl<F: Fn(&mut Vec<u8>, &[u8])> Write for F {}
+
 /// Keeps `connections` busy for `duration`; each sends what `request` writes, one after the other.
 pub(crate) async fn load(
     address: &str,
     connections: usize,
     duration: Duration,
-    request: impl Fn(&mut Vec<u8>) + Clone + 'static,
+    request: impl Write + Clone + 'static,
 ) -> Load {
     let total = Rc::new(RefCell::new(Load { answered: 0, failed: 0, seconds: 0.0, latency: histogram() }));
     let began = Instant::now();
@@ -54,6 +59,8 @@ pub(crate) struct Connection {
     stream: TcpStream,
     out: Vec<u8>,
     buffer: Vec<u8>,
+    /// Where the last answer's body begins.
+    body: usize,
     filled: usize,
 }
 
@@ -61,21 +68,22 @@ impl Connection {
     pub(crate) async fn open(address: &str) -> Self {
         let stream = TcpStream::connect(address).await.expect("a connection");
         stream.set_nodelay(true).expect("nodelay");
-        Self { stream, out: Vec::new(), buffer: vec![0; 8 * 1024], filled: 0 }
+        Self { stream, out: Vec::new(), buffer: vec![0; 8 * 1024], body: 0, filled: 0 }
     }
 
     /// Sends a request and reads the whole answer; gives back its status.
-    pub(crate) async fn exchange(&mut self, request: &impl Fn(&mut Vec<u8>)) -> u16 {
+    pub(crate) async fn exchange(&mut self, request: &impl Write) -> u16 {
         self.out.clear();
-        request(&mut self.out);
+        request(&mut self.out, &self.buffer[self.body..self.filled]);
         if self.stream.write_all(&self.out).await.is_err() {
             return 0;
         }
-        self.filled = 0;
+        (self.body, self.filled) = (0, 0);
         loop {
-            if let Some((status, end)) = complete(&self.buffer[..self.filled])
+            if let Some((status, body, end)) = complete(&self.buffer[..self.filled])
                 && self.filled >= end
             {
+                self.body = body;
                 return status;
             }
             match self.stream.read(&mut self.buffer[self.filled..]).await {
@@ -87,13 +95,12 @@ impl Connection {
 
     /// The body of the last answer.
     pub(crate) fn body(&self) -> &[u8] {
-        let head = find(&self.buffer[..self.filled], b"\r\n\r\n").map_or(0, |at| at + 4);
-        &self.buffer[head..self.filled]
+        &self.buffer[self.body..self.filled]
     }
 }
 
-/// Status and total length, once the head is there.
-fn complete(bytes: &[u8]) -> Option<(u16, usize)> {
+/// Status, where the body begins and where it ends, once the head is there.
+fn complete(bytes: &[u8]) -> Option<(u16, usize, usize)> {
     let head = find(bytes, b"\r\n\r\n")?;
     let status = std::str::from_utf8(bytes.get(9..12)?).ok()?.parse().ok()?;
     let text = std::str::from_utf8(&bytes[..head]).ok()?;
@@ -104,10 +111,11 @@ fn complete(bytes: &[u8]) -> Option<(u16, usize)> {
         })
         .and_then(|value| value.trim().parse::<usize>().ok())
         .unwrap_or(0);
-    Some((status, head + 4 + length))
+    Some((status, head + 4, head + 4 + length))
 }
 
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+/// The place of the first occurrence.
+pub(crate) fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 

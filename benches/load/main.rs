@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench load` starts everything itself: the simulator, the bare server, weauth on SQLite
 //! and, where `TEST_DATABASE_URL` names a Postgres, weauth on Postgres. It prints ratios; single figures mean
-//! little on a shared machine. Arguments: `login`, `me`, `inflight`, `start` choose scenarios (default all);
+//! little on a shared machine. Arguments: `login`, `refresh`, `me`, `inflight`, `start` choose scenarios (default all);
 //! `--rounds N`, `--seconds N`.
 
 #![expect(clippy::expect_used, reason = "that is how a bench fails")]
@@ -12,6 +12,7 @@ mod client;
 mod processes;
 mod report;
 mod scenarios;
+mod seed;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();

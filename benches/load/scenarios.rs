@@ -1,10 +1,11 @@
 //! What is measured.
 
-use crate::client::{Connection, Load, load, post_json};
+use crate::client::{Connection, Load, Write, find, load, post_json};
 use crate::processes::Process;
 use crate::report::{Row, print};
+use crate::seed::end_sessions;
 use std::cell::Cell;
-use std::io::Write;
+use std::io::Write as _;
 use std::time::Duration;
 
 /// Connections in the throughput scenarios.
@@ -12,6 +13,9 @@ const CONNECTIONS: usize = 64;
 
 /// People who log in, again and again.
 const USERS: u64 = 10_000;
+
+/// Sessions that ended while their tokens are still good, in the memory of whoever answers `/me`.
+const ENDED_SESSIONS: u32 = 100_000;
 
 /// How the bench was called.
 struct Plan {
@@ -48,26 +52,35 @@ pub(crate) async fn run(arguments: &[String]) {
         start(folder.path());
     }
     if plan.wants("login") {
-        let servers = servers(folder.path(), "login");
+        let servers = servers(folder.path(), "login", |_| ());
         throughput("Durable login", &plan, &servers, |_| write_login).await;
     }
+    if plan.wants("refresh") {
+        let servers = servers(folder.path(), "refresh", |_| ());
+        throughput("Durable refresh", &plan, &servers, |_| write_refresh).await;
+    }
     if plan.wants("me") {
-        let servers = servers(folder.path(), "me");
+        let servers = servers(folder.path(), "me", |url| end_sessions(url, ENDED_SESSIONS));
         me(&plan, &servers).await;
     }
     if plan.wants("inflight") {
-        let servers = servers(folder.path(), "inflight");
+        let servers = servers(folder.path(), "inflight", |_| ());
         in_flight(&servers).await;
     }
 }
 
-fn servers(folder: &std::path::Path, scenario: &str) -> Servers {
+/// Starts all of them; `prepare` is given each database as soon as it has its tables.
+fn servers(folder: &std::path::Path, scenario: &str, prepare: impl Fn(&str)) -> Servers {
     let simulator = Process::simulator();
     let mut list = vec![("bare actix handler", Process::bare(&simulator))];
-    let sqlite = format!("sqlite://{}/{scenario}.db", folder.display());
-    list.push(("weauth, SQLite", Process::weauth(&sqlite, &simulator, folder)));
+    let weauth = |url: &str| {
+        drop(Process::weauth(url, &simulator, folder));
+        prepare(url);
+        Process::weauth(url, &simulator, folder)
+    };
+    list.push(("weauth, SQLite", weauth(&format!("sqlite://{}/{scenario}.db", folder.display()))));
     match std::env::var("TEST_DATABASE_URL") {
-        Ok(url) => list.push(("weauth, Postgres", Process::weauth(&url, &simulator, folder))),
+        Ok(url) => list.push(("weauth, Postgres", weauth(&url))),
         Err(_) => println!("TEST_DATABASE_URL is not set: Postgres is left out"),
     }
     Servers { simulator, list }
@@ -78,7 +91,7 @@ thread_local! {
 }
 
 /// A login of one of [`USERS`], with a code of its own.
-fn write_login(out: &mut Vec<u8>) {
+fn write_login(out: &mut Vec<u8>, _: &[u8]) {
     let nonce = NONCE.get() + 1;
     NONCE.set(nonce);
     let user = nonce.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
@@ -89,7 +102,17 @@ fn write_login(out: &mut Vec<u8>) {
     );
 }
 
-async fn throughput<R: Fn(&mut Vec<u8>) + Clone + 'static>(
+/// A refresh with the token of the last answer; where there is none, a login.
+fn write_refresh(out: &mut Vec<u8>, last: &[u8]) {
+    const NAME: &[u8] = br#""refresh_token":""#;
+    let token = find(last, NAME).and_then(|at| last[at + NAME.len()..].split(|byte| *byte == b'"').next());
+    match token.and_then(|token| std::str::from_utf8(token).ok()) {
+        Some(token) => post_json(out, "/token/refresh", &format!(r#"{{"refresh_token":"{token}"}}"#)),
+        None => write_login(out, last),
+    }
+}
+
+async fn throughput<R: Write + Clone + 'static>(
     title: &str,
     plan: &Plan,
     servers: &Servers,
@@ -131,7 +154,7 @@ fn note(row: &mut Row, result: &Load, rate: f64, ratio: f64, cpu: Duration) {
     row.failed += result.failed;
 }
 
-/// `/me` of a thousand people, each with their own token.
+/// `/me` of a thousand people, each with their own token, while many sessions have ended.
 async fn me(plan: &Plan, servers: &Servers) {
     let mut requests: Vec<std::rc::Rc<Vec<Vec<u8>>>> = Vec::new();
     for (name, process) in &servers.list {
@@ -149,9 +172,9 @@ async fn me(plan: &Plan, servers: &Servers) {
         requests.push(std::rc::Rc::new(list));
     }
     let next = std::rc::Rc::new(Cell::new(0));
-    throughput("GET /me, 1,000 users", plan, servers, |index| {
+    throughput("GET /me, 1,000 users, 100,000 ended sessions", plan, servers, |index| {
         let (list, next) = (requests[index].clone(), next.clone());
-        move |out: &mut Vec<u8>| {
+        move |out: &mut Vec<u8>, _: &[u8]| {
             next.set((next.get() + 1) % list.len());
             out.extend_from_slice(&list[next.get()]);
         }
@@ -163,7 +186,7 @@ async fn me(plan: &Plan, servers: &Servers) {
 async fn in_flight(servers: &Servers) {
     const IN_FLIGHT: usize = 5000;
     let mut control = Connection::open(&servers.simulator.address).await;
-    let latency = |out: &mut Vec<u8>| {
+    let latency = |out: &mut Vec<u8>, _: &[u8]| {
         post_json(
             out,
             "/simulator/faults",
