@@ -9,6 +9,7 @@ use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, T
 use actix_web::http::header::HeaderName;
 use actix_web::{Error, HttpMessage, Scope};
 use futures_util::future::LocalBoxFuture;
+use std::fmt::Write;
 use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
@@ -119,16 +120,14 @@ fn log_line(response: &ServiceResponse<BoxBody>, id: &RequestId, code: Option<Er
     };
     let tenths = began.elapsed().as_micros() / 100;
     let ip = HttpState::of(request).ok().and_then(|state| state.client_ip(request));
-    log::info!(
-        target: "weauth::access",
-        "{} {route} {}{}{} {}.{}ms {} {}",
-        request.method(),
-        response.status().as_u16(),
-        if code.is_some() { " " } else { "" },
-        code.map_or("", ErrorCode::as_str),
-        tenths / 10,
-        tenths % 10,
-        ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-        id.as_str(),
-    );
+    let ip = ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    // Put together here, because the logger looks at each piece by itself.
+    let mut line = String::with_capacity(160);
+    line.extend([request.method().as_str(), " ", route, " ", response.status().as_str()]);
+    if let Some(code) = code {
+        line.extend([" ", code.as_str()]);
+    }
+    // Writing into a string never fails.
+    let _infallible = write!(line, " {}.{}ms {ip} {}", tenths / 10, tenths % 10, id.as_str());
+    log::info!(target: "weauth::access", "{line}");
 }

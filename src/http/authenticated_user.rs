@@ -69,7 +69,9 @@ fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {
     if headers.next().is_some() {
         return Err(Problem::new(ErrorCode::TokenInvalid));
     }
-    let (scheme, token) = header.to_str().unwrap_or_default().split_once(' ').unwrap_or_default();
+    // Not `to_str`, which looks at every byte by itself; what is no token is found out below.
+    let header = std::str::from_utf8(header.as_bytes()).unwrap_or_default();
+    let (scheme, token) = header.split_once(' ').unwrap_or_default();
     let token = token.trim();
     if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
         return Err(Problem::new(ErrorCode::TokenMissing));

@@ -2,7 +2,6 @@
 
 use actix_web::http::header::{HeaderMap, HeaderValue};
 use std::cell::Cell;
-use std::fmt::Write;
 
 /// The header, in and out.
 pub(super) const HEADER: &str = "x-request-id";
@@ -25,21 +24,29 @@ impl RequestId {
         }
         let count = COUNT.get();
         COUNT.set(count + 1);
-        let mut id = String::with_capacity(28);
-        // Writing into a string never fails.
-        let _infallible = write!(id, "{:016x}-{count:08x}", PREFIX.with(|prefix| *prefix));
+        let mut id = *b"0000000000000000-000000000000";
+        put_hex(&mut id[..16], PREFIX.with(|prefix| *prefix));
+        put_hex(&mut id[17..], count);
         // Hexadecimal digits and a dash are always a header's value.
-        Self(HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("unnamed-request")))
+        Self(HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("unnamed-request")))
     }
 
     /// The id as text.
     pub(super) fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
+        std::str::from_utf8(self.0.as_bytes()).unwrap_or_default()
     }
 
     /// The id as the header that every answer carries.
     pub(super) fn header(&self) -> HeaderValue {
         self.0.clone()
+    }
+}
+
+/// Writes a number's last digits over the whole of `place`, in hexadecimal.
+fn put_hex(place: &mut [u8], mut number: u64) {
+    for digit in place.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number % 16) as usize];
+        number /= 16;
     }
 }
 
@@ -60,5 +67,8 @@ mod tests {
         }
         assert!(is_well_formed(RequestId::generate().as_str().as_bytes()));
         assert_ne!(RequestId::generate().as_str(), RequestId::generate().as_str());
+        let mut id = *b"0000";
+        put_hex(&mut id, 0x1_2a_bc);
+        assert_eq!(&id, b"2abc");
     }
 }

@@ -23,8 +23,11 @@ impl<W: Write> fmt::Write for Escaped<'_, W> {
 
 /// Writes `text` to `out`, escaped.
 pub(super) fn escape(out: &mut impl Write, text: &str, escapes: Escapes) -> io::Result<()> {
+    if is_plain(text.as_bytes(), escapes) {
+        return out.write_all(text.as_bytes());
+    }
     let mut rest = text;
-    // Plain runs are copied whole; most texts are one.
+    // Plain runs are copied whole.
     while let Some((at, found)) = rest.char_indices().find(|(_, c)| needs_escape(*c, escapes)) {
         out.write_all(&rest.as_bytes()[..at])?;
         match found {
@@ -38,6 +41,15 @@ pub(super) fn escape(out: &mut impl Write, text: &str, escapes: Escapes) -> io::
         rest = &rest[at + found.len_utf8()..];
     }
     out.write_all(rest.as_bytes())
+}
+
+/// Is this nothing but ASCII that stands for itself, as nearly all text is? Looks at every byte, without a way
+/// out on the way: so the compiler can look at many at once.
+fn is_plain(text: &[u8], escapes: Escapes) -> bool {
+    let json = escapes == Escapes::Json;
+    text.iter().fold(true, |plain, byte| {
+        plain & byte.is_ascii() & (*byte >= b' ') & (*byte != 0x7f) & !(json & matches!(byte, b'"' | b'\\'))
+    })
 }
 
 /// C0, DEL and C1 controls, and the two other characters that some viewers break lines at.
@@ -70,7 +82,7 @@ mod tests {
 
     #[test]
     fn json_strings_read_back_as_they_were() {
-        for text in ["", "plain", "小店 \"x\" \\ é\n\u{1b}\0\u{2029}\u{9f}"] {
+        for text in ["", "plain", "\"", "\\", "小店 \"x\" \\ é\n\u{1b}\0\u{2029}\u{9f}"] {
             let json = format!("\"{}\"", escaped(text, Escapes::Json));
             assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
         }
