@@ -1,46 +1,49 @@
 //! Time, always UTC and never finer than a microsecond, so that both databases give back what they were given.
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, SecondsFormat};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A moment in UTC with microseconds.
+const MICROS: i64 = 1_000_000;
+
+/// A moment in UTC with microseconds, counted from 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Time(DateTime<Utc>);
+pub struct Time(i64);
 
 impl Time {
     /// The moment `seconds` after 1970-01-01T00:00:00Z.
     pub fn from_unix(seconds: i64) -> Self {
-        Self(DateTime::from_timestamp(seconds, 0).unwrap_or_default())
+        Self(seconds.saturating_mul(MICROS))
     }
 
     /// Takes a stored UTC timestamp.
     pub fn from_stored(stored: NaiveDateTime) -> Self {
-        Self(stored.and_utc())
+        Self(stored.and_utc().timestamp_micros())
     }
 
     /// The form in which it is stored.
     pub fn to_stored(self) -> NaiveDateTime {
-        self.0.naive_utc()
+        // Only moments some 260,000 years away have no such form.
+        DateTime::from_timestamp_micros(self.0).unwrap_or_default().naive_utc()
     }
 
     /// Whole seconds since 1970 (RFC 7519 `NumericDate`).
     pub fn unix(self) -> i64 {
-        self.0.timestamp()
+        self.0.div_euclid(MICROS)
     }
 
     /// Microseconds since 1970.
     pub fn unix_micros(self) -> i64 {
-        self.0.timestamp_micros()
+        self.0
     }
 
     /// This moment and `seconds` more (or less); at the ends of time it stays there.
     pub fn plus_seconds(self, seconds: i64) -> Self {
-        let delta = TimeDelta::try_seconds(seconds).unwrap_or(TimeDelta::MAX);
-        Self(self.0.checked_add_signed(delta).unwrap_or(DateTime::<Utc>::MAX_UTC))
+        Self(self.0.saturating_add(seconds.saturating_mul(MICROS)))
     }
 
     /// RFC 3339 with milliseconds, as every answer shows it.
     pub fn rfc3339(self) -> String {
-        self.0.to_rfc3339_opts(SecondsFormat::Millis, true)
+        self.to_stored().and_utc().to_rfc3339_opts(SecondsFormat::Millis, true)
     }
 }
 
@@ -69,7 +72,8 @@ impl Clock {
 
     /// The present moment, cut to microseconds.
     pub fn now(&self) -> Time {
-        Time(Utc::now().trunc_subsecs(6)).plus_seconds(self.offset_seconds)
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)).plus_seconds(self.offset_seconds)
     }
 }
 
