@@ -1,7 +1,8 @@
 //! The WeChatActor sees to it that a code is exchanged once, however many requests bring it.
 //!
-//! Requests for one code share one call ("single flight"). The call runs in a task of its own: a caller who
-//! loses patience cancels nobody else's, and a panic in it costs that exchange only.
+//! Requests for one code share one call ("single flight"). Who comes first is told to make the call, on its own
+//! thread and in a task of its own: a caller who loses patience cancels nobody else's, and a panic in it costs
+//! that exchange only. The actor itself only keeps the books.
 
 use crate::domain::{App, AppId, CodeHash, LoginCode, Time};
 use crate::wechat::{Circuit, Client, Exchanged, WeChatError};
@@ -28,11 +29,18 @@ pub struct Exchange {
     pub began_at: Time,
 }
 
+/// What a caller is told.
+enum Turn {
+    /// Nobody is at it: ask WeChat, for this app, and say how it ended.
+    Lead(Arc<App>, Flight),
+    /// It has ended, or was refused.
+    Ended(Answer),
+}
+
 struct WeChatActor {
-    client: Client,
     apps: HashMap<AppId, (Arc<App>, Circuit)>,
-    /// Who waits for each exchange that is under way.
-    in_flight: HashMap<CodeKey, Vec<oneshot::Sender<Answer>>>,
+    /// Who waits for each exchange that is under way, beside the one who makes it.
+    in_flight: HashMap<CodeKey, Vec<oneshot::Sender<Turn>>>,
     max_in_flight: usize,
     spent: SpentCodes,
 }
@@ -45,40 +53,47 @@ impl Actor for WeChatActor {
     }
 }
 
-/// Exchange a code at WeChat.
+/// A code is to be exchanged at WeChat.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct ExchangeCode {
     key: CodeKey,
-    code: LoginCode,
-    at: Time,
-    reply: oneshot::Sender<Answer>,
+    reply: oneshot::Sender<Turn>,
 }
 
 impl Handler<ExchangeCode> for WeChatActor {
     type Result = ();
 
-    fn handle(&mut self, message: ExchangeCode, ctx: &mut Context<Self>) {
-        let ExchangeCode { key, code, at, reply } = message;
+    fn handle(&mut self, ExchangeCode { key, reply }: ExchangeCode, ctx: &mut Context<Self>) {
         if let Some(waiting) = self.in_flight.get_mut(&key) {
             waiting.push(reply);
             return;
         }
-        let app = match self.admit(&key) {
-            Ok(app) => app,
-            Err(refused) => return tell(reply, Err(refused)),
-        };
-        self.in_flight.insert(key.clone(), vec![reply]);
-        let exchange = AssertUnwindSafe(self.client.clone().exchange(app, code)).catch_unwind();
-        let actor = ctx.address();
-        // Not in the actor's own context, which looks at all its futures whenever one of them moves.
-        actix::spawn(async move {
-            let exchanged = exchange.await.unwrap_or(Err(WeChatError::Crashed));
-            let answer = exchanged.map(|exchanged| Exchange { exchanged, began_at: at });
-            if actor.try_send(Landed { key, answer }).is_err() {
-                log::error!("an exchange ended after its actor");
+        let turn = match self.admit(&key) {
+            Ok(app) => {
+                self.in_flight.insert(key.clone(), Vec::new());
+                Turn::Lead(app, Flight { actor: ctx.address(), key: Some(key) })
             }
-        });
+            Err(refused) => Turn::Ended(Err(refused)),
+        };
+        // A caller that has gone away needs no answer; a flight it should have led is abandoned with it.
+        let _gone = reply.send(turn);
+    }
+}
+
+/// Whoever led an exchange has gone away without an answer: the next one leads.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Abandoned(CodeKey);
+
+impl Handler<Abandoned> for WeChatActor {
+    type Result = ();
+
+    fn handle(&mut self, Abandoned(key): Abandoned, ctx: &mut Context<Self>) {
+        let waiting = self.in_flight.remove(&key).unwrap_or_default();
+        for reply in waiting {
+            self.handle(ExchangeCode { key: key.clone(), reply }, ctx);
+        }
     }
 }
 
@@ -107,14 +122,10 @@ impl Handler<Landed> for WeChatActor {
             Err(_) => {}
         }
         for reply in waiting {
-            tell(reply, answer.clone());
+            // A caller that has gone away needs no answer.
+            let _gone = reply.send(Turn::Ended(answer.clone()));
         }
     }
-}
-
-/// A caller that has gone away needs no answer.
-fn tell(reply: oneshot::Sender<Answer>, answer: Answer) {
-    let _gone = reply.send(answer);
 }
 
 impl WeChatActor {
@@ -164,28 +175,92 @@ fn shortened((app, code): &CodeKey) -> (AppId, u128) {
 
 /// The handle by which everyone else reaches WeChat.
 #[derive(Debug, Clone)]
-pub struct WeChat(Addr<WeChatActor>);
+pub struct WeChat {
+    actor: Addr<WeChatActor>,
+    client: Client,
+}
 
 impl WeChat {
     /// Starts the actor on this thread's arbiter, for these apps; at most `max_in_flight` exchanges run at once.
     pub fn start(client: Client, apps: Vec<App>, max_in_flight: usize) -> Self {
         let apps =
             apps.into_iter().map(|app| (app.id.clone(), (Arc::new(app), Circuit::default()))).collect();
-        let actor = WeChatActor {
-            client,
-            apps,
-            in_flight: HashMap::new(),
-            max_in_flight,
-            spent: SpentCodes::default(),
-        };
-        Self(actor.start())
+        let actor =
+            WeChatActor { apps, in_flight: HashMap::new(), max_in_flight, spent: SpentCodes::default() };
+        Self { actor: actor.start(), client }
     }
 
     /// Exchanges a code, or joins the exchange that is under way for it. `at` is now.
     pub async fn exchange(&self, app: AppId, code: LoginCode, at: Time) -> Result<Exchange, WeChatError> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, turn) = oneshot::channel();
         let key = (app, code.hash());
-        self.0.try_send(ExchangeCode { key, code, at, reply }).map_err(|_| WeChatError::Busy)?;
-        answer.await.unwrap_or(Err(WeChatError::Crashed))
+        self.actor.try_send(ExchangeCode { key: key.clone(), reply }).map_err(|_| WeChatError::Busy)?;
+        match turn.await {
+            Ok(Turn::Lead(app, flight)) => {
+                let exchange = self.client.clone().exchange(app, code);
+                actix::spawn(flight.fly(exchange, at)).await.unwrap_or(Err(WeChatError::Crashed))
+            }
+            Ok(Turn::Ended(answer)) => answer,
+            Err(_) => Err(WeChatError::Crashed),
+        }
+    }
+}
+
+/// An exchange under way, in the hands of whoever leads it.
+struct Flight {
+    actor: Addr<WeChatActor>,
+    key: Option<CodeKey>,
+}
+
+impl Flight {
+    async fn fly(
+        mut self,
+        exchange: impl Future<Output = Result<Exchanged, WeChatError>>,
+        at: Time,
+    ) -> Answer {
+        let exchanged = AssertUnwindSafe(exchange).catch_unwind().await;
+        let exchanged = exchanged.unwrap_or(Err(WeChatError::Crashed));
+        let answer = exchanged.map(|exchanged| Exchange { exchanged, began_at: at });
+        if let Some(key) = self.key.take()
+            && self.actor.try_send(Landed { key, answer: answer.clone() }).is_err()
+        {
+            log::error!("an exchange ended after its actor");
+        }
+        answer
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            // Where the actor has ended too, nobody waits any more.
+            let _ended = self.actor.try_send(Abandoned(key));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_leader_who_goes_away_before_asking_leaves_the_lead_to_the_next() {
+        let id = AppId::parse("wx0123456789abcdef").unwrap();
+        let secret = crate::domain::AppSecret::parse("9f86d081884c7d659a2feaa0c55ad015").unwrap();
+        let app = App { id: id.clone(), secret, name: String::new() };
+        let client = Client::new(&"http://127.0.0.1:9/".parse().unwrap()).unwrap();
+        let WeChat { actor, .. } = WeChat::start(client, vec![app], 1);
+        let key = (id, LoginCode::parse("code").unwrap().hash());
+        let ask = || {
+            let (reply, turn) = oneshot::channel();
+            actor.try_send(ExchangeCode { key: key.clone(), reply }).map(|()| turn).unwrap()
+        };
+        let (first, second, third) = (ask(), ask(), ask());
+        drop(first);
+        let Ok(Turn::Lead(_, flight)) = second.await else { panic!("the second one leads") };
+        drop(flight);
+        let Ok(Turn::Lead(_, flight)) = third.await else { panic!("then the third") };
+        assert!(flight.fly(async { Err(WeChatError::CodeInvalid) }, Time::from_unix(0)).await.is_err());
+        assert!(matches!(ask().await, Ok(Turn::Lead(..))), "it has landed: there is room for the next");
     }
 }

@@ -4,7 +4,8 @@
 use super::error::{SYSTEM_BUSY, advice, meaning};
 use super::{WeChatError, wire};
 use crate::domain::{App, LoginCode, OpenId, SessionKey, UnionId};
-use std::sync::Arc;
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use url::Url;
 
@@ -31,41 +32,74 @@ pub struct Exchanged {
     pub unionid: Option<UnionId>,
 }
 
-/// Speaks to WeChat, or to whatever answers in its place.
+/// Speaks to WeChat, or to whatever answers in its place. Cheap to clone; each thread that asks has connections
+/// of its own, which nobody else wakes or waits for.
 #[derive(Debug, Clone)]
-pub struct Client {
-    http: reqwest::Client,
+pub struct Client(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     code2session: Url,
+    /// Made at start, so that a machine where none can be made is found out then; the first thread takes it.
+    first: Mutex<Option<reqwest::Client>>,
+}
+
+thread_local! {
+    /// The HTTP clients of this thread: one, in a program with one [`Client`].
+    static HTTP: RefCell<Vec<(Weak<Inner>, reqwest::Client)>> = const { RefCell::new(Vec::new()) };
+}
+
+fn http_client() -> Result<reqwest::Client, String> {
+    reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .tcp_nodelay(true)
+        .pool_idle_timeout(Duration::from_secs(30))
+        .pool_max_idle_per_host(512)
+        .build()
+        .map_err(|error| format!("the HTTP client can't be made: {}", error.without_url()))
 }
 
 impl Client {
     /// A client of the API at `base`, such as `https://api.weixin.qq.com`. It takes no proxy from the
     /// environment, because the AppSecret would pass through it.
     pub fn new(base: &Url) -> Result<Self, String> {
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .tcp_nodelay(true)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .pool_max_idle_per_host(512)
-            .build()
-            .map_err(|error| format!("the HTTP client can't be made: {}", error.without_url()))?;
+        let first = Mutex::new(Some(http_client()?));
         let mut code2session = base.clone();
         let path = format!("{}/sns/jscode2session", base.path().trim_end_matches('/'));
         code2session.set_path(&path);
-        Ok(Self { http, code2session })
+        Ok(Self(Arc::new(Inner { code2session, first })))
+    }
+
+    /// This thread's own HTTP client.
+    fn http(&self) -> Result<reqwest::Client, WeChatError> {
+        HTTP.with_borrow_mut(|known| {
+            let ours = Arc::downgrade(&self.0);
+            if let Some((_, http)) = known.iter().find(|(owner, _)| owner.ptr_eq(&ours)) {
+                return Ok(http.clone());
+            }
+            let first = self.0.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let http = first.map_or_else(http_client, Ok).map_err(|error| {
+                log::error!("{error}");
+                WeChatError::Unavailable
+            })?;
+            known.retain(|(owner, _)| owner.strong_count() > 0);
+            known.push((ours, http.clone()));
+            Ok(http)
+        })
     }
 
     /// Exchanges a login code (`code2Session`). `-1` is tried again, everything else is final; the whole
     /// takes at most five seconds.
     pub async fn exchange(self, app: Arc<App>, code: LoginCode) -> Result<Exchanged, WeChatError> {
         let url = self.code2session_url(&app, &code);
+        let http = self.http()?;
         let attempts = async {
             let mut retries = 0;
             loop {
-                let answer = self.call(url.clone()).await?;
+                let answer = call(&http, url.clone()).await?;
                 if answer.errcode == SYSTEM_BUSY && retries < RETRIES {
                     retries += 1;
                     tokio::time::sleep(jittered_pause()).await;
@@ -78,7 +112,7 @@ impl Client {
     }
 
     fn code2session_url(&self, app: &App, code: &LoginCode) -> Url {
-        let mut url = self.code2session.clone();
+        let mut url = self.0.code2session.clone();
         url.query_pairs_mut()
             .append_pair("appid", app.id.as_str())
             .append_pair("secret", app.secret.expose())
@@ -86,22 +120,22 @@ impl Client {
             .append_pair("grant_type", "authorization_code");
         url
     }
+}
 
-    async fn call(&self, url: Url) -> Result<wire::Code2Session, WeChatError> {
-        let mut response = self.http.get(url).send().await.map_err(|error| not_sent(&error))?;
-        if !response.status().is_success() {
-            return Err(WeChatError::BadResponse(format!("HTTP status {}", response.status().as_u16())));
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| not_read(&error))? {
-            if body.len() + chunk.len() > MAX_ANSWER {
-                return Err(WeChatError::BadResponse("longer than 64 KiB".into()));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        // A parser's message may quote the body, so none is passed on.
-        wire::read(&body).ok_or_else(|| WeChatError::BadResponse("not the JSON it should be".into()))
+async fn call(http: &reqwest::Client, url: Url) -> Result<wire::Code2Session, WeChatError> {
+    let mut response = http.get(url).send().await.map_err(|error| not_sent(&error))?;
+    if !response.status().is_success() {
+        return Err(WeChatError::BadResponse(format!("HTTP status {}", response.status().as_u16())));
     }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| not_read(&error))? {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Err(WeChatError::BadResponse("longer than 64 KiB".into()));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    // A parser's message may quote the body, so none is passed on.
+    wire::read(&body).ok_or_else(|| WeChatError::BadResponse("not the JSON it should be".into()))
 }
 
 fn read(app: &App, answer: wire::Code2Session) -> Result<Exchanged, WeChatError> {
