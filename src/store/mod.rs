@@ -4,6 +4,7 @@
 //! language, over [`DbConn`]; what every login writes (`sign_in`, `last_logins`) has a hand-written statement for
 //! each dialect, kept prepared by the macro in `prepared`.
 
+mod api_keys;
 mod checkpoint;
 mod connection;
 mod direct;
@@ -24,6 +25,9 @@ mod sign_in;
 mod tests;
 mod users;
 
+pub use api_keys::{
+    AddApiKey, FindApiKeysInUse, ListApiKeys, NoteApiKeyUses, RevokeApiKey, RevokedApiKey, StoredApiKey,
+};
 pub use checkpoint::keep_checkpointed;
 pub use connection::{DbConn, Pool, Purpose, open_pool, ping};
 pub use direct::Direct;
