@@ -37,11 +37,12 @@ impl KnownApiKey {
     }
 }
 
-/// What the latest look found, if it began at all.
+/// The latest look.
 #[derive(Debug)]
 struct Look {
     began: Instant,
-    result: Result<(), StoreError>,
+    /// None where whoever took it went away half-way.
+    result: Option<Result<(), StoreError>>,
 }
 
 /// Knows the API keys. Cheap to clone; one for all workers.
@@ -75,12 +76,19 @@ impl ApiKeys {
         Ok(found)
     }
 
-    /// Looks for news until the process ends.
+    /// Looks for news until the process ends. That it can't look is said once, and once that it can again.
     pub async fn follow_forever(self) {
+        let mut fails = false;
         loop {
-            if let Err(error) = self.look_after(Instant::now()).await {
-                log::warn!("the API keys could not be read: {error}");
+            let looked = self.look_after(Instant::now()).await;
+            match &looked {
+                Ok(()) if fails => log::info!("the API keys can be read again"),
+                Err(error) if !fails => {
+                    log::warn!("the API keys can't be read, those known stay good: {error}");
+                }
+                Ok(()) | Err(_) => {}
             }
+            fails = looked.is_err();
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -93,14 +101,17 @@ impl ApiKeys {
     async fn look_after(&self, moment: Instant) -> Result<(), StoreError> {
         let mut latest = self.latest.lock().await;
         if let Some(look) = latest.as_ref() {
-            if look.began >= moment {
-                return look.result.clone();
+            if look.began >= moment
+                && let Some(result) = &look.result
+            {
+                return result.clone();
             }
             tokio::time::sleep(SHORTEST_PAUSE.saturating_sub(look.began.elapsed())).await;
         }
         let began = Instant::now();
+        *latest = Some(Look { began, result: None });
         let result = self.look().await;
-        *latest = Some(Look { began, result: result.clone() });
+        *latest = Some(Look { began, result: Some(result.clone()) });
         result
     }
 
@@ -117,12 +128,13 @@ impl ApiKeys {
     /// Writes down the uses that the table does not show yet. Nobody waits for it.
     fn note_uses(&self, stored: &[StoredApiKey]) {
         let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
-        let is_due = |key: &&StoredApiKey| {
-            let shown_until = key.last_used_at.map(|at| at.plus_seconds(NOTE_USES_EVERY));
-            used.get(&key.hash).is_some_and(|used| shown_until.is_none_or(|until| *used >= until))
+        let shown: HashMap<_, _> = stored.iter().map(|key| (&key.hash, key.last_used_at)).collect();
+        // A key that is not there any more was revoked just now: of all keys its last use is worth knowing.
+        let is_due = |(hash, at): &(ApiKeyHash, Time)| match shown.get(hash) {
+            Some(Some(shown)) => *at >= shown.plus_seconds(NOTE_USES_EVERY),
+            Some(None) | None => true,
         };
-        let due = stored.iter().filter(is_due).map(|key| key.hash.clone());
-        let uses: Vec<_> = due.filter_map(|hash| Some((hash.clone(), *used.get(&hash)?))).collect();
+        let uses: Vec<_> = used.into_iter().filter(is_due).collect();
         if uses.is_empty() {
             return;
         }
