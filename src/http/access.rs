@@ -1,7 +1,7 @@
 //! What every request passes through: it gets its id, its head is measured, its errors are written in its
 //! language, and it leaves one line in the log.
 
-use super::problem::{ErrorCode, Problem};
+use super::problem::{ErrorCode, OAuthProblem, Problem};
 use super::request_id::{HEADER, RequestId};
 use super::routes::HttpState;
 use actix_web::body::{BoxBody, MessageBody};
@@ -89,19 +89,30 @@ fn finish<B: MessageBody + 'static>(
     id: &RequestId,
     began: Instant,
 ) -> ServiceResponse<BoxBody> {
-    let problem = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
-    let code = problem.as_ref().map(Problem::code);
-    let mut response = match problem {
-        Some(problem) => {
-            let problem = problem.addressed_to(response.request());
+    let (code, addressed) = addressed(&response);
+    let mut response = match addressed {
+        Some(error) => {
             let (request, _) = response.into_parts();
-            ServiceResponse::from_err(problem, request).map_into_boxed_body()
+            ServiceResponse::from_err(error, request).map_into_boxed_body()
         }
         None => response.map_into_boxed_body(),
     };
     response.headers_mut().insert(HeaderName::from_static(HEADER), id.header());
     log_line(&response, id, code, began);
     response
+}
+
+/// The problem that is answered, in whichever form, as its reader gets it.
+fn addressed<B>(response: &ServiceResponse<B>) -> (Option<ErrorCode>, Option<Error>) {
+    let Some(error) = response.response().error() else { return (None, None) };
+    let request = response.request();
+    if let Some(problem) = error.as_error::<Problem>() {
+        (Some(problem.code()), Some(problem.clone().addressed_to(request).into()))
+    } else if let Some(oauth) = error.as_error::<OAuthProblem>() {
+        (Some(oauth.problem().code()), Some(oauth.clone().addressed_to(request).into()))
+    } else {
+        (None, None)
+    }
 }
 
 /// One line a request. The path is the route's pattern: what a stranger writes into a path, or into a

@@ -69,8 +69,8 @@ impl Fields {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Format {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
     Json,
     Form,
 }
@@ -80,22 +80,9 @@ impl FromRequest for Fields {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let format = format_of(request);
-        let announced =
-            request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-        let payload = payload.take();
+        let body = read_body(request, payload);
         Box::pin(async move {
-            if announced.is_some_and(|length| length > MAX_BODY as u64) {
-                return Err(Problem::new(ErrorCode::PayloadTooLarge));
-            }
-            let format = format?;
-            let body = tokio::time::timeout(BODY_TIMEOUT, read(payload)).await;
-            let body = body.unwrap_or_else(|_| {
-                Err(Problem::with_detail(
-                    ErrorCode::InvalidRequest,
-                    "the body did not arrive within 10 seconds",
-                ))
-            })?;
+            let (format, body) = body.await?;
             let fields = parse(format, &body)?;
             Ok(Self { fields, mistakes: RefCell::default() })
         })
@@ -110,6 +97,27 @@ fn format_of(request: &HttpRequest) -> Result<Format, Problem> {
         "application/json" => Ok(Format::Json),
         "application/x-www-form-urlencoded" => Ok(Format::Form),
         _ => Err(Problem::new(ErrorCode::UnsupportedMediaType)),
+    }
+}
+
+/// The body as it is, within its limits, and what it claims to be.
+pub(super) fn read_body(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<(Format, web::BytesMut), Problem>> + use<> {
+    let format = format_of(request);
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let payload = payload.take();
+    async move {
+        if announced.is_some_and(|length| length > MAX_BODY as u64) {
+            return Err(Problem::new(ErrorCode::PayloadTooLarge));
+        }
+        let format = format?;
+        let late = |_| {
+            Err(Problem::with_detail(ErrorCode::InvalidRequest, "the body did not arrive within 10 seconds"))
+        };
+        let body = tokio::time::timeout(BODY_TIMEOUT, read(payload)).await.unwrap_or_else(late)?;
+        Ok((format, body))
     }
 }
 

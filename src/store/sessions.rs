@@ -164,13 +164,25 @@ impl EndSessions {
     }
 }
 
-/// Removes the rows and leaves word of it for every node.
 fn end(conn: &mut DbConn, user: &UserId, ids: &[SessionId], at: Time) -> Result<(), StoreError> {
     for id in ids {
-        diesel::delete(sessions::table.find((user.as_str(), id.as_str()))).execute(conn)?;
-        revoke(conn, id, at)?;
+        end_one(conn, user, id, at)?;
     }
     Ok(())
+}
+
+/// Removes the row and leaves word of it for every node. Of those who end a session at once, one does.
+pub(super) fn end_one(
+    conn: &mut DbConn,
+    user: &UserId,
+    id: &SessionId,
+    at: Time,
+) -> Result<bool, StoreError> {
+    let ended = diesel::delete(sessions::table.find((user.as_str(), id.as_str()))).execute(conn)? > 0;
+    if ended {
+        revoke(conn, id, at)?;
+    }
+    Ok(ended)
 }
 
 /// A user's sessions that have not ended by `at`, the latest first.

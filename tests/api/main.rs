@@ -3,16 +3,19 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
 
+mod api_keys;
 mod commands;
 mod configuration;
 mod durability;
 mod harness;
 mod health;
 mod http_errors;
+mod introspect;
 mod jwt;
 mod limits;
 mod login;
 mod one_code;
+mod revoke;
 mod sessions;
 mod simulated;
 mod tokens;

@@ -2,9 +2,11 @@
 
 mod code;
 mod mapping;
+mod oauth;
 mod texts;
 
 pub use code::{ErrorCode, Retry};
+pub use oauth::{OAuthProblem, oauth_error};
 
 use super::language::Language;
 use super::request_id::RequestId;
@@ -22,20 +24,39 @@ pub struct FieldMistake {
     pub detail: String,
 }
 
+/// Whose token a problem speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    User,
+    ApiKey,
+}
+
 /// An error as the client sees it.
 #[derive(Debug, Clone)]
 pub struct Problem {
     code: ErrorCode,
+    status: StatusCode,
+    subject: Subject,
     detail: Option<String>,
     mistakes: Vec<FieldMistake>,
     allow: Option<&'static str>,
+    has_oauth_error: bool,
     addressee: Option<(Language, String)>,
 }
 
 impl Problem {
     /// A problem whose detail is the code's own text.
     pub fn new(code: ErrorCode) -> Self {
-        Self { code, detail: None, mistakes: Vec::new(), allow: None, addressee: None }
+        Self {
+            code,
+            status: code.status(),
+            subject: Subject::User,
+            detail: None,
+            mistakes: Vec::new(),
+            allow: None,
+            has_oauth_error: false,
+            addressee: None,
+        }
     }
 
     /// A problem with a detail of its own. It is shown to clients: nothing secret goes in.
@@ -59,6 +80,22 @@ impl Problem {
         Self { allow: Some(methods), ..Self::new(ErrorCode::MethodNotAllowed) }
     }
 
+    /// A problem with the API key of a backend: it may come by HTTP Basic too, and no `wx.login` mends it.
+    pub fn of_api_key(code: ErrorCode) -> Self {
+        Self { subject: Subject::ApiKey, ..Self::new(code) }
+    }
+
+    /// With the members `error` and `error_description`, which standard OAuth clients read (RFC 6749 5.2).
+    #[must_use]
+    pub fn with_oauth_error(self) -> Self {
+        Self { has_oauth_error: true, ..self }
+    }
+
+    /// With another status than the code's own.
+    fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
     /// What went wrong.
     pub fn code(&self) -> ErrorCode {
         self.code
@@ -78,18 +115,32 @@ impl Problem {
             Some((language, id)) => (*language, id.as_str()),
             None => (Language::English, ""),
         };
-        let texts = texts::of(self.code);
-        let (title, detail) = texts.in_language(language);
+        let (title, detail) = self.texts().in_language(language);
+        let detail = self.detail.as_deref().unwrap_or(detail);
         Body {
             r#type: format!("urn:weauth:problem:{}", self.code.as_str()),
             title,
-            status: self.code.status().as_u16(),
-            detail: self.detail.as_deref().unwrap_or(detail),
+            status: self.status.as_u16(),
+            detail,
             code: self.code.as_str(),
-            retry: self.code.retry(),
+            retry: self.retry(),
             request_id,
             errors: &self.mistakes,
+            error: self.has_oauth_error.then(|| oauth_error(self.code)),
+            error_description: self.has_oauth_error.then_some(detail),
         }
+    }
+
+    fn texts(&self) -> texts::Texts {
+        match self.subject {
+            Subject::User => texts::of(self.code),
+            Subject::ApiKey => texts::of_api_key(self.code),
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        let retry = self.code.retry();
+        if self.subject == Subject::ApiKey && retry == Retry::Relogin { Retry::None } else { retry }
     }
 
     fn challenge(&self) -> Option<HeaderValue> {
@@ -97,11 +148,11 @@ impl Problem {
             ErrorCode::TokenInvalid | ErrorCode::TokenExpired | ErrorCode::TokenRevoked => {
                 format!(
                     r#"Bearer realm="weauth", error="invalid_token", error_description="{}""#,
-                    texts::of(self.code).in_language(Language::English).1
+                    self.texts().in_language(Language::English).1
                 )
             }
             ErrorCode::PermissionDenied => r#"Bearer realm="weauth", error="insufficient_scope""#.to_owned(),
-            _ if self.code.status() == StatusCode::UNAUTHORIZED => r#"Bearer realm="weauth""#.to_owned(),
+            _ if self.status == StatusCode::UNAUTHORIZED => r#"Bearer realm="weauth""#.to_owned(),
             _ => return None,
         };
         HeaderValue::from_str(&challenge).ok()
@@ -121,6 +172,10 @@ struct Body<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldMistake],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_description: Option<&'a str>,
 }
 
 impl std::fmt::Display for Problem {
@@ -131,14 +186,17 @@ impl std::fmt::Display for Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.code.status()
+        self.status
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.code.status());
+        let mut response = HttpResponse::build(self.status);
         response.content_type("application/problem+json").insert_header((header::CACHE_CONTROL, "no-store"));
         if let Some(challenge) = self.challenge() {
             response.insert_header((header::WWW_AUTHENTICATE, challenge));
+        }
+        if self.subject == Subject::ApiKey && self.status == StatusCode::UNAUTHORIZED {
+            response.append_header((header::WWW_AUTHENTICATE, r#"Basic realm="weauth", charset="UTF-8""#));
         }
         if let Some(seconds) = self.code.retry_after() {
             response.insert_header((header::RETRY_AFTER, seconds));

@@ -1,0 +1,121 @@
+//! Errors as standard OAuth clients read them (RFC 6749 5.2).
+
+use super::{ErrorCode, Problem};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+
+/// The `error` of RFC 6749 5.2 (or 4.1.2.1, where that one has no word for it) that says what our code says.
+pub fn oauth_error(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::InvalidRequest
+        | ErrorCode::UnsupportedMediaType
+        | ErrorCode::PayloadTooLarge
+        | ErrorCode::NotFound
+        | ErrorCode::MethodNotAllowed => "invalid_request",
+        ErrorCode::UnknownApp
+        | ErrorCode::TokenMissing
+        | ErrorCode::TokenInvalid
+        | ErrorCode::TokenExpired
+        | ErrorCode::TokenRevoked => "invalid_client",
+        ErrorCode::RefreshTokenInvalid
+        | ErrorCode::RefreshTokenReused
+        | ErrorCode::WechatCodeInvalid
+        | ErrorCode::WechatCodeUsed
+        | ErrorCode::UserBanned
+        | ErrorCode::WechatUserBlocked => "invalid_grant",
+        ErrorCode::PermissionDenied => "access_denied",
+        ErrorCode::WechatRateLimited
+        | ErrorCode::WechatUnavailable
+        | ErrorCode::Overloaded
+        | ErrorCode::DatabaseUnavailable => "temporarily_unavailable",
+        ErrorCode::WechatBadResponse | ErrorCode::WechatMisconfigured | ErrorCode::WechatTimeout => {
+            "server_error"
+        }
+    }
+}
+
+/// The status that RFC 6749 5.2 asks for; where it asks for none, the code's own.
+fn oauth_status(code: ErrorCode) -> StatusCode {
+    match oauth_error(code) {
+        "invalid_grant" => StatusCode::BAD_REQUEST,
+        "invalid_client" => StatusCode::UNAUTHORIZED,
+        _ => code.status(),
+    }
+}
+
+/// A problem in the form of RFC 6749 5.2: `application/json` with `error` and `error_description`, and all members
+/// of our own problem object beside them.
+#[derive(Debug, Clone)]
+pub struct OAuthProblem(Problem);
+
+impl From<Problem> for OAuthProblem {
+    fn from(problem: Problem) -> Self {
+        let status = oauth_status(problem.code());
+        Self(problem.with_oauth_error().with_status(status))
+    }
+}
+
+impl OAuthProblem {
+    /// The problem object within.
+    pub fn problem(&self) -> &Problem {
+        &self.0
+    }
+
+    /// Written for the request it answers, as [`Problem::addressed_to`].
+    #[must_use]
+    pub fn addressed_to(self, request: &HttpRequest) -> Self {
+        Self(self.0.addressed_to(request))
+    }
+}
+
+impl std::fmt::Display for OAuthProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl ResponseError for OAuthProblem {
+    fn status_code(&self) -> StatusCode {
+        self.0.status_code()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = self.0.error_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::body::to_bytes;
+    use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+
+    #[test]
+    fn statuses_are_those_of_rfc_6749() {
+        for code in ErrorCode::ALL {
+            let response = OAuthProblem::from(Problem::new(*code)).error_response();
+            let status = response.status().as_u16();
+            match oauth_error(*code) {
+                "invalid_grant" => assert_eq!(status, 400),
+                "invalid_client" => assert_eq!(status, 401),
+                _ => assert_eq!(status, code.status().as_u16()),
+            }
+            assert_eq!(response.headers().contains_key(WWW_AUTHENTICATE), matches!(status, 401 | 403));
+            assert_eq!(response.headers().contains_key(RETRY_AFTER), matches!(status, 429 | 503));
+            assert_eq!(response.headers().get(CONTENT_TYPE).unwrap(), "application/json");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_standard_client_and_ours_read_the_same_answer() {
+        let response = OAuthProblem::from(Problem::new(ErrorCode::UnknownApp)).error_response();
+        let body = to_bytes(response.into_body()).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["error"], "invalid_client");
+        assert_eq!(body["error_description"], body["detail"]);
+        assert_eq!((&body["code"], &body["status"]), (&"unknown_app".into(), &401.into()));
+    }
+}
