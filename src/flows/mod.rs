@@ -14,7 +14,7 @@ pub use follow_revocations::{follow_revocations, load_revocations};
 pub use issue::{Issued, Issuer, TokenLifetimes};
 pub use last_logins::LastLogins;
 pub use purge::purge_forever;
-pub use sessions::{RefreshError, Sessions};
+pub use sessions::{RefreshError, RefreshRequest, Sessions};
 pub use sign_in::{SignIn, SignInError, SignInRequest};
 pub use start_keys::{StartKeysError, start_keys};
 pub use users::{KnownUser, Users};

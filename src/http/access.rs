@@ -1,13 +1,13 @@
 //! What every request passes through: it gets its id, its head is measured, its errors are written in its
 //! language, and it leaves one line in the log.
 
-use super::problem::{ErrorCode, Problem};
+use super::problem::{ErrorCode, OAuthProblem, Problem};
 use super::request_id::{HEADER, RequestId};
 use super::routes::HttpState;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::HeaderName;
-use actix_web::{Error, HttpMessage, Scope};
+use actix_web::{Error, HttpMessage, HttpRequest, Scope};
 use futures_util::future::LocalBoxFuture;
 use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr};
@@ -88,19 +88,26 @@ fn finish<B: MessageBody + 'static>(
     id: &RequestId,
     began: Instant,
 ) -> ServiceResponse<BoxBody> {
-    let problem = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
-    let code = problem.as_ref().map(Problem::code);
-    let mut response = match problem {
-        Some(problem) => {
-            let problem = problem.addressed_to(response.request());
+    let error = response.response().error();
+    let (code, mut response) = match error.and_then(|error| addressed(error, response.request())) {
+        Some((code, error)) => {
             let (request, _) = response.into_parts();
-            ServiceResponse::from_err(problem, request).map_into_boxed_body()
+            (Some(code), ServiceResponse::from_err(error, request).map_into_boxed_body())
         }
-        None => response.map_into_boxed_body(),
+        None => (None, response.map_into_boxed_body()),
     };
     response.headers_mut().insert(HeaderName::from_static(HEADER), id.header());
     log_line(&response, id, code, began);
     response
+}
+
+/// A problem, in whichever of its forms, written for its reader.
+fn addressed(error: &Error, request: &HttpRequest) -> Option<(ErrorCode, Error)> {
+    if let Some(problem) = error.as_error::<Problem>() {
+        return Some((problem.code(), problem.clone().addressed_to(request).into()));
+    }
+    let problem = error.as_error::<OAuthProblem>()?;
+    Some((problem.0.code(), problem.clone().addressed_to(request).into()))
 }
 
 /// One line a request. The path is the route's pattern: what a stranger writes into a path, or into a

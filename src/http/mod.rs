@@ -9,14 +9,17 @@ mod jwks;
 mod language;
 mod login;
 mod me;
+mod metadata;
 pub mod problem;
 mod refresh;
 mod request_id;
 mod routes;
 mod server;
 mod sessions;
+mod token;
 mod token_view;
 mod user_view;
+mod verify;
 
 pub use access::observed;
 pub use authenticated_user::AuthenticatedUser;

@@ -2,15 +2,17 @@
 
 mod code;
 mod mapping;
+mod oauth;
 mod texts;
 
 pub use code::{ErrorCode, Retry};
+pub use oauth::{OAuthProblem, oauth_error};
 
 use super::language::Language;
 use super::request_id::RequestId;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
 /// A mistake in one field of a request, in both languages.
@@ -29,13 +31,14 @@ pub struct Problem {
     detail: Option<String>,
     mistakes: Vec<FieldMistake>,
     allow: Option<&'static str>,
+    oauth_error: Option<&'static str>,
     addressee: Option<(Language, String)>,
 }
 
 impl Problem {
     /// A problem whose detail is the code's own text.
     pub fn new(code: ErrorCode) -> Self {
-        Self { code, detail: None, mistakes: Vec::new(), allow: None, addressee: None }
+        Self { code, detail: None, mistakes: Vec::new(), allow: None, oauth_error: None, addressee: None }
     }
 
     /// A problem with a detail of its own. It is shown to clients: nothing secret goes in.
@@ -74,6 +77,10 @@ impl Problem {
 
     /// The problem object, as a body or within one.
     pub fn to_body(&self) -> impl Serialize + '_ {
+        self.body(self.code.status())
+    }
+
+    fn body(&self, status: StatusCode) -> Body<'_> {
         let (language, request_id) = match &self.addressee {
             Some((language, id)) => (*language, id.as_str()),
             None => (Language::English, ""),
@@ -83,7 +90,7 @@ impl Problem {
         Body {
             r#type: format!("urn:weauth:problem:{}", self.code.as_str()),
             title,
-            status: self.code.status().as_u16(),
+            status: status.as_u16(),
             detail: self.detail.as_deref().unwrap_or(detail),
             code: self.code.as_str(),
             retry: self.code.retry(),
@@ -92,7 +99,27 @@ impl Problem {
         }
     }
 
-    fn challenge(&self) -> Option<HeaderValue> {
+    fn english_detail(&self) -> &str {
+        self.detail.as_deref().unwrap_or(texts::of(self.code).in_language(Language::English).1)
+    }
+
+    /// The answer without its body: what every form of a problem has in its head.
+    fn head(&self, status: StatusCode) -> HttpResponseBuilder {
+        let mut response = HttpResponse::build(status);
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        if let Some(challenge) = self.challenge(status) {
+            response.insert_header((header::WWW_AUTHENTICATE, challenge));
+        }
+        if let Some(seconds) = self.code.retry_after() {
+            response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if let Some(methods) = self.allow {
+            response.insert_header((header::ALLOW, methods));
+        }
+        response
+    }
+
+    fn challenge(&self, status: StatusCode) -> Option<HeaderValue> {
         let challenge = match self.code {
             ErrorCode::TokenInvalid | ErrorCode::TokenExpired | ErrorCode::TokenRevoked => {
                 format!(
@@ -101,7 +128,7 @@ impl Problem {
                 )
             }
             ErrorCode::PermissionDenied => r#"Bearer realm="weauth", error="insufficient_scope""#.to_owned(),
-            _ if self.code.status() == StatusCode::UNAUTHORIZED => r#"Bearer realm="weauth""#.to_owned(),
+            _ if status == StatusCode::UNAUTHORIZED => r#"Bearer realm="weauth""#.to_owned(),
             _ => return None,
         };
         HeaderValue::from_str(&challenge).ok()
@@ -135,17 +162,7 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.code.status());
-        response.content_type("application/problem+json").insert_header((header::CACHE_CONTROL, "no-store"));
-        if let Some(challenge) = self.challenge() {
-            response.insert_header((header::WWW_AUTHENTICATE, challenge));
-        }
-        if let Some(seconds) = self.code.retry_after() {
-            response.insert_header((header::RETRY_AFTER, seconds));
-        }
-        if let Some(methods) = self.allow {
-            response.insert_header((header::ALLOW, methods));
-        }
-        response.body(serde_json::to_vec(&self.to_body()).unwrap_or_default())
+        let body = serde_json::to_vec(&self.to_body()).unwrap_or_default();
+        self.head(self.code.status()).content_type("application/problem+json").body(body)
     }
 }
