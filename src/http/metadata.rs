@@ -41,7 +41,11 @@ pub(super) async fn metadata(request: HttpRequest) -> Result<HttpResponse, Probl
         grant_types_supported: [REFRESH, WECHAT_CODE],
         token_endpoint_auth_methods_supported: ["none"],
         introspection_endpoint: at("/token/introspect"),
-        introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "Bearer"],
+        introspection_endpoint_auth_methods_supported: [
+            "client_secret_basic",
+            "client_secret_post",
+            "Bearer",
+        ],
         revocation_endpoint: at("/token/revoke"),
         revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
         scopes_supported: &state.users.all_permissions(),

@@ -13,6 +13,7 @@ pub(super) async fn refresh(request: HttpRequest, fields: Fields) -> Result<Http
     let token = fields.required_text("refresh_token").unwrap_or_default().to_owned();
     fields.check()?;
     let client = client_info(&request, state);
-    let issued = state.sessions.refresh(RefreshRequest { token, app: None, scope: Vec::new(), client }).await?;
+    let issued =
+        state.sessions.refresh(RefreshRequest { token, app: None, scope: Vec::new(), client }).await?;
     Ok(token_view::render(&issued, None))
 }

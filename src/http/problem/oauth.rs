@@ -137,7 +137,12 @@ mod tests {
             let (error, problem) = (oauth_error(*code), OAuthProblem(Problem::new(*code)));
             assert!(KNOWN.contains(&error), "{error}");
             let ours = problem.status_code().is_server_error() || problem.status_code() == 429;
-            assert_eq!(ours, matches!(error, "temporarily_unavailable" | "server_error"), "{}", code.as_str());
+            assert_eq!(
+                ours,
+                matches!(error, "temporarily_unavailable" | "server_error"),
+                "{}",
+                code.as_str()
+            );
             let description = printable(problem.0.english_detail());
             let allowed = |b: u8| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
             assert!(description.bytes().all(allowed), "{description}");

@@ -68,18 +68,33 @@ impl Database {
         }
         let query = diesel::sql_query(format!("SELECT COUNT(*) AS rows FROM {table}"));
         let counted: Count = match &*self.0 {
-            Kind::Sqlite(folder) => {
-                let path = folder.path().join("weauth.db");
-                let mut connection = diesel::SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-                connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
-                query.get_result(&mut connection).unwrap()
-            }
+            Kind::Sqlite(folder) => query.get_result(&mut open(folder)).unwrap(),
             Kind::Postgres { .. } => {
                 query.get_result(&mut PgConnection::establish(&self.url()).unwrap()).unwrap()
             }
         };
         counted.rows
     }
+
+    /// Changes rows behind the server's back.
+    pub fn execute(&self, statement: &str) {
+        match &*self.0 {
+            Kind::Sqlite(folder) => open(folder).batch_execute(statement).unwrap(),
+            Kind::Postgres { .. } => execute(&self.url(), statement),
+        }
+    }
+
+    /// Grants a role; it holds from the next tokens on.
+    pub fn grant(&self, user: &str, role: &str) {
+        self.execute(&format!("INSERT INTO user_roles VALUES ('{user}', '{role}', '2026-01-01 00:00:00')"));
+    }
+}
+
+fn open(folder: &TempDir) -> diesel::SqliteConnection {
+    let path = folder.path().join("weauth.db");
+    let mut connection = diesel::SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
+    connection
 }
 
 impl Drop for Kind {
