@@ -13,6 +13,7 @@ mod jwt;
 mod limits;
 mod login;
 mod metadata;
+mod nginx;
 mod one_code;
 mod sessions;
 mod simulated;
