@@ -60,6 +60,10 @@
 //! A call with a token is shorter: [`AuthenticatedUser`] → [`Verifier::verify`](tokens::Verifier::verify),
 //! where a token that the worker has seen before costs a hash look-up and no signature; that its session has
 //! not ended is looked up in memory, which `flows/follow_revocations.rs` keeps true to the other nodes.
+//! `GET /verify` is such a call and nothing else: a proxy makes it for a backend that can't.
+//!
+//! `POST /token` is a second face of the login and the refresh, for standard OAuth clients: `http/token.rs`
+//! reads its form and calls the same flows, and `http/problem/oauth.rs` tells a [`Problem`] in OAuth's words.
 //!
 //! # What is deliberately absent
 //!
