@@ -5,8 +5,8 @@ use crate::config::{Config, DatabaseConfig, TokenConfig, WeChatConfig};
 use crate::crypto::MasterKeys;
 use crate::domain::{App, AppId, Cidr, Clock, RolePolicy};
 use crate::flows::{
-    Issuer, LastLogins, Sessions, SignIn, StartKeysError, TokenLifetimes, Users, follow_revocations,
-    load_revocations, purge_forever, start_keys,
+    ApiKeys, Introspection, Issuer, LastLogins, Revoking, Sessions, SignIn, StartKeysError, TokenLifetimes,
+    Users, follow_revocations, load_revocations, purge_forever, start_keys,
 };
 use crate::http::{HttpState, everything, extractor_state, observed};
 use crate::store::{Migrator, StoreError};
@@ -121,6 +121,9 @@ impl Weauth {
         let issuer = Issuer::new(users.clone(), verifier.clone(), lifetimes, clock);
         let grace = i64::from(tokens.refresh_grace);
         let sessions = Sessions::new(db.clone(), issuer.clone(), revocations.clone(), grace, clock);
+        let introspection = Introspection::new(db.clone(), users.clone(), verifier.clone(), grace, clock);
+        let revoking = Revoking::new(db.clone(), verifier.clone(), revocations.clone(), clock);
+        let api_keys = ApiKeys::new(db.clone(), clock);
         let client = Client::new(&wechat.api_base).map_err(StartError::Client)?;
         let wechat = WeChat::start(client, wechat.apps, wechat.max_in_flight);
         let replay_window = i64::from(tokens.replay_window);
@@ -128,12 +131,16 @@ impl Weauth {
         let noted = last_logins.clone();
         let sign_in = SignIn::new(wechat, db.clone(), issuer, master_keys, replay_window, noted, clock);
         tokio::task::spawn_local(follow_revocations(db.clone(), revocations, clock, access_ttl));
+        tokio::task::spawn_local(api_keys.clone().follow_forever());
         tokio::task::spawn_local(last_logins.clone().write_forever(db.clone()));
         tokio::task::spawn_local(purge_forever(db.clone(), clock, replay_window));
         let state = HttpState {
             sign_in,
             sessions,
             users,
+            introspection,
+            revoking,
+            api_keys,
             tokens: verifier,
             db,
             apps,

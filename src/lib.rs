@@ -60,6 +60,7 @@
 //! A call with a token is shorter: [`AuthenticatedUser`] → [`Verifier::verify`](tokens::Verifier::verify),
 //! where a token that the worker has seen before costs a hash look-up and no signature; that its session has
 //! not ended is looked up in memory, which `flows/follow_revocations.rs` keeps true to the other nodes.
+//! A backend's API key is looked up in memory likewise (`http/api_key.rs`, `flows/api_keys.rs`).
 //! `GET /verify` is such a call and nothing else: a proxy makes it for a backend that can't.
 //!
 //! `POST /token` is a second face of the login and the refresh, for standard OAuth clients: `http/token.rs`

@@ -35,7 +35,7 @@ pub(super) enum Action {
     Migrate(MigrateArguments),
     /// Runs the WeChat simulator alone, for tests of other programs.
     Simulate(SimulateArguments),
-    /// The keys that sign access tokens.
+    /// The keys that sign access tokens, and the API keys of backends.
     Keys(KeysArguments),
 }
 

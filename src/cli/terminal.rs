@@ -15,6 +15,17 @@ pub(super) fn open_database(sources: &Sources) -> Result<Direct, Failure> {
         .map_err(|error| Failure::new(format!("DATABASE_URL: {}: {error}", database.url)))
 }
 
+/// Who sits at the terminal, for the audit log: `terminal`, and the name of the account where the environment
+/// tells it.
+pub(super) fn actor() -> String {
+    let name = ["USER", "LOGNAME"].iter().find_map(|variable| std::env::var(variable).ok());
+    let is_name = |name: &String| {
+        (1..=64).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    };
+    name.filter(is_name).map_or_else(|| "terminal".to_owned(), |name| format!("terminal:{name}"))
+}
+
 /// Prints rows under a header, in columns as wide as they need to be (a Chinese character takes two places).
 pub(super) fn print_table(header: &[&str], rows: Vec<Vec<String>>) -> Result<(), Failure> {
     let mut table = Table::new();

@@ -1,6 +1,7 @@
 //! The words of the trade. Everything is parsed once, at the edge, into a type that can only hold a
 //! valid value; no I/O happens here and nothing above this folder is known.
 
+mod api_key;
 mod app;
 mod client;
 mod clock;
@@ -13,6 +14,7 @@ mod role;
 mod session;
 mod user;
 
+pub use api_key::{ApiKey, ApiKeyHash, ApiKeyName, ApiScope, InvalidApiKeyName};
 pub use app::{App, AppId, AppSecret, InvalidApp};
 pub use client::{ClientInfo, MAX_USER_AGENT};
 pub use clock::{Clock, Time};

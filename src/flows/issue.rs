@@ -76,6 +76,7 @@ impl Issuer {
             permissions: user.permissions.clone(),
             issued_at: now,
             expires_at: now.plus_seconds(self.lifetimes.access),
+            token_id: uuid::Uuid::now_v7().simple().to_string(),
         })?;
         let refresh_token = keys.refresh().issue(&user.user.id, session, generation);
         Ok(Issued {

@@ -7,7 +7,7 @@ use super::routes::HttpState;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::HeaderName;
-use actix_web::{Error, HttpMessage, HttpRequest, Scope};
+use actix_web::{Error, HttpMessage, Scope};
 use futures_util::future::LocalBoxFuture;
 use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr};
@@ -88,26 +88,30 @@ fn finish<B: MessageBody + 'static>(
     id: &RequestId,
     began: Instant,
 ) -> ServiceResponse<BoxBody> {
-    let error = response.response().error();
-    let (code, mut response) = match error.and_then(|error| addressed(error, response.request())) {
-        Some((code, error)) => {
+    let (code, addressed) = addressed(&response);
+    let mut response = match addressed {
+        Some(error) => {
             let (request, _) = response.into_parts();
-            (Some(code), ServiceResponse::from_err(error, request).map_into_boxed_body())
+            ServiceResponse::from_err(error, request).map_into_boxed_body()
         }
-        None => (None, response.map_into_boxed_body()),
+        None => response.map_into_boxed_body(),
     };
     response.headers_mut().insert(HeaderName::from_static(HEADER), id.header());
     log_line(&response, id, code, began);
     response
 }
 
-/// A problem, in whichever of its forms, written for its reader.
-fn addressed(error: &Error, request: &HttpRequest) -> Option<(ErrorCode, Error)> {
+/// The problem that is answered, in whichever form, as its reader gets it.
+fn addressed<B>(response: &ServiceResponse<B>) -> (Option<ErrorCode>, Option<Error>) {
+    let Some(error) = response.response().error() else { return (None, None) };
+    let request = response.request();
     if let Some(problem) = error.as_error::<Problem>() {
-        return Some((problem.code(), problem.clone().addressed_to(request).into()));
+        (Some(problem.code()), Some(problem.clone().addressed_to(request).into()))
+    } else if let Some(oauth) = error.as_error::<OAuthProblem>() {
+        (Some(oauth.problem().code()), Some(oauth.clone().addressed_to(request).into()))
+    } else {
+        (None, None)
     }
-    let problem = error.as_error::<OAuthProblem>()?;
-    Some((problem.0.code(), problem.clone().addressed_to(request).into()))
 }
 
 /// One line a request. The path is the route's pattern: what a stranger writes into a path, or into a

@@ -5,7 +5,6 @@ use crate::tokens::{Principal, TokenMemory, Verifier};
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest};
-use std::cell::RefCell;
 use std::future::{Ready, ready};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -51,15 +50,12 @@ impl FromRequest for AuthenticatedUser {
 }
 
 fn authenticate(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
-    thread_local! {
-        static MEMORY: RefCell<TokenMemory> = RefCell::default();
-    }
     let token = bearer_token(request)?;
     let Some(verifier) = request.app_data::<Verifier>() else {
         log::error!("AuthenticatedUser is used in an App that weauth is not configured in");
         return Err(Problem::new(ErrorCode::TokenInvalid));
     };
-    Ok(MEMORY.with_borrow_mut(|memory| verifier.verify(token, memory))?)
+    Ok(TokenMemory::of_this_thread(|memory| verifier.verify(token, memory))?)
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750 2.1); the scheme's letters may be of either case.

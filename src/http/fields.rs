@@ -1,6 +1,6 @@
 //! The fields of a body, JSON or form, read within their limits; what is wrong is said by field.
 
-use super::problem::{ErrorCode, FieldMistake, OAuthProblem, Problem};
+use super::problem::{ErrorCode, FieldMistake, Problem};
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest, web};
@@ -23,6 +23,12 @@ pub(super) struct Fields {
 }
 
 impl Fields {
+    /// The parameters of a form.
+    pub(super) fn of(parameters: impl IntoIterator<Item = (String, String)>) -> Self {
+        let fields = parameters.into_iter().map(|(name, value)| (name, Value::String(value)));
+        Self { fields: fields.collect(), mistakes: RefCell::default() }
+    }
+
     /// A text; `None`, and noted as a mistake, where it is missing.
     pub(super) fn required_text(&self, name: &str) -> Option<&str> {
         if !self.fields.contains_key(name) {
@@ -69,8 +75,8 @@ impl Fields {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Format {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
     Json,
     Form,
 }
@@ -80,64 +86,11 @@ impl FromRequest for Fields {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let format = format_of(request);
-        let body = body_of(request, payload);
+        let body = read_body(request, payload);
         Box::pin(async move {
-            let fields = parse(format?, &body.await?)?;
+            let (format, body) = body.await?;
+            let fields = parse(format, &body)?;
             Ok(Self { fields, mistakes: RefCell::default() })
-        })
-    }
-}
-
-/// A form by the rules of RFC 6749 3.2: a parameter without a value counts as absent, and none may come twice.
-pub(super) struct OAuthForm(pub(super) Fields);
-
-impl FromRequest for OAuthForm {
-    type Error = OAuthProblem;
-    type Future = LocalBoxFuture<'static, Result<Self, OAuthProblem>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let format = format_of(request);
-        let body = body_of(request, payload);
-        Box::pin(async move {
-            if !matches!(format, Ok(Format::Form)) {
-                let wanted = "send application/x-www-form-urlencoded";
-                return Err(Problem::with_detail(ErrorCode::UnsupportedMediaType, wanted).into());
-            }
-            let fields = each_once(parse_form(&body.await?)?)?;
-            Ok(Self(Fields { fields, mistakes: RefCell::default() }))
-        })
-    }
-}
-
-/// The parameters that have a value.
-fn each_once(form: Vec<(String, String)>) -> Result<Map<String, Value>, Problem> {
-    let mut fields = Map::new();
-    for (name, value) in form.into_iter().filter(|(_, value)| !value.is_empty()) {
-        // What doesn't look like a name may be a secret in the wrong place: it is not repeated.
-        let is_name = name.len() <= 32 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-        let shown = if is_name { name.clone() } else { "(a parameter)".to_owned() };
-        if fields.insert(name, Value::String(value)).is_some() {
-            return Err(Problem::field(&shown, "is given more than once"));
-        }
-    }
-    Ok(fields)
-}
-
-/// Reads a body within its limits.
-fn body_of(
-    request: &HttpRequest,
-    payload: &mut Payload,
-) -> impl Future<Output = Result<web::BytesMut, Problem>> + use<> {
-    let announced = request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-    let payload = payload.take();
-    async move {
-        if announced.is_some_and(|length| length > MAX_BODY as u64) {
-            return Err(Problem::new(ErrorCode::PayloadTooLarge));
-        }
-        let body = tokio::time::timeout(BODY_TIMEOUT, read(payload)).await;
-        body.unwrap_or_else(|_| {
-            Err(Problem::with_detail(ErrorCode::InvalidRequest, "the body did not arrive within 10 seconds"))
         })
     }
 }
@@ -150,6 +103,27 @@ fn format_of(request: &HttpRequest) -> Result<Format, Problem> {
         "application/json" => Ok(Format::Json),
         "application/x-www-form-urlencoded" => Ok(Format::Form),
         _ => Err(Problem::new(ErrorCode::UnsupportedMediaType)),
+    }
+}
+
+/// The body as it is, within its limits, and what it claims to be.
+pub(super) fn read_body(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<(Format, web::BytesMut), Problem>> + use<> {
+    let format = format_of(request);
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let payload = payload.take();
+    async move {
+        if announced.is_some_and(|length| length > MAX_BODY as u64) {
+            return Err(Problem::new(ErrorCode::PayloadTooLarge));
+        }
+        let format = format?;
+        let late = |_| {
+            Err(Problem::with_detail(ErrorCode::InvalidRequest, "the body did not arrive within 10 seconds"))
+        };
+        let body = tokio::time::timeout(BODY_TIMEOUT, read(payload)).await.unwrap_or_else(late)?;
+        Ok((format, body))
     }
 }
 
@@ -168,10 +142,11 @@ async fn read(mut payload: Payload) -> Result<web::BytesMut, Problem> {
 }
 
 fn parse(format: Format, body: &[u8]) -> Result<Map<String, Value>, Problem> {
+    let invalid = |detail: String| Problem::with_detail(ErrorCode::InvalidRequest, detail);
     match format {
         Format::Json => match serde_json::from_slice(body) {
             Ok(Value::Object(fields)) => Ok(fields),
-            Ok(_) => Err(invalid("the body must be a JSON object")),
+            Ok(_) => Err(invalid("the body must be a JSON object".into())),
             // The parser's own words may quote the body; the place is enough.
             Err(error) => Err(invalid(format!(
                 "the body is not JSON (line {}, column {})",
@@ -180,22 +155,14 @@ fn parse(format: Format, body: &[u8]) -> Result<Map<String, Value>, Problem> {
             ))),
         },
         Format::Form => {
-            let fields = parse_form(body)?;
+            if std::str::from_utf8(body).is_err() {
+                return Err(invalid("the form is not UTF-8".into()));
+            }
+            let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(body)
+                .map_err(|_| invalid("the body is not a form (application/x-www-form-urlencoded)".into()))?;
             Ok(fields.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
         }
     }
-}
-
-fn parse_form(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
-    if std::str::from_utf8(body).is_err() {
-        return Err(invalid("the form is not UTF-8"));
-    }
-    serde_urlencoded::from_bytes(body)
-        .map_err(|_| invalid("the body is not a form (application/x-www-form-urlencoded)"))
-}
-
-fn invalid(detail: impl Into<String>) -> Problem {
-    Problem::with_detail(ErrorCode::InvalidRequest, detail)
 }
 
 #[cfg(test)]
@@ -223,15 +190,5 @@ mod tests {
             assert!(parse(Format::Json, wrong.as_bytes()).is_err(), "{wrong}");
         }
         assert!(parse(Format::Form, b"\xff=1").is_err());
-    }
-
-    #[test]
-    fn a_parameter_without_a_value_is_absent_and_none_comes_twice() {
-        let form = |text: &str| each_once(parse_form(text.as_bytes()).unwrap());
-        let fields = form("scope=&code=a&scope=").unwrap();
-        assert_eq!(fields.keys().collect::<Vec<_>>(), ["code"]);
-        let told = |text: &str| serde_json::to_string(&form(text).unwrap_err().to_body()).unwrap();
-        assert!(told("code=a&code=a").contains("`code` is given more than once"));
-        assert!(!told("eyJ.x.y=1&eyJ.x.y=2").contains("eyJ"));
     }
 }

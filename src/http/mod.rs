@@ -1,10 +1,13 @@
 //! The outside: routes, extractors, and the one table that chooses statuses.
 
 mod access;
+mod api_key;
 mod authenticated_user;
 pub mod demo;
 mod fields;
+mod form;
 mod health;
+mod introspect;
 mod jwks;
 mod language;
 mod login;
@@ -13,6 +16,7 @@ mod metadata;
 pub mod problem;
 mod refresh;
 mod request_id;
+mod revoke;
 mod routes;
 mod server;
 mod sessions;

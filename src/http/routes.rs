@@ -1,10 +1,10 @@
 //! The route table.
 
 use super::problem::{ErrorCode, Problem};
-use super::{health, jwks, login, me, metadata, refresh, sessions, token, verify};
+use super::{health, introspect, jwks, login, me, metadata, refresh, revoke, sessions, token, verify};
 use crate::actors::Db;
 use crate::domain::{AppId, Cidr, client_address};
-use crate::flows::{Sessions, SignIn, Users};
+use crate::flows::{ApiKeys, Introspection, Revoking, Sessions, SignIn, Users};
 use crate::tokens::Verifier;
 use actix_web::http::header::{HeaderValue, X_FORWARDED_FOR};
 use actix_web::{HttpRequest, Resource, Route, guard, web};
@@ -20,6 +20,12 @@ pub struct HttpState {
     pub sessions: Sessions,
     /// Finds users.
     pub users: Users,
+    /// Tells backends whether a token is good.
+    pub introspection: Introspection,
+    /// Ends sessions by their tokens.
+    pub revoking: Revoking,
+    /// Knows the API keys of backends.
+    pub api_keys: ApiKeys,
     /// Verifies tokens and holds the keys.
     pub tokens: Verifier,
     /// For what needs no flow: is the database there?
@@ -57,8 +63,10 @@ pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
     cfg.service(post("/login", web::post().to(login::login)));
     cfg.service(post("/token/refresh", web::post().to(refresh::refresh)));
     cfg.service(post("/token", web::post().to(token::token)));
+    cfg.service(post("/token/introspect", web::post().to(introspect::introspect)));
     cfg.service(post("/logout", web::post().to(sessions::logout)));
     cfg.service(get("/me/sessions", web::route().to(sessions::list)));
+    cfg.service(post("/token/revoke", web::post().to(revoke::revoke)));
     cfg.service(get("/.well-known/jwks.json", web::route().to(jwks::jwks)));
     cfg.service(get("/.well-known/oauth-authorization-server", web::route().to(metadata::metadata)));
     cfg.service(get("/healthz", web::route().to(health::healthz)));

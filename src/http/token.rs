@@ -1,7 +1,8 @@
 //! `POST /token`: the logins and refreshes of `/login` and `/token/refresh` for standard OAuth clients
 //! (RFC 6749 3.2): a form comes in, errors go out as in 5.2.
 
-use super::fields::{Fields, OAuthForm};
+use super::fields::Fields;
+use super::form::OAuthForm;
 use super::login;
 use super::problem::{ErrorCode, OAuthProblem, Problem};
 use super::routes::HttpState;

@@ -4,6 +4,7 @@
 //! language, over [`DbConn`]; what every login writes (`sign_in`, `last_logins`) has a hand-written statement for
 //! each dialect, kept prepared by the macro in `prepared`.
 
+mod api_keys;
 mod checkpoint;
 mod connection;
 mod direct;
@@ -11,12 +12,14 @@ mod error;
 mod exchanges;
 mod expired_sessions;
 mod group_commit;
+mod introspect;
 mod keys;
 mod last_logins;
 mod migrate;
 mod prepared;
 mod query;
 mod revocations;
+mod revoke;
 mod schema;
 mod sessions;
 mod sign_in;
@@ -24,6 +27,9 @@ mod sign_in;
 mod tests;
 mod users;
 
+pub use api_keys::{
+    AddApiKey, FindApiKeysInUse, ListApiKeys, NoteApiKeyUses, RevokeApiKey, RevokedApiKey, StoredApiKey,
+};
 pub use checkpoint::keep_checkpointed;
 pub use connection::{DbConn, Pool, Purpose, open_pool, ping};
 pub use direct::Direct;
@@ -33,11 +39,13 @@ pub use exchanges::{
 };
 pub use expired_sessions::{DeleteExpiredSessions, ExpiredSessions, FindExpiredSessions, SessionCursor};
 pub use group_commit::{GroupCommit, Reply};
+pub use introspect::{FindRefreshSession, RefreshSession};
 pub use keys::{KeyPurpose, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
 pub use last_logins::NoteLogins;
 pub use migrate::{CheckSchema, MigrationState, Migrator};
 pub use query::{Query, Write};
 pub use revocations::{FindRevocations, PurgeRevocations};
+pub use revoke::RevokeSession;
 pub use sessions::{EndSessions, Ending, ListSessions, RotateSession, Rotation};
 pub use sign_in::{RecordSignIn, SignInRecord};
 pub use users::FindUser;

@@ -165,7 +165,7 @@ impl Write for EndSessions {
 }
 
 impl EndSessions {
-    fn apply_one(&self, conn: &mut DbConn) -> Result<Vec<SessionId>, StoreError> {
+    pub(super) fn apply_one(&self, conn: &mut DbConn) -> Result<Vec<SessionId>, StoreError> {
         let theirs = sessions::table.filter(sessions::user_id.eq(self.user.as_str())).select(sessions::id);
         let ids: Vec<String> = match &self.which {
             Ending::One(session) => theirs.filter(sessions::id.eq(session.as_str())).load(conn)?,

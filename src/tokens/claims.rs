@@ -23,6 +23,8 @@ pub struct Principal {
     pub issued_at: Time,
     /// When it ends.
     pub expires_at: Time,
+    /// The token's own id (`jti`).
+    pub token_id: String,
 }
 
 /// An access token as it is handed out. `Debug` shows nothing of it.
@@ -62,6 +64,7 @@ pub(super) struct IncomingClaims {
     pub(super) client_id: String,
     pub(super) iat: i64,
     pub(super) exp: i64,
+    pub(super) jti: String,
     pub(super) sid: String,
     pub(super) roles: Vec<String>,
     pub(super) scope: String,
@@ -77,6 +80,7 @@ impl From<IncomingClaims> for Principal {
             permissions: claims.scope.split_ascii_whitespace().map(Permission::from_stored).collect(),
             issued_at: Time::from_unix(claims.iat),
             expires_at: Time::from_unix(claims.exp),
+            token_id: claims.jti,
         }
     }
 }

@@ -54,7 +54,6 @@ impl KeyRing {
     /// Signs an access token for a principal.
     pub fn issue(&self, principal: &Principal) -> Result<AccessToken, InvalidKey> {
         let scope: Vec<&str> = principal.permissions.iter().map(|permission| permission.as_str()).collect();
-        let mut jti = uuid::Uuid::encode_buffer();
         let claims = OutgoingClaims {
             iss: &self.issuer,
             sub: principal.user.as_str(),
@@ -62,7 +61,7 @@ impl KeyRing {
             client_id: principal.app.as_str(),
             iat: principal.issued_at.unix(),
             exp: principal.expires_at.unix(),
-            jti: uuid::Uuid::now_v7().simple().encode_lower(&mut jti),
+            jti: &principal.token_id,
             sid: principal.session.as_str(),
             roles: &principal.roles,
             scope: scope.join(" "),

@@ -1,6 +1,7 @@
 //! The tokens that one thread has verified: a hot token costs a hash look-up, not a signature.
 
 use super::Principal;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -23,6 +24,14 @@ struct Remembered {
 }
 
 impl TokenMemory {
+    /// What this thread remembers.
+    pub fn of_this_thread<T>(look: impl FnOnce(&mut Self) -> T) -> T {
+        thread_local! {
+            static MEMORY: RefCell<TokenMemory> = RefCell::default();
+        }
+        MEMORY.with_borrow_mut(look)
+    }
+
     pub(super) fn get(&mut self, token: &str) -> Option<Arc<Principal>> {
         let (signed_part, signature) = token.rsplit_once('.')?;
         if let Some(remembered) = self.young.get(signature) {

@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
 
+mod api_keys;
 mod clients;
 mod commands;
 mod configuration;
@@ -10,12 +11,14 @@ mod durability;
 mod harness;
 mod health;
 mod http_errors;
+mod introspect;
 mod jwt;
 mod limits;
 mod login;
 mod metadata;
 mod nginx;
 mod one_code;
+mod revoke;
 mod sessions;
 mod simulated;
 mod token_endpoint;

@@ -1,5 +1,5 @@
-// A login's whole life as a standard OAuth client lives it: arguments are the issuer, a code of wx.login and the
-// appid. Prints what it met as JSON.
+// A login's whole life as a standard OAuth client lives it: arguments are the issuer, a code of wx.login, the
+// appid, and the name and text of an API key. Prints what it met as JSON.
 
 import { webcrypto } from 'node:crypto'
 
@@ -7,7 +7,7 @@ globalThis.crypto ??= webcrypto // Node.js 18 hides it
 globalThis.CryptoKey ??= webcrypto.CryptoKey
 const oauth = await import('oauth4webapi')
 
-const [issuer, code, appid] = process.argv.slice(2)
+const [issuer, code, appid, backendName, backendKey] = process.argv.slice(2)
 const options = { [oauth.allowInsecureRequests]: true }
 const client = { client_id: appid }
 const GRANT = 'urn:weauth:params:oauth:grant-type:wechat-code'
@@ -60,5 +60,24 @@ met.errors = {
     return oauth.processGenericTokenEndpointResponse(server, stranger, response)
   })()),
 }
+
+// What the developer's own backend does, as a confidential client.
+const backend = { client_id: backendName }
+const secret = (key) => [oauth.ClientSecretBasic(key), oauth.ClientSecretPost(key)]
+const introspected = async (token, auth) => {
+  const response = await oauth.introspectionRequest(server, backend, auth, token, options)
+  return oauth.processIntrospectionResponse(server, backend, response)
+}
+const revoked = async (token, auth) =>
+  oauth.processRevocationResponse(await oauth.revocationRequest(server, backend, auth, token, options))
+const token = met.refresh.access_token
+const [basic, post] = secret(backendKey)
+met.introspected = [await introspected(token, basic), await introspected(met.refresh.refresh_token, post)]
+met.errors.key = [await refused(introspected(token, secret('weauth_x')[0])), await refused(revoked(token, secret('weauth_x')[1]))]
+await revoked('no token at all', post)
+met.before = await introspected(token, basic)
+await revoked(met.refresh.refresh_token, basic)
+met.after = await introspected(token, basic)
+met.errors.revoked = await refused(refreshed(met.refresh.refresh_token))
 
 console.log(JSON.stringify(met))

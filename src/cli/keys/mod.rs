@@ -1,5 +1,6 @@
-//! `weauth keys`: the keys that sign access tokens.
+//! `weauth keys`: the keys that sign access tokens, and the API keys of backends.
 
+mod api;
 mod list;
 
 use super::Failure;
@@ -17,10 +18,13 @@ pub(super) struct KeysArguments {
 enum KeysAction {
     /// Lists the signing keys and what each does now.
     List(list::ListArguments),
+    /// The API keys by which backends call.
+    Api(api::ApiArguments),
 }
 
 pub(super) fn run(sources: &Sources, arguments: &KeysArguments) -> Result<(), Failure> {
     match &arguments.action {
         KeysAction::List(list) => list::run(sources, list),
+        KeysAction::Api(api) => api::run(sources, api),
     }
 }

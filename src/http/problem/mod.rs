@@ -12,7 +12,7 @@ use super::language::Language;
 use super::request_id::RequestId;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
 
 /// A mistake in one field of a request, in both languages.
@@ -24,10 +24,19 @@ pub struct FieldMistake {
     pub detail: String,
 }
 
+/// Whose token a problem speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    User,
+    ApiKey,
+}
+
 /// An error as the client sees it.
 #[derive(Debug, Clone)]
 pub struct Problem {
     code: ErrorCode,
+    status: StatusCode,
+    subject: Subject,
     detail: Option<String>,
     mistakes: Vec<FieldMistake>,
     allow: Option<&'static str>,
@@ -38,7 +47,16 @@ pub struct Problem {
 impl Problem {
     /// A problem whose detail is the code's own text.
     pub fn new(code: ErrorCode) -> Self {
-        Self { code, detail: None, mistakes: Vec::new(), allow: None, oauth_error: None, addressee: None }
+        Self {
+            code,
+            status: code.status(),
+            subject: Subject::User,
+            detail: None,
+            mistakes: Vec::new(),
+            allow: None,
+            oauth_error: None,
+            addressee: None,
+        }
     }
 
     /// A problem with a detail of its own. It is shown to clients: nothing secret goes in.
@@ -62,6 +80,17 @@ impl Problem {
         Self { allow: Some(methods), ..Self::new(ErrorCode::MethodNotAllowed) }
     }
 
+    /// A problem with the API key of a backend: it may come by HTTP Basic too, and no `wx.login` mends it.
+    pub fn of_api_key(code: ErrorCode) -> Self {
+        Self { subject: Subject::ApiKey, ..Self::new(code) }
+    }
+
+    /// With the members `error` and `error_description`, which standard OAuth clients read (RFC 6749 5.2).
+    #[must_use]
+    pub fn with_oauth_error(self) -> Self {
+        Self { oauth_error: Some(oauth_error(self.code)), ..self }
+    }
+
     /// What went wrong.
     pub fn code(&self) -> ErrorCode {
         self.code
@@ -77,58 +106,52 @@ impl Problem {
 
     /// The problem object, as a body or within one.
     pub fn to_body(&self) -> impl Serialize + '_ {
-        self.body(self.code.status())
-    }
-
-    fn body(&self, status: StatusCode) -> Body<'_> {
         let (language, request_id) = match &self.addressee {
             Some((language, id)) => (*language, id.as_str()),
             None => (Language::English, ""),
         };
-        let texts = texts::of(self.code);
-        let (title, detail) = texts.in_language(language);
+        let (title, detail) = self.texts().in_language(language);
+        let detail = self.detail.as_deref().unwrap_or(detail);
         Body {
             r#type: format!("urn:weauth:problem:{}", self.code.as_str()),
             title,
-            status: status.as_u16(),
-            detail: self.detail.as_deref().unwrap_or(detail),
+            status: self.status.as_u16(),
+            detail,
             code: self.code.as_str(),
-            retry: self.code.retry(),
+            retry: self.retry(),
             request_id,
             errors: &self.mistakes,
+            error: self.oauth_error,
+            error_description: self.oauth_error.map(|_| oauth::printable(self.english_detail())),
         }
     }
 
     fn english_detail(&self) -> &str {
-        self.detail.as_deref().unwrap_or(texts::of(self.code).in_language(Language::English).1)
+        self.detail.as_deref().unwrap_or(self.texts().in_language(Language::English).1)
     }
 
-    /// The answer without its body: what every form of a problem has in its head.
-    fn head(&self, status: StatusCode) -> HttpResponseBuilder {
-        let mut response = HttpResponse::build(status);
-        response.insert_header((header::CACHE_CONTROL, "no-store"));
-        if let Some(challenge) = self.challenge(status) {
-            response.insert_header((header::WWW_AUTHENTICATE, challenge));
+    fn texts(&self) -> texts::Texts {
+        match self.subject {
+            Subject::User => texts::of(self.code),
+            Subject::ApiKey => texts::of_api_key(self.code),
         }
-        if let Some(seconds) = self.code.retry_after() {
-            response.insert_header((header::RETRY_AFTER, seconds));
-        }
-        if let Some(methods) = self.allow {
-            response.insert_header((header::ALLOW, methods));
-        }
-        response
     }
 
-    fn challenge(&self, status: StatusCode) -> Option<HeaderValue> {
+    fn retry(&self) -> Retry {
+        let retry = self.code.retry();
+        if self.subject == Subject::ApiKey && retry == Retry::Relogin { Retry::None } else { retry }
+    }
+
+    fn challenge(&self) -> Option<HeaderValue> {
         let challenge = match self.code {
             ErrorCode::TokenInvalid | ErrorCode::TokenExpired | ErrorCode::TokenRevoked => {
                 format!(
                     r#"Bearer realm="weauth", error="invalid_token", error_description="{}""#,
-                    texts::of(self.code).in_language(Language::English).1
+                    self.texts().in_language(Language::English).1
                 )
             }
             ErrorCode::PermissionDenied => r#"Bearer realm="weauth", error="insufficient_scope""#.to_owned(),
-            _ if status == StatusCode::UNAUTHORIZED => r#"Bearer realm="weauth""#.to_owned(),
+            _ if self.status == StatusCode::UNAUTHORIZED => r#"Bearer realm="weauth""#.to_owned(),
             _ => return None,
         };
         HeaderValue::from_str(&challenge).ok()
@@ -148,6 +171,10 @@ struct Body<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldMistake],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_description: Option<String>,
 }
 
 impl std::fmt::Display for Problem {
@@ -158,11 +185,26 @@ impl std::fmt::Display for Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.code.status()
+        self.status
     }
 
     fn error_response(&self) -> HttpResponse {
-        let body = serde_json::to_vec(&self.to_body()).unwrap_or_default();
-        self.head(self.code.status()).content_type("application/problem+json").body(body)
+        let mut response = HttpResponse::build(self.status);
+        response.content_type("application/problem+json").insert_header((header::CACHE_CONTROL, "no-store"));
+        if let Some(challenge) = self.challenge() {
+            response.insert_header((header::WWW_AUTHENTICATE, challenge));
+        }
+        // Who came with Basic is to be answered with Basic (RFC 6749 5.2).
+        let takes_basic = self.subject == Subject::ApiKey || self.oauth_error.is_some();
+        if takes_basic && self.status == StatusCode::UNAUTHORIZED {
+            response.append_header((header::WWW_AUTHENTICATE, r#"Basic realm="weauth", charset="UTF-8""#));
+        }
+        if let Some(seconds) = self.code.retry_after() {
+            response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if let Some(methods) = self.allow {
+            response.insert_header((header::ALLOW, methods));
+        }
+        response.body(serde_json::to_vec(&self.to_body()).unwrap_or_default())
     }
 }

@@ -1,16 +1,19 @@
-//! The same errors in the form that standard OAuth clients read (RFC 6749 5.2), with every member of our
-//! problem object beside it.
+//! Errors as standard OAuth clients read them (RFC 6749 5.2).
 
-use super::{Body, ErrorCode, Problem};
+use super::{ErrorCode, Problem};
 use crate::flows::RefreshError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use serde::Serialize;
 
-/// What OAuth calls an error: the names of RFC 6749 5.2, and where the client is not at fault those of 4.1.2.1.
+/// The `error` of RFC 6749 5.2 (or 4.1.2.1, where that one has no word for it) that says what our code says.
 pub fn oauth_error(code: ErrorCode) -> &'static str {
     match code {
+        ErrorCode::InvalidRequest
+        | ErrorCode::UnsupportedMediaType
+        | ErrorCode::PayloadTooLarge
+        | ErrorCode::NotFound
+        | ErrorCode::MethodNotAllowed => "invalid_request",
         ErrorCode::UnknownApp
         | ErrorCode::TokenMissing
         | ErrorCode::TokenInvalid
@@ -23,38 +26,48 @@ pub fn oauth_error(code: ErrorCode) -> &'static str {
         | ErrorCode::UserBanned
         | ErrorCode::WechatUserBlocked => "invalid_grant",
         ErrorCode::PermissionDenied => "access_denied",
-        _ => match code.status().as_u16() {
-            429 | 503 => "temporarily_unavailable",
-            500.. => "server_error",
-            _ => "invalid_request",
-        },
+        ErrorCode::WechatRateLimited
+        | ErrorCode::WechatUnavailable
+        | ErrorCode::Overloaded
+        | ErrorCode::DatabaseUnavailable => "temporarily_unavailable",
+        ErrorCode::WechatBadResponse | ErrorCode::WechatMisconfigured | ErrorCode::WechatTimeout => {
+            "server_error"
+        }
     }
 }
 
-/// A problem for a standard OAuth client: `application/json` with `error` and `error_description`.
+/// A problem in the form of RFC 6749 5.2: `application/json` with `error` and `error_description`, and all members
+/// of our own problem object beside them.
 #[derive(Debug, Clone)]
-pub struct OAuthProblem(pub Problem);
+pub struct OAuthProblem(Problem);
 
 impl OAuthProblem {
     /// A problem that OAuth has a narrower name for than [`oauth_error`] gives its code.
     pub fn named(error: &'static str, problem: Problem) -> Self {
-        Self(Problem { oauth_error: Some(error), ..problem })
+        let status = match (error, problem.code) {
+            ("invalid_client", _) => StatusCode::UNAUTHORIZED,
+            ("invalid_grant", _) | (_, ErrorCode::UnsupportedMediaType) => StatusCode::BAD_REQUEST,
+            // What is not the client's fault is not in the RFC.
+            (_, code) => code.status(),
+        };
+        Self(Problem { oauth_error: Some(error), status, ..problem })
     }
 
-    /// Written for the request it answers: in its language, with its id.
+    /// The problem object within.
+    pub fn problem(&self) -> &Problem {
+        &self.0
+    }
+
+    /// Written for the request it answers, as [`Problem::addressed_to`].
     #[must_use]
     pub fn addressed_to(self, request: &HttpRequest) -> Self {
         Self(self.0.addressed_to(request))
-    }
-
-    fn error(&self) -> &'static str {
-        self.0.oauth_error.unwrap_or_else(|| oauth_error(self.0.code))
     }
 }
 
 impl From<Problem> for OAuthProblem {
     fn from(problem: Problem) -> Self {
-        Self(problem)
+        Self::named(oauth_error(problem.code), problem)
     }
 }
 
@@ -62,17 +75,9 @@ impl From<RefreshError> for OAuthProblem {
     fn from(error: RefreshError) -> Self {
         match error {
             RefreshError::Scope => Self::named("invalid_scope", error.into()),
-            error => Self(error.into()),
+            error => Problem::from(error).into(),
         }
     }
-}
-
-#[derive(Serialize)]
-struct OAuthBody<'a> {
-    error: &'static str,
-    error_description: String,
-    #[serde(flatten)]
-    problem: Body<'a>,
 }
 
 impl std::fmt::Display for OAuthProblem {
@@ -82,35 +87,19 @@ impl std::fmt::Display for OAuthProblem {
 }
 
 impl ResponseError for OAuthProblem {
-    /// RFC 6749 5.2 knows 400, and 401 where the client itself is refused; troubles that are not the
-    /// client's keep their status.
     fn status_code(&self) -> StatusCode {
-        match (self.error(), self.0.code) {
-            ("invalid_client", _) => StatusCode::UNAUTHORIZED,
-            ("invalid_grant", _) | (_, ErrorCode::UnsupportedMediaType) => StatusCode::BAD_REQUEST,
-            (_, code) => code.status(),
-        }
+        self.0.status_code()
     }
 
     fn error_response(&self) -> HttpResponse {
-        let status = self.status_code();
-        let mut response = self.0.head(status);
-        if status == StatusCode::UNAUTHORIZED {
-            // Beside Bearer: a client that came with Basic must be answered with Basic.
-            let basic = HeaderValue::from_static(r#"Basic realm="weauth", charset="UTF-8""#);
-            response.append_header((WWW_AUTHENTICATE, basic));
-        }
-        let body = OAuthBody {
-            error: self.error(),
-            error_description: printable(self.0.english_detail()),
-            problem: self.0.body(status),
-        };
-        response.content_type("application/json").body(serde_json::to_vec(&body).unwrap_or_default())
+        let mut response = self.0.error_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
     }
 }
 
-/// A text in the characters that RFC 6749 5.2 allows: printable ASCII without `"` and `\`.
-fn printable(text: &str) -> String {
+/// A text in the characters that RFC 6749 5.2 allows in a description: printable ASCII without `"` and `\`.
+pub(super) fn printable(text: &str) -> String {
     let allowed = |c: char| match c {
         '"' | '\\' => '\'',
         ' '..='~' => c,
@@ -122,35 +111,43 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::body::to_bytes;
+    use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 
     #[test]
-    fn every_error_has_a_name_that_the_rfcs_know() {
-        const KNOWN: [&str; 6] = [
-            "invalid_request",
-            "invalid_client",
-            "invalid_grant",
-            "access_denied",
-            "temporarily_unavailable",
-            "server_error",
-        ];
+    fn statuses_are_those_of_rfc_6749() {
         for code in ErrorCode::ALL {
-            let (error, problem) = (oauth_error(*code), OAuthProblem(Problem::new(*code)));
-            assert!(KNOWN.contains(&error), "{error}");
-            let ours = problem.status_code().is_server_error() || problem.status_code() == 429;
-            assert_eq!(
-                ours,
-                matches!(error, "temporarily_unavailable" | "server_error"),
-                "{}",
-                code.as_str()
-            );
-            let description = printable(problem.0.english_detail());
-            let allowed = |b: u8| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-            assert!(description.bytes().all(allowed), "{description}");
+            let response = OAuthProblem::from(Problem::new(*code)).error_response();
+            let status = response.status().as_u16();
+            match oauth_error(*code) {
+                "invalid_grant" => assert_eq!(status, 400),
+                "invalid_client" => assert_eq!(status, 401),
+                _ if *code == ErrorCode::UnsupportedMediaType => assert_eq!(status, 400),
+                _ => assert_eq!(status, code.status().as_u16()),
+            }
+            assert_eq!(response.headers().contains_key(WWW_AUTHENTICATE), matches!(status, 401 | 403));
+            assert_eq!(response.headers().contains_key(RETRY_AFTER), matches!(status, 429 | 503));
+            assert_eq!(response.headers().get(CONTENT_TYPE).unwrap(), "application/json");
         }
+    }
+
+    #[actix_web::test]
+    async fn a_standard_client_and_ours_read_the_same_answer() {
+        let response = OAuthProblem::from(Problem::new(ErrorCode::UnknownApp)).error_response();
+        let body = to_bytes(response.into_body()).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["error"], "invalid_client");
+        assert_eq!(body["error_description"], body["detail"]);
+        assert_eq!((&body["code"], &body["status"]), (&"unknown_app".into(), &401.into()));
     }
 
     #[test]
     fn a_description_is_printable_ascii() {
         assert_eq!(printable("say \"a\\b\" …\n"), "say 'a'b' ..");
+        for code in ErrorCode::ALL {
+            let description = printable(Problem::new(*code).english_detail());
+            let allowed = |b: u8| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+            assert!(description.bytes().all(allowed), "{description}");
+        }
     }
 }

@@ -106,6 +106,32 @@ pub(super) fn of(code: ErrorCode) -> Texts {
     Texts { english, chinese }
 }
 
+/// What the codes mean where the token is the API key of a backend.
+pub(super) fn of_api_key(code: ErrorCode) -> Texts {
+    let (english, chinese) = match code {
+        ErrorCode::TokenMissing => (
+            (
+                "API key missing",
+                "Send the API key as `Authorization: Bearer …`, or by HTTP Basic with its name as the user.",
+            ),
+            (
+                "缺少 API key",
+                "请用 `Authorization: Bearer …` 发送 API key，或用 HTTP Basic，以 key 的名称作为用户名。",
+            ),
+        ),
+        ErrorCode::TokenInvalid => (
+            ("API key invalid", "There is no such API key, or it was revoked."),
+            ("API key 无效", "该 API key 不存在，或已被吊销。"),
+        ),
+        ErrorCode::PermissionDenied => (
+            ("Scope missing", "The API key lacks the scope that this call needs."),
+            ("API key 权限不足", "该 API key 没有此接口所需的 scope。"),
+        ),
+        _ => return of(code),
+    };
+    Texts { english, chinese }
+}
+
 /// The errors that are not the client's.
 fn of_servers(code: ErrorCode) -> Texts {
     let (english, chinese) = match code {
@@ -163,5 +189,8 @@ mod tests {
         let titles: HashSet<_> =
             ErrorCode::ALL.iter().map(|code| of(*code).in_language(Language::Chinese).0).collect();
         assert_eq!(titles.len(), ErrorCode::ALL.len());
+        for code in [ErrorCode::TokenMissing, ErrorCode::TokenInvalid, ErrorCode::PermissionDenied] {
+            assert!(!titles.contains(of_api_key(code).in_language(Language::Chinese).0));
+        }
     }
 }

@@ -9,9 +9,11 @@ on_both!(a_standard_client_finds_its_way_and_is_understood);
 async fn a_standard_client_finds_its_way_and_is_understood(db: Database) {
     let app = Builder::new(db).set("WEAUTH_PUBLIC_URL", "").start().await;
     let appid = app.app().appid.clone();
+    let added = app.weauth(&["keys", "api", "add", "shop", "--scope", "tokens:introspect"]);
+    let key = added.printed.trim();
     let workshop = Workshop::new();
     let mut client = workshop.node("oauth.mjs");
-    client.args([&app.url, &app.code_for("alice"), &appid]);
+    client.args([&app.url, &app.code_for("alice"), &appid, "shop", key]);
     let finished = client.output().await.unwrap();
     let said = String::from_utf8_lossy(&finished.stderr);
     assert!(finished.status.success(), "{said}");
@@ -32,6 +34,13 @@ async fn a_standard_client_finds_its_way_and_is_understood(db: Database) {
         assert_eq!((&errors[case]["error"], &errors[case]["status"]), (&json!(error), &json!(400)), "{case}");
         assert!(errors[case]["error_description"].as_str().is_some_and(|text| !text.is_empty()), "{errors}");
     }
-    assert_eq!(errors["stranger"]["status"], 401);
-    assert_eq!(errors["stranger"]["challenges"], json!(["bearer", "basic"]));
+    for refused in [&errors["stranger"], &errors["key"][0], &errors["key"][1]] {
+        assert_eq!((&refused["status"], &refused["challenges"]), (&json!(401), &json!(["bearer", "basic"])));
+    }
+
+    let [access, refresh] = [&met["introspected"][0], &met["introspected"][1]];
+    assert_eq!((&access["active"], &access["sid"]), (&json!(true), &met["claims"]["sid"]));
+    assert_eq!((&refresh["active"], &refresh["client_id"]), (&json!(true), &json!(appid)));
+    assert_eq!((&met["before"]["active"], &met["after"]), (&json!(true), &json!({"active": false})));
+    assert_eq!(errors["revoked"]["error"], "invalid_grant");
 }

@@ -128,8 +128,10 @@ impl Issuer {
         let jwks = json!({"keys": [with(&key.public_jwk(), "kid", json!("k"))]}).to_string();
         tokio::spawn(async move {
             while let Ok((mut connection, _)) = listener.accept().await {
-                let mut request = [0; 4096];
-                connection.read(&mut request).await.ok();
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n")
+                    && connection.read_buf(&mut request).await.is_ok_and(|read| read > 0)
+                {}
                 let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
                 let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{jwks}", jwks.len());
                 connection.write_all(answer.as_bytes()).await.ok();

@@ -112,6 +112,16 @@ impl TestApp {
         self.world.run_with(arguments, overrides)
     }
 
+    /// Adds an API key; the ledger then knows it.
+    #[track_caller]
+    pub fn add_api_key(&self, name: &str, scopes: &[&str]) -> String {
+        let mut arguments = vec!["keys", "api", "add", name];
+        arguments.extend(scopes.iter().flat_map(|scope| ["--scope", *scope]));
+        let added = self.world.run_for_secret(Secret::ApiKey, &arguments);
+        assert!(added.status.success(), "{}", added.said);
+        added.printed
+    }
+
     /// The folder in which the programs of this world run.
     pub fn folder(&self) -> &std::path::Path {
         self.world.folder()

@@ -60,27 +60,45 @@ impl Database {
 
     /// Counts the rows of a table.
     pub fn count(&self, table: &str) -> i64 {
-        use diesel::RunQueryDsl;
         #[derive(diesel::QueryableByName)]
         struct Count {
             #[diesel(sql_type = diesel::sql_types::BigInt)]
             rows: i64,
         }
-        let query = diesel::sql_query(format!("SELECT COUNT(*) AS rows FROM {table}"));
-        let counted: Count = match &*self.0 {
-            Kind::Sqlite(folder) => query.get_result(&mut open(folder)).unwrap(),
-            Kind::Postgres { .. } => {
-                query.get_result(&mut PgConnection::establish(&self.url()).unwrap()).unwrap()
-            }
-        };
-        counted.rows
+        let counted: Vec<Count> = self.load(&format!("SELECT COUNT(*) AS rows FROM {table}"));
+        counted[0].rows
     }
 
-    /// Changes rows behind the server's back.
+    /// The texts that a query finds in a column named `text`.
+    pub fn texts(&self, query: &str) -> Vec<String> {
+        #[derive(diesel::QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            text: String,
+        }
+        let rows: Vec<Row> = self.load(query);
+        rows.into_iter().map(|row| row.text).collect()
+    }
+
+    /// Executes a statement, as an operator with SQL would.
     pub fn execute(&self, statement: &str) {
         match &*self.0 {
-            Kind::Sqlite(folder) => open(folder).batch_execute(statement).unwrap(),
+            Kind::Sqlite(folder) => sqlite(folder).batch_execute(statement).unwrap(),
             Kind::Postgres { .. } => execute(&self.url(), statement),
+        }
+    }
+
+    fn load<Row>(&self, query: &str) -> Vec<Row>
+    where
+        Row: diesel::deserialize::QueryableByName<diesel::sqlite::Sqlite>
+            + diesel::deserialize::QueryableByName<diesel::pg::Pg>
+            + 'static,
+    {
+        use diesel::RunQueryDsl;
+        let query = diesel::sql_query(query);
+        match &*self.0 {
+            Kind::Sqlite(folder) => query.load(&mut sqlite(folder)).unwrap(),
+            Kind::Postgres { .. } => query.load(&mut PgConnection::establish(&self.url()).unwrap()).unwrap(),
         }
     }
 
@@ -88,13 +106,6 @@ impl Database {
     pub fn grant(&self, user: &str, role: &str) {
         self.execute(&format!("INSERT INTO user_roles VALUES ('{user}', '{role}', '2026-01-01 00:00:00')"));
     }
-}
-
-fn open(folder: &TempDir) -> diesel::SqliteConnection {
-    let path = folder.path().join("weauth.db");
-    let mut connection = diesel::SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-    connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
-    connection
 }
 
 impl Drop for Kind {
@@ -107,6 +118,13 @@ impl Drop for Kind {
             }
         }
     }
+}
+
+fn sqlite(folder: &TempDir) -> diesel::SqliteConnection {
+    let path = folder.path().join("weauth.db");
+    let mut connection = diesel::SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
+    connection
 }
 
 fn server() -> String {

@@ -24,6 +24,8 @@ pub enum Secret {
     SessionKey,
     /// A token that the server issued.
     Token,
+    /// The API key of a backend.
+    ApiKey,
     /// What WeChat answered, word for word.
     UpstreamBody,
 }

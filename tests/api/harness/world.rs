@@ -58,6 +58,17 @@ impl World {
         finished
     }
 
+    /// Runs a command that prints a secret, which may then stand nowhere else.
+    pub fn run_for_secret(&self, kind: Secret, arguments: &[&str]) -> Finished {
+        let mut all = self.arguments(arguments[0]);
+        all.extend(arguments[1..].iter().map(|argument| (*argument).to_owned()));
+        let finished = run_weauth(self.folder.path(), &all, &self.environment);
+        self.ledger.keep_secret(kind, &finished.printed);
+        let beside = finished.said.lines().filter(|line| *line != finished.printed);
+        self.ledger.said(beside.map(str::to_owned).collect());
+        finished
+    }
+
     /// Where its programs run.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()

@@ -1,0 +1,148 @@
+//! The API keys in use, known in memory: a call with a key reads no database, and a revoked one is forgotten here
+//! within a second.
+//!
+//! The table is small, so every node reads the whole of it twice a second. A key that is not known may have been
+//! made just now: whoever brings one waits for the next look, which is then taken at once. All who wait share it,
+//! so keys that somebody makes up cost the database a small query each tenth of a second at most.
+
+use crate::actors::Db;
+use crate::domain::{ApiKey, ApiKeyHash, ApiKeyName, ApiScope, Clock, Time};
+use crate::store::{FindApiKeysInUse, NoteApiKeyUses, StoreError, StoredApiKey};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex as Lock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+
+/// Between two looks of the follower.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Between two looks, whoever wants them.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// A key's last use is written down again after this many seconds.
+const NOTE_USES_EVERY: i64 = 60;
+
+/// An API key that opens something.
+#[derive(Debug)]
+pub struct KnownApiKey {
+    /// Its name.
+    pub name: ApiKeyName,
+    scopes: Vec<ApiScope>,
+}
+
+impl KnownApiKey {
+    /// Does it open this?
+    pub fn opens(&self, asked: ApiScope) -> bool {
+        self.scopes.iter().any(|scope| scope.opens(asked))
+    }
+}
+
+/// The latest look.
+#[derive(Debug)]
+struct Look {
+    began: Instant,
+    /// None where whoever took it went away half-way.
+    result: Option<Result<(), StoreError>>,
+}
+
+/// Knows the API keys. Cheap to clone; one for all workers.
+#[derive(Debug, Clone)]
+pub struct ApiKeys {
+    db: Db,
+    clock: Clock,
+    known: Arc<RwLock<HashMap<ApiKeyHash, Arc<KnownApiKey>>>>,
+    latest: Arc<Mutex<Option<Look>>>,
+    used: Arc<Lock<HashMap<ApiKeyHash, Time>>>,
+}
+
+impl ApiKeys {
+    /// Reads keys from `db`.
+    pub fn new(db: Db, clock: Clock) -> Self {
+        Self { db, clock, known: Arc::default(), latest: Arc::default(), used: Arc::default() }
+    }
+
+    /// Finds the key that this one is; `None` where there is none, or it was revoked. While the database can't be
+    /// read, keys that were known stay so, as sessions do.
+    pub async fn find(&self, key: &ApiKey) -> Result<Option<Arc<KnownApiKey>>, StoreError> {
+        let hash = key.hash();
+        let mut found = self.known(&hash);
+        if found.is_none() {
+            self.look_after(Instant::now()).await?;
+            found = self.known(&hash);
+        }
+        if found.is_some() {
+            self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(hash, self.clock.now());
+        }
+        Ok(found)
+    }
+
+    /// Looks for news until the process ends. That it can't look is said once, and once that it can again.
+    pub async fn follow_forever(self) {
+        let mut fails = false;
+        loop {
+            let looked = self.look_after(Instant::now()).await;
+            match &looked {
+                Ok(()) if fails => log::info!("the API keys can be read again"),
+                Err(error) if !fails => {
+                    log::warn!("the API keys can't be read, those known stay good: {error}");
+                }
+                Ok(()) | Err(_) => {}
+            }
+            fails = looked.is_err();
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    fn known(&self, hash: &ApiKeyHash) -> Option<Arc<KnownApiKey>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+    }
+
+    /// Comes back when the table has been read by a look that began after this moment, one's own or another's.
+    async fn look_after(&self, moment: Instant) -> Result<(), StoreError> {
+        let mut latest = self.latest.lock().await;
+        if let Some(look) = latest.as_ref() {
+            if look.began >= moment
+                && let Some(result) = &look.result
+            {
+                return result.clone();
+            }
+            tokio::time::sleep(SHORTEST_PAUSE.saturating_sub(look.began.elapsed())).await;
+        }
+        let began = Instant::now();
+        *latest = Some(Look { began, result: None });
+        let result = self.look().await;
+        *latest = Some(Look { began, result: Some(result.clone()) });
+        result
+    }
+
+    async fn look(&self) -> Result<(), StoreError> {
+        let stored = self.db.run(FindApiKeysInUse).await?;
+        self.note_uses(&stored);
+        let known =
+            |key: StoredApiKey| (key.hash, Arc::new(KnownApiKey { name: key.name, scopes: key.scopes }));
+        let known = stored.into_iter().map(known).collect();
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(())
+    }
+
+    /// Writes down the uses that the table does not show yet. Nobody waits for it.
+    fn note_uses(&self, stored: &[StoredApiKey]) {
+        let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
+        let shown: HashMap<_, _> = stored.iter().map(|key| (&key.hash, key.last_used_at)).collect();
+        // A key that is not there any more was revoked just now: of all keys its last use is worth knowing.
+        let is_due = |(hash, at): &(ApiKeyHash, Time)| match shown.get(hash) {
+            Some(Some(shown)) => *at >= shown.plus_seconds(NOTE_USES_EVERY),
+            Some(None) | None => true,
+        };
+        let uses: Vec<_> = used.into_iter().filter(is_due).collect();
+        if uses.is_empty() {
+            return;
+        }
+        let db = self.db.clone();
+        tokio::task::spawn_local(async move {
+            if let Err(error) = db.commit(NoteApiKeyUses(uses)).await {
+                log::warn!("the last uses of API keys could not be noted: {error}");
+            }
+        });
+    }
+}

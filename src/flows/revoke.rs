@@ -1,0 +1,50 @@
+//! A backend revokes a token: the session that it belongs to ends, with all its tokens.
+
+use crate::actors::Db;
+use crate::domain::{ApiKeyName, Clock, SessionId, UserId};
+use crate::store::{RevokeSession, StoreError};
+use crate::tokens::{Revocations, Verifier};
+use std::net::IpAddr;
+
+/// Ends sessions by their tokens. Cheap to clone; one for all workers.
+#[derive(Debug, Clone)]
+pub struct Revoking {
+    db: Db,
+    tokens: Verifier,
+    revocations: Revocations,
+    clock: Clock,
+}
+
+impl Revoking {
+    /// Puts the parts together.
+    pub fn new(db: Db, tokens: Verifier, revocations: Revocations, clock: Clock) -> Self {
+        Self { db, tokens, revocations, clock }
+    }
+
+    /// Ends the session of a token of ours, be it expired or replaced long ago: whoever wants a token revoked wants
+    /// its session ended. Anything else is left alone.
+    pub async fn revoke(
+        &self,
+        token: &str,
+        caller: &ApiKeyName,
+        ip: Option<IpAddr>,
+    ) -> Result<(), StoreError> {
+        let Some((user, session)) = self.session_of(token) else { return Ok(()) };
+        let at = self.clock.now();
+        let actor = format!("api_key:{caller}");
+        let ip = ip.map(|ip| ip.to_string());
+        let ended = self.db.commit(RevokeSession { user, session: session.clone(), at, actor, ip }).await?;
+        if ended {
+            self.revocations.add([(session, at)]);
+        }
+        Ok(())
+    }
+
+    fn session_of(&self, token: &str) -> Option<(UserId, SessionId)> {
+        if let Some(principal) = self.tokens.read(token) {
+            return Some((principal.user, principal.session));
+        }
+        let refresh = self.tokens.keys().refresh().verify(token)?;
+        Some((refresh.user, refresh.session))
+    }
+}

@@ -1,0 +1,165 @@
+//! The extractors that turn an API key into the backend that calls with it.
+
+use super::form::Form;
+use super::problem::{ErrorCode, Problem};
+use super::routes::HttpState;
+use crate::domain::{ApiKey, ApiKeyName, ApiScope};
+use crate::flows::KnownApiKey;
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpRequest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::future::LocalBoxFuture;
+use std::sync::Arc;
+use url::form_urlencoded;
+
+/// The backend whose API key came in the header `Authorization`: as `Bearer KEY` (RFC 6750 2.1), or by HTTP Basic
+/// with the key's name as the user and the key as the password (RFC 6749 2.3.1).
+pub(super) struct ApiKeyCaller(Arc<KnownApiKey>);
+
+impl ApiKeyCaller {
+    /// The name of the key.
+    pub(super) fn name(&self) -> &ApiKeyName {
+        &self.0.name
+    }
+
+    /// `permission_denied` unless the key opens this.
+    pub(super) fn require(&self, scope: ApiScope) -> Result<(), Problem> {
+        if self.0.opens(scope) { Ok(()) } else { Err(Problem::of_api_key(ErrorCode::PermissionDenied)) }
+    }
+
+    async fn authenticate(request: &HttpRequest, presented: Presented) -> Result<Self, Problem> {
+        let known = HttpState::of(request)?.api_keys.find(&presented.key).await?;
+        let is_named_so =
+            |known: &Arc<KnownApiKey>| presented.name.as_ref().is_none_or(|name| name == known.name.as_str());
+        known.filter(is_named_so).map(Self).ok_or_else(|| Problem::of_api_key(ErrorCode::TokenInvalid))
+    }
+}
+
+impl FromRequest for ApiKeyCaller {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let presented = in_header(&request)?;
+            let presented = presented.ok_or_else(|| Problem::of_api_key(ErrorCode::TokenMissing))?;
+            Self::authenticate(&request, presented).await
+        })
+    }
+}
+
+/// A form of a backend, which may bring its API key in the header or, as `client_id` and `client_secret`, in the
+/// form itself.
+pub(super) struct ApiKeyForm {
+    /// Who sends it.
+    pub(super) caller: ApiKeyCaller,
+    /// What it holds.
+    pub(super) form: Form,
+}
+
+impl FromRequest for ApiKeyForm {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let form = Form::read(request, payload);
+        let request = request.clone();
+        Box::pin(
+            async move { Self::read(&request, form).await.map_err(|problem| problem.with_oauth_error()) },
+        )
+    }
+}
+
+impl ApiKeyForm {
+    /// Who has no key is not told what is wrong with the form.
+    async fn read(
+        request: &HttpRequest,
+        form: impl Future<Output = Result<Form, Problem>>,
+    ) -> Result<Self, Problem> {
+        if let Some(presented) = in_header(request)? {
+            let caller = ApiKeyCaller::authenticate(request, presented).await?;
+            let form = form.await?;
+            if form.optional("client_secret").is_some() {
+                return Err(Problem::field("client_secret", "is one key too many: the header brings one"));
+            }
+            return Ok(Self { caller, form });
+        }
+        let form = form.await.map_err(|problem| match problem.code() {
+            ErrorCode::PayloadTooLarge => problem,
+            _ => Problem::of_api_key(ErrorCode::TokenMissing),
+        })?;
+        let presented = in_form(&form)?;
+        Ok(Self { caller: ApiKeyCaller::authenticate(request, presented).await?, form })
+    }
+}
+
+/// A key that was brought, and the name that came with it.
+#[derive(Debug)]
+struct Presented {
+    name: Option<String>,
+    key: ApiKey,
+}
+
+impl Presented {
+    fn new(name: Option<String>, key: &str) -> Result<Self, Problem> {
+        let key = ApiKey::parse(key).ok_or_else(|| Problem::of_api_key(ErrorCode::TokenInvalid))?;
+        Ok(Self { name, key })
+    }
+}
+
+fn in_header(request: &HttpRequest) -> Result<Option<Presented>, Problem> {
+    let mut headers = request.headers().get_all(AUTHORIZATION);
+    let Some(header) = headers.next() else { return Ok(None) };
+    if headers.next().is_some() {
+        return Err(Problem::of_api_key(ErrorCode::TokenInvalid));
+    }
+    let (scheme, credentials) = header.to_str().unwrap_or_default().split_once(' ').unwrap_or_default();
+    let credentials = credentials.trim();
+    if scheme.eq_ignore_ascii_case("bearer") && !credentials.is_empty() {
+        Presented::new(None, credentials).map(Some)
+    } else if scheme.eq_ignore_ascii_case("basic") && !credentials.is_empty() {
+        let (name, key) = basic(credentials).ok_or_else(|| Problem::of_api_key(ErrorCode::TokenInvalid))?;
+        Presented::new(Some(name), &key).map(Some)
+    } else {
+        Err(Problem::of_api_key(ErrorCode::TokenMissing))
+    }
+}
+
+fn in_form(form: &Form) -> Result<Presented, Problem> {
+    let missing = || Problem::of_api_key(ErrorCode::TokenMissing);
+    let key = form.optional("client_secret").ok_or_else(missing)?;
+    Presented::new(Some(form.required("client_id")?.to_owned()), key)
+}
+
+/// User and password of HTTP Basic, each form-encoded within (RFC 6749 2.3.1).
+fn basic(credentials: &str) -> Option<(String, String)> {
+    let pair = String::from_utf8(STANDARD.decode(credentials).ok()?).ok()?;
+    let (name, key) = pair.split_once(':')?;
+    Some((form_decoded(name)?, form_decoded(key)?))
+}
+
+fn form_decoded(text: &str) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(text.as_bytes());
+    let (decoded, _) = pairs.next()?;
+    (pairs.next().is_none() && !text.contains('=')).then(|| decoded.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn basic_credentials_are_form_encoded_within() {
+        let read = |pair: &str| basic(&STANDARD.encode(pair));
+        let expected = Some(("a.b_c-d".to_owned(), "weauth_x-y".to_owned()));
+        assert_eq!(read("a.b_c-d:weauth_x-y"), expected);
+        assert_eq!(read("a%2Eb%5Fc%2Dd:weauth%5Fx%2Dy"), expected);
+        for wrong in ["", "name", "a&b:c", "a=b:c", ":"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+        assert_eq!(basic("not base64"), None);
+    }
+}

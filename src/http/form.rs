@@ -1,0 +1,90 @@
+//! A form as OAuth wants it (RFC 6749 3.2): nothing stands there twice, and what is empty is not there.
+
+use super::fields::{Fields, Format, read_body};
+use super::problem::{ErrorCode, OAuthProblem, Problem};
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
+use std::collections::HashMap;
+
+/// The parameters of a form.
+pub(super) struct Form(HashMap<String, String>);
+
+impl Form {
+    /// Reads the body of a request, `application/x-www-form-urlencoded` and nothing else.
+    pub(super) fn read(
+        request: &HttpRequest,
+        payload: &mut Payload,
+    ) -> impl Future<Output = Result<Self, Problem>> + use<> {
+        let body = read_body(request, payload);
+        async move {
+            match body.await? {
+                (Format::Form, body) => parse(&body),
+                (Format::Json, _) => Err(Problem::with_detail(
+                    ErrorCode::UnsupportedMediaType,
+                    "this call takes a form (application/x-www-form-urlencoded) only",
+                )),
+            }
+        }
+    }
+
+    /// A parameter that may be missing.
+    pub(super) fn optional(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// A parameter that must be there.
+    pub(super) fn required(&self, name: &str) -> Result<&str, Problem> {
+        self.optional(name).ok_or_else(|| Problem::field(name, "is missing"))
+    }
+}
+
+/// The same for a call that tells standard clients what is wrong, all of it at once.
+pub(super) struct OAuthForm(pub(super) Fields);
+
+impl FromRequest for OAuthForm {
+    type Error = OAuthProblem;
+    type Future = LocalBoxFuture<'static, Result<Self, OAuthProblem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let form = Form::read(request, payload);
+        Box::pin(async move { Ok(Self(Fields::of(form.await?.0))) })
+    }
+}
+
+fn parse(body: &[u8]) -> Result<Form, Problem> {
+    let invalid = |detail| Problem::with_detail(ErrorCode::InvalidRequest, detail);
+    if std::str::from_utf8(body).is_err() {
+        return Err(invalid("the form is not UTF-8"));
+    }
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(body)
+        .map_err(|_| invalid("the body is not a form (application/x-www-form-urlencoded)"))?;
+    let mut form = HashMap::new();
+    for (name, value) in pairs {
+        if value.is_empty() {
+            continue;
+        }
+        // A name is a stranger's text, which may be a secret at the wrong place: it is not repeated.
+        if form.insert(name, value).is_some() {
+            return Err(invalid("the form holds a parameter twice"));
+        }
+    }
+    Ok(Form(form))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_empty_is_missing_and_nothing_stands_there_twice() {
+        let form = parse(b"token=a%2Bb+c&hint=&other=1").ok().unwrap();
+        assert_eq!(form.required("token").unwrap(), "a+b c");
+        assert_eq!(form.optional("hint"), None);
+        assert_eq!(form.required("hint").unwrap_err().code(), ErrorCode::InvalidRequest);
+        for wrong in [&b"token=a&token=a"[..], b"token=a&token=b", b"\xff=1"] {
+            assert_eq!(parse(wrong).err().map(|problem| problem.code()), Some(ErrorCode::InvalidRequest));
+        }
+        assert!(parse(b"token=a&token=").is_ok() && parse(b"").is_ok());
+    }
+}

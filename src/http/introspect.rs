@@ -1,0 +1,87 @@
+//! `POST /token/introspect` (RFC 7662): is this token good, and whom does it speak for?
+
+use super::api_key::ApiKeyForm;
+use super::problem::Problem;
+use super::routes::HttpState;
+use crate::domain::{ApiScope, AppId, Role, SessionId, UserId};
+use crate::flows::ActiveToken;
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+
+/// The answer of RFC 7662 2.2, with `sid` and `roles` beside what is registered there.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum TokenView<'a> {
+    Inactive {
+        active: bool,
+    },
+    Access {
+        active: bool,
+        token_type: &'static str,
+        iss: &'a str,
+        sub: &'a UserId,
+        aud: &'a AppId,
+        client_id: &'a AppId,
+        iat: i64,
+        exp: i64,
+        jti: &'a str,
+        sid: &'a SessionId,
+        roles: &'a [Role],
+        scope: String,
+    },
+    /// Without `token_type`, which is for tokens that open something, without `scope` and without `aud`: nobody
+    /// shall take a refresh token for an access token.
+    Refresh {
+        active: bool,
+        iss: &'a str,
+        sub: &'a UserId,
+        client_id: &'a AppId,
+        exp: i64,
+        sid: &'a SessionId,
+    },
+}
+
+impl<'a> TokenView<'a> {
+    fn of(token: Option<&'a ActiveToken>, iss: &'a str) -> Self {
+        match token {
+            None => Self::Inactive { active: false },
+            Some(ActiveToken::Access(principal)) => Self::Access {
+                active: true,
+                token_type: "Bearer",
+                iss,
+                sub: &principal.user,
+                aud: &principal.app,
+                client_id: &principal.app,
+                iat: principal.issued_at.unix(),
+                exp: principal.expires_at.unix(),
+                jti: &principal.token_id,
+                sid: &principal.session,
+                roles: &principal.roles,
+                scope: principal.permissions.iter().map(|held| held.as_str()).collect::<Vec<_>>().join(" "),
+            },
+            Some(ActiveToken::Refresh { user, app, session, expires_at }) => Self::Refresh {
+                active: true,
+                iss,
+                sub: user,
+                client_id: app,
+                exp: expires_at.unix(),
+                sid: session,
+            },
+        }
+    }
+}
+
+pub(super) async fn introspect(request: HttpRequest, form: ApiKeyForm) -> Result<HttpResponse, Problem> {
+    answer(&request, &form).await.map_err(Problem::with_oauth_error)
+}
+
+async fn answer(request: &HttpRequest, sent: &ApiKeyForm) -> Result<HttpResponse, Problem> {
+    sent.caller.require(ApiScope::TokensIntrospect)?;
+    let token = sent.form.required("token")?;
+    let state = HttpState::of(request)?;
+    let active = state.introspection.introspect(token).await?;
+    let keys = state.tokens.keys();
+    let no_store = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(HttpResponse::Ok().insert_header(no_store).json(TokenView::of(active.as_ref(), keys.issuer())))
+}

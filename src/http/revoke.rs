@@ -1,0 +1,25 @@
+//! `POST /token/revoke` (RFC 7009): ends the session of a token.
+
+use super::api_key::ApiKeyForm;
+use super::problem::Problem;
+use super::routes::HttpState;
+use crate::domain::ApiScope;
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse};
+
+pub(super) async fn revoke(request: HttpRequest, form: ApiKeyForm) -> Result<HttpResponse, Problem> {
+    answer(&request, &form).await.map_err(Problem::with_oauth_error)
+}
+
+/// 200 also for a token that is none: to the caller it is as dead as one that was revoked (RFC 7009 2.2).
+async fn answer(request: &HttpRequest, sent: &ApiKeyForm) -> Result<HttpResponse, Problem> {
+    // Whoever holds a token can end its session without a key (`POST /logout`), so asking about tokens is scope
+    // enough; and who may change users may end their sessions.
+    let caller = &sent.caller;
+    caller.require(ApiScope::TokensIntrospect).or_else(|_| caller.require(ApiScope::UsersWrite))?;
+    let token = sent.form.required("token")?;
+    let state = HttpState::of(request)?;
+    state.revoking.revoke(token, caller.name(), state.client_ip(request)).await?;
+    let no_store = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(HttpResponse::Ok().insert_header(no_store).finish())
+}

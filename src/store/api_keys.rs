@@ -1,0 +1,203 @@
+//! API keys of backends: rows and queries. Only a key's digest is ever here.
+
+use super::connection::per_dialect;
+use super::schema::{api_keys, audit};
+use super::{DbConn, Query, StoreError, Write};
+use crate::domain::{ApiKeyHash, ApiKeyName, ApiScope, Time};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+/// An API key as it lies in the database.
+#[derive(Debug, Clone)]
+pub struct StoredApiKey {
+    /// The digest of the key.
+    pub hash: ApiKeyHash,
+    /// Its name.
+    pub name: ApiKeyName,
+    /// How the key begins.
+    pub hint: String,
+    /// What it opens. A scope that this version does not know is left out.
+    pub scopes: Vec<ApiScope>,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Time>,
+    /// Since when it opens nothing any more.
+    pub revoked_at: Option<Time>,
+}
+
+/// The columns of an API key.
+type Row = (String, String, String, String, NaiveDateTime, Option<NaiveDateTime>, Option<NaiveDateTime>);
+
+impl StoredApiKey {
+    fn of((hash, name, hint, scopes, created_at, last_used_at, revoked_at): Row) -> Self {
+        Self {
+            hash: ApiKeyHash::from_stored(hash),
+            name: ApiKeyName::from_stored(name),
+            hint,
+            scopes: scopes.split_ascii_whitespace().filter_map(ApiScope::parse).collect(),
+            created_at: Time::from_stored(created_at),
+            last_used_at: last_used_at.map(Time::from_stored),
+            revoked_at: revoked_at.map(Time::from_stored),
+        }
+    }
+}
+
+/// The API keys that open something, in no order.
+#[derive(Debug)]
+pub struct FindApiKeysInUse;
+
+impl Query for FindApiKeysInUse {
+    type Output = Vec<StoredApiKey>;
+
+    fn run(&self, conn: &mut DbConn) -> Result<Self::Output, StoreError> {
+        let rows: Vec<Row> = api_keys::table.filter(api_keys::revoked_at.is_null()).load(conn)?;
+        Ok(rows.into_iter().map(StoredApiKey::of).collect())
+    }
+}
+
+/// All API keys, revoked ones too, by name and then by age.
+#[derive(Debug)]
+pub struct ListApiKeys;
+
+impl Query for ListApiKeys {
+    type Output = Vec<StoredApiKey>;
+
+    fn run(&self, conn: &mut DbConn) -> Result<Self::Output, StoreError> {
+        let rows: Vec<Row> = api_keys::table.order((api_keys::name, api_keys::created_at)).load(conn)?;
+        Ok(rows.into_iter().map(StoredApiKey::of).collect())
+    }
+}
+
+/// Adds an API key; false where a key in use has that name already.
+#[derive(Debug)]
+pub struct AddApiKey {
+    /// The digest of the key.
+    pub hash: ApiKeyHash,
+    /// Its name.
+    pub name: ApiKeyName,
+    /// How the key begins.
+    pub hint: String,
+    /// What it opens.
+    pub scopes: Vec<ApiScope>,
+    /// Now.
+    pub at: Time,
+    /// Who adds it, for the audit log.
+    pub actor: String,
+}
+
+impl Write for AddApiKey {
+    type Output = bool;
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<bool>, StoreError> {
+        batch.iter().map(|add| add.apply_one(conn)).collect()
+    }
+}
+
+impl AddApiKey {
+    fn apply_one(&self, conn: &mut DbConn) -> Result<bool, StoreError> {
+        let scopes = self.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
+        let row = (
+            api_keys::hash.eq(self.hash.as_str()),
+            api_keys::name.eq(self.name.as_str()),
+            api_keys::hint.eq(&self.hint),
+            api_keys::scopes.eq(&scopes),
+            api_keys::created_at.eq(self.at.to_stored()),
+        );
+        // The index decides: of two that add the same name at once, one does.
+        let insert = diesel::insert_into(api_keys::table).values(row).on_conflict_do_nothing();
+        let added = per_dialect!(conn, conn => insert.execute(conn))?;
+        if added == 1 {
+            let detail = format!("{} {scopes}", self.hint);
+            write_audit(conn, self.at, &self.actor, "api_key.add", self.name.as_str(), None, &detail)?;
+        }
+        Ok(added == 1)
+    }
+}
+
+/// Revokes the API key of a name.
+#[derive(Debug)]
+pub struct RevokeApiKey {
+    /// Which.
+    pub name: ApiKeyName,
+    /// Now.
+    pub at: Time,
+    /// Who revokes it, for the audit log.
+    pub actor: String,
+}
+
+/// What became of a revocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevokedApiKey {
+    /// The key opens nothing any more.
+    Now,
+    /// It had been revoked before.
+    Before,
+    /// There never was a key of that name.
+    Unknown,
+}
+
+impl Write for RevokeApiKey {
+    type Output = RevokedApiKey;
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<RevokedApiKey>, StoreError> {
+        batch.iter().map(|revoke| revoke.apply_one(conn)).collect()
+    }
+}
+
+impl RevokeApiKey {
+    fn apply_one(&self, conn: &mut DbConn) -> Result<RevokedApiKey, StoreError> {
+        let named = api_keys::table.filter(api_keys::name.eq(self.name.as_str()));
+        let in_use = named.filter(api_keys::revoked_at.is_null());
+        let hint: Option<String> = in_use.select(api_keys::hint).first(conn).optional()?;
+        let Some(hint) = hint else {
+            let known: bool = diesel::select(diesel::dsl::exists(named)).get_result(conn)?;
+            return Ok(if known { RevokedApiKey::Before } else { RevokedApiKey::Unknown });
+        };
+        diesel::update(in_use).set(api_keys::revoked_at.eq(self.at.to_stored())).execute(conn)?;
+        write_audit(conn, self.at, &self.actor, "api_key.revoke", self.name.as_str(), None, &hint)?;
+        Ok(RevokedApiKey::Now)
+    }
+}
+
+/// Notes when these API keys were last used, never backwards.
+#[derive(Debug)]
+pub struct NoteApiKeyUses(pub Vec<(ApiKeyHash, Time)>);
+
+impl Write for NoteApiKeyUses {
+    type Output = ();
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<()>, StoreError> {
+        for (hash, at) in batch.iter().flat_map(|uses| &uses.0) {
+            let at = at.to_stored();
+            let earlier = api_keys::last_used_at.is_null().or(api_keys::last_used_at.lt(at));
+            diesel::update(api_keys::table.find(hash.as_str()).filter(earlier))
+                .set(api_keys::last_used_at.eq(at))
+                .execute(conn)?;
+        }
+        Ok(vec![(); batch.len()])
+    }
+}
+
+/// Leaves word in the audit log of who did what to whom.
+pub(super) fn write_audit(
+    conn: &mut DbConn,
+    at: Time,
+    actor: &str,
+    action: &str,
+    target: &str,
+    ip: Option<&str>,
+    detail: &str,
+) -> Result<(), StoreError> {
+    let row = (
+        audit::id.eq(uuid::Uuid::now_v7().simple().to_string()),
+        audit::at.eq(at.to_stored()),
+        audit::actor.eq(actor),
+        audit::action.eq(action),
+        audit::target.eq(target),
+        audit::ip.eq(ip),
+        audit::detail.eq(detail),
+    );
+    diesel::insert_into(audit::table).values(row).execute(conn)?;
+    Ok(())
+}

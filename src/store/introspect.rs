@@ -1,0 +1,61 @@
+//! The session behind a refresh token, looked at and left as it is.
+
+use super::schema::{sessions, users};
+use super::{DbConn, Query, StoreError};
+use crate::domain::{AppId, Generation, SessionId, Time, UserId, UserStatus};
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+/// Finds the session that a refresh token names, with its user's status; in one statement, so that what it finds
+/// was so at one moment.
+#[derive(Debug)]
+pub struct FindRefreshSession {
+    /// Whose.
+    pub user: UserId,
+    /// Which.
+    pub session: SessionId,
+}
+
+/// A session as far as its refresh tokens depend on it.
+#[derive(Debug, Clone)]
+pub struct RefreshSession {
+    /// The mini-program.
+    pub app: AppId,
+    /// The generation that is good now.
+    pub generation: Generation,
+    /// When the one before it was replaced.
+    pub rotated_at: Time,
+    /// When the session ends unless it is used.
+    pub expires_at: Time,
+    /// May the user sign in?
+    pub user_status: UserStatus,
+}
+
+impl Query for FindRefreshSession {
+    type Output = Option<RefreshSession>;
+
+    fn run(&self, conn: &mut DbConn) -> Result<Self::Output, StoreError> {
+        type Row = (String, Generation, NaiveDateTime, NaiveDateTime, NaiveDateTime, String);
+        let row: Option<Row> = sessions::table
+            .inner_join(users::table)
+            .filter(sessions::user_id.eq(self.user.as_str()))
+            .filter(sessions::id.eq(self.session.as_str()))
+            .select((
+                sessions::appid,
+                sessions::generation,
+                sessions::rotated_at,
+                sessions::expires_at,
+                sessions::ends_at,
+                users::status,
+            ))
+            .first(conn)
+            .optional()?;
+        Ok(row.map(|(appid, generation, rotated_at, expires_at, ends_at, status)| RefreshSession {
+            app: AppId::from_stored(&appid),
+            generation,
+            rotated_at: Time::from_stored(rotated_at),
+            expires_at: Time::from_stored(expires_at.min(ends_at)),
+            user_status: UserStatus::from_stored(&status),
+        }))
+    }
+}
