@@ -5,6 +5,7 @@
 //! each dialect, kept prepared by the macro in `prepared`.
 
 mod checkpoint;
+mod clock;
 mod connection;
 mod direct;
 mod error;
@@ -17,6 +18,7 @@ mod migrate;
 mod prepared;
 mod query;
 mod revocations;
+mod rotate_keys;
 mod schema;
 mod sessions;
 mod sign_in;
@@ -25,6 +27,7 @@ mod tests;
 mod users;
 
 pub use checkpoint::keep_checkpointed;
+pub use clock::{DatabaseClock, ReadClock};
 pub use connection::{DbConn, Pool, Purpose, open_pool, ping};
 pub use direct::Direct;
 pub use error::StoreError;
@@ -33,11 +36,14 @@ pub use exchanges::{
 };
 pub use expired_sessions::{DeleteExpiredSessions, ExpiredSessions, FindExpiredSessions, SessionCursor};
 pub use group_commit::{GroupCommit, Reply};
-pub use keys::{KeyPurpose, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
+pub use keys::{KeyPurpose, ListRetiredKeys, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
 pub use last_logins::NoteLogins;
 pub use migrate::{CheckSchema, MigrationState, Migrator};
 pub use query::{Query, Write};
 pub use revocations::{FindRevocations, PurgeRevocations};
+pub use rotate_keys::{
+    RaiseTokenSeconds, ResetKeys, RetireDueKeys, RetireKey, Retirement, RotateIf, RotateKey,
+};
 pub use sessions::{EndSessions, Ending, ListSessions, RotateSession, Rotation};
 pub use sign_in::{RecordSignIn, SignInRecord};
 pub use users::FindUser;

@@ -13,6 +13,8 @@ const CAPACITY: usize = 8192;
 pub struct TokenMemory {
     young: HashMap<Box<str>, Remembered>,
     old: HashMap<Box<str>, Remembered>,
+    /// How often keys had been taken away when these tokens were verified.
+    withdrawals: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -23,6 +25,13 @@ struct Remembered {
 }
 
 impl TokenMemory {
+    /// Forgets everything if keys were taken away since it was remembered.
+    pub(super) fn forget_unless(&mut self, withdrawals: u64) {
+        if self.withdrawals != withdrawals {
+            *self = Self { withdrawals, ..Self::default() };
+        }
+    }
+
     pub(super) fn get(&mut self, token: &str) -> Option<Arc<Principal>> {
         let (signed_part, signature) = token.rsplit_once('.')?;
         if let Some(remembered) = self.young.get(signature) {
