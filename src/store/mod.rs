@@ -20,6 +20,7 @@ mod query;
 mod revocations;
 mod rotate_keys;
 mod schema;
+mod sealed;
 mod sessions;
 mod sign_in;
 #[cfg(test)]
@@ -43,6 +44,9 @@ pub use query::{Query, Write};
 pub use revocations::{FindRevocations, PurgeRevocations};
 pub use rotate_keys::{
     RaiseTokenSeconds, ResetKeys, RetireDueKeys, RetireKey, Retirement, RotateIf, RotateKey,
+};
+pub use sealed::{
+    CountSealed, FindSealed, Reseal, Resealed, SealedBite, SealedCursor, SealedPlace, SealedValue,
 };
 pub use sessions::{EndSessions, Ending, ListSessions, RotateSession, Rotation};
 pub use sign_in::{RecordSignIn, SignInRecord};

@@ -1,6 +1,7 @@
 //! `weauth keys`: the keys that sign access tokens, and the master key that seals them.
 
 mod list;
+mod reencrypt;
 mod reset;
 mod retire;
 mod rotate;
@@ -27,6 +28,9 @@ enum KeysAction {
     Rotate(rotate::RotateArguments),
     /// Destroys one key at once. What it signed is refused within seconds.
     Retire(retire::RetireArguments),
+    /// Seals everything anew under the first master key of WEAUTH_MASTER_KEY=new,old, while servers run. May be
+    /// interrupted and run again.
+    Reencrypt,
     /// Destroys every key, for when the master key is lost: everybody logs in again.
     Reset(reset::ResetArguments),
 }
@@ -36,6 +40,7 @@ pub(super) fn run(sources: &Sources, arguments: &KeysArguments) -> Result<(), Fa
         KeysAction::List(list) => list::run(sources, list),
         KeysAction::Rotate(rotate) => rotate::run(sources, rotate),
         KeysAction::Retire(retire) => retire::run(sources, retire),
+        KeysAction::Reencrypt => reencrypt::run(sources),
         KeysAction::Reset(reset) => reset::run(sources, reset),
     }
 }
