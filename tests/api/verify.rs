@@ -149,6 +149,13 @@ async fn below_verify_any_request_is_judged_by_its_token_alone(db: Database) {
             assert_lets_in(&app.send(request).await, &bob, "", "");
         }
     }
+    // Dots lead nowhere: what Envoy asks about ends no session and opens no other call.
+    let head = format!("Host: x\r\nAuthorization: Bearer {}\r\nConnection: close", bob.access_token);
+    for path in ["/verify/../logout", "/verify/%2e%2e/logout", "/verify/x/../../me"] {
+        let answer = app.raw(format!("POST {path} HTTP/1.1\r\n{head}\r\n\r\n").as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(&bob.sid()), "{path}: {answer}");
+    }
+    assert_eq!(verify(&app, "/verify", &bob.access_token).await.status.as_u16(), 200);
     // One slash too many does not open a door that was to be guarded.
     let slip = "/verify/?permission=notes:read";
     assert_keeps_out(&verify(&app, slip, &bob.access_token).await, 403, "permission_denied");

@@ -2,4 +2,5 @@
 
 mod oauth;
 mod programs;
+mod rotation;
 mod verifiers;
