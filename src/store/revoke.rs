@@ -1,10 +1,11 @@
 //! A session that ends because somebody brought a token of it to be revoked.
 
 use super::api_keys::write_audit;
-use super::{DbConn, EndSessions, Ending, StoreError, Write};
+use super::sessions::end_one;
+use super::{DbConn, StoreError, Write};
 use crate::domain::{SessionId, Time, UserId};
 
-/// Ends the session of a token that is revoked; false where it had ended before.
+/// Ends the session of a token that is revoked, unless it has ended already.
 #[derive(Debug)]
 pub struct RevokeSession {
     /// Whose session.
@@ -20,22 +21,19 @@ pub struct RevokeSession {
 }
 
 impl Write for RevokeSession {
-    type Output = bool;
+    type Output = ();
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<bool>, StoreError> {
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<()>, StoreError> {
         batch.iter().map(|revoke| revoke.apply_one(conn)).collect()
     }
 }
 
 impl RevokeSession {
-    fn apply_one(&self, conn: &mut DbConn) -> Result<bool, StoreError> {
-        let ending =
-            EndSessions { user: self.user.clone(), which: Ending::One(self.session.clone()), at: self.at };
-        let ended = ending.apply_one(conn)?;
-        if !ended.is_empty() {
+    fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
+        if end_one(conn, &self.user, &self.session, self.at)? {
             let (target, detail) = (self.user.as_str(), self.session.as_str());
             write_audit(conn, self.at, &self.actor, "user.logout", target, self.ip.as_deref(), detail)?;
         }
-        Ok(!ended.is_empty())
+        Ok(())
     }
 }

@@ -165,7 +165,7 @@ impl Write for EndSessions {
 }
 
 impl EndSessions {
-    pub(super) fn apply_one(&self, conn: &mut DbConn) -> Result<Vec<SessionId>, StoreError> {
+    fn apply_one(&self, conn: &mut DbConn) -> Result<Vec<SessionId>, StoreError> {
         let theirs = sessions::table.filter(sessions::user_id.eq(self.user.as_str())).select(sessions::id);
         let ids: Vec<String> = match &self.which {
             Ending::One(session) => theirs.filter(sessions::id.eq(session.as_str())).load(conn)?,
@@ -177,13 +177,25 @@ impl EndSessions {
     }
 }
 
-/// Removes the rows and leaves word of it for every node.
 fn end(conn: &mut DbConn, user: &UserId, ids: &[SessionId], at: Time) -> Result<(), StoreError> {
     for id in ids {
-        diesel::delete(sessions::table.find((user.as_str(), id.as_str()))).execute(conn)?;
-        revoke(conn, id, at)?;
+        end_one(conn, user, id, at)?;
     }
     Ok(())
+}
+
+/// Removes the row and leaves word of it for every node. Of those who end a session at once, one does.
+pub(super) fn end_one(
+    conn: &mut DbConn,
+    user: &UserId,
+    id: &SessionId,
+    at: Time,
+) -> Result<bool, StoreError> {
+    let ended = diesel::delete(sessions::table.find((user.as_str(), id.as_str()))).execute(conn)? > 0;
+    if ended {
+        revoke(conn, id, at)?;
+    }
+    Ok(ended)
 }
 
 /// A user's sessions that have not ended by `at`, the latest first.
