@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
 
+mod clock;
 mod commands;
 mod configuration;
 mod durability;
@@ -10,8 +11,10 @@ mod harness;
 mod health;
 mod http_errors;
 mod jwt;
+mod keys;
 mod limits;
 mod login;
+mod master_key;
 mod one_code;
 mod sessions;
 mod simulated;

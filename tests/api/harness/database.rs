@@ -80,6 +80,28 @@ impl Database {
         };
         counted.rows
     }
+
+    /// Executes statements, as somebody does who has the database and no server.
+    pub fn execute(&self, statements: &str) {
+        match &*self.0 {
+            Kind::Sqlite(folder) => {
+                let path = folder.path().join("weauth.db");
+                let mut connection = diesel::SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+                connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
+                connection.batch_execute(statements).unwrap();
+            }
+            Kind::Postgres { .. } => execute(&self.url(), statements),
+        }
+    }
+
+    /// Bytes as a literal of its SQL.
+    pub fn bytes(&self, bytes: &[u8]) -> String {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        match &*self.0 {
+            Kind::Sqlite(_) => format!("X'{hex}'"),
+            Kind::Postgres { .. } => format!("'\\x{hex}'"),
+        }
+    }
 }
 
 impl Drop for Kind {
