@@ -5,6 +5,7 @@
 
 mod api_keys;
 mod clients;
+mod clock;
 mod commands;
 mod configuration;
 mod durability;
@@ -13,8 +14,10 @@ mod health;
 mod http_errors;
 mod introspect;
 mod jwt;
+mod keys;
 mod limits;
 mod login;
+mod master_key;
 mod metadata;
 mod nginx;
 mod one_code;

@@ -9,11 +9,10 @@ on_both!(a_standard_client_finds_its_way_and_is_understood);
 async fn a_standard_client_finds_its_way_and_is_understood(db: Database) {
     let app = Builder::new(db).set("WEAUTH_PUBLIC_URL", "").start().await;
     let appid = app.app().appid.clone();
-    let added = app.weauth(&["keys", "api", "add", "shop", "--scope", "tokens:introspect"]);
-    let key = added.printed.trim();
+    let key = app.add_api_key("shop", &["tokens:introspect"]);
     let workshop = Workshop::new();
     let mut client = workshop.node("oauth.mjs");
-    client.args([&app.url, &app.code_for("alice"), &appid, "shop", key]);
+    client.args([&app.url, &app.code_for("alice"), &appid, "shop", &key]);
     let finished = client.output().await.unwrap();
     let said = String::from_utf8_lossy(&finished.stderr);
     assert!(finished.status.success(), "{said}");

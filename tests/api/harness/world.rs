@@ -69,6 +69,13 @@ impl World {
         finished
     }
 
+    /// Starts another command of `weauth` and goes on, with these variables on top.
+    pub fn begin(&self, arguments: &[&str], overrides: &[(&str, &str)]) -> Process {
+        let overrides = overrides.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment: Vec<_> = self.environment.iter().cloned().chain(overrides).collect();
+        Process::weauth(self.folder.path(), arguments, &environment)
+    }
+
     /// Where its programs run.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
