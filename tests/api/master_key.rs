@@ -85,7 +85,7 @@ async fn a_value_that_opens_under_neither_key_is_named_and_the_rest_goes_on(db: 
 
     assert_eq!(finished.status.code(), Some(1), "{}", finished.said);
     assert!(finished.said.contains("identities.session_key of wx"), "{}", finished.said);
-    assert!(finished.said.contains("1 values open under neither"), "{}", finished.said);
+    assert!(finished.said.contains("under neither master key, and stay as they are: 1"), "{}", finished.said);
     assert_eq!(counts(&finished.said), (3, 0), "the other session key and both keys: {}", finished.said);
 }
 
