@@ -1,12 +1,12 @@
 //! Puts the parts together: from settings to something that can be mounted in an actix-web `App`.
 
 use crate::actors::{Db, DbSettings, WeChat};
-use crate::config::{Config, DatabaseConfig, TokenConfig, WeChatConfig};
+use crate::config::{Config, DatabaseConfig, KeyConfig, TokenConfig, WeChatConfig};
 use crate::crypto::MasterKeys;
 use crate::domain::{App, AppId, Cidr, Clock, RolePolicy};
 use crate::flows::{
-    ApiKeys, Introspection, Issuer, LastLogins, Revoking, Sessions, SignIn, StartKeysError, TokenLifetimes,
-    Users, follow_revocations, load_revocations, purge_forever, start_keys,
+    ApiKeys, Introspection, Issuer, KeyPolicy, LastLogins, Revoking, ServerKeys, Sessions, SignIn,
+    StartKeysError, TokenLifetimes, Users, follow_keys, follow_revocations, load_revocations, purge_forever,
 };
 use crate::http::{HttpState, everything, extractor_state, observed};
 use crate::store::{Migrator, StoreError};
@@ -47,6 +47,8 @@ pub struct Settings {
     pub wechat: WeChatConfig,
     /// How long tokens live.
     pub tokens: TokenConfig,
+    /// What signing keys are to be like.
+    pub keys: KeyConfig,
     /// Encrypt what lies in the database.
     pub master_keys: MasterKeys,
     /// What roles allow.
@@ -61,10 +63,10 @@ impl Settings {
     /// What a configuration says. Where it names no `WEAUTH_PUBLIC_URL`, the issuer is `http://` and the
     /// address that the server is bound to. What is only of weauth's own server and log is left aside.
     pub fn new(config: Config, bound_to: SocketAddr) -> Self {
-        let Config { database, wechat, server, tokens, master_keys, roles, log: _ } = config;
+        let Config { database, wechat, server, tokens, keys, master_keys, roles, log: _ } = config;
         let public_url = server.public_url.unwrap_or_else(|| format!("http://{bound_to}"));
         let trusted_proxies = server.trusted_proxies;
-        Self { database, wechat, tokens, master_keys, roles, trusted_proxies, public_url }
+        Self { database, wechat, tokens, keys, master_keys, roles, trusted_proxies, public_url }
     }
 }
 
@@ -98,7 +100,8 @@ pub struct Weauth {
 impl Weauth {
     /// Applies pending migrations, loads the keys and starts the actors.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let Settings { database, wechat, tokens, master_keys, roles, trusted_proxies, public_url } = settings;
+        let Settings { database, wechat, tokens, keys, master_keys, roles, trusted_proxies, public_url } =
+            settings;
         let clock = Clock::system();
         migrate(&database)?;
         let db_settings = DbSettings {
@@ -108,10 +111,13 @@ impl Weauth {
         };
         let db = Db::start(&database.url, db_settings)
             .map_err(|error| StartError::Database { url: database.url.to_string(), error })?;
-        let keys = start_keys(&db, &master_keys, public_url, clock).await?;
+        let access_ttl = i64::from(tokens.access_ttl);
+        let policy =
+            KeyPolicy { algorithm: keys.signing_algorithm, max_age: i64::from(keys.max_age), access_ttl };
+        let server_keys = ServerKeys::new(db.clone(), master_keys.clone(), policy, public_url, clock);
+        let keys = server_keys.start().await?;
         let apps: Vec<AppId> = wechat.apps.iter().map(|app: &App| app.id.clone()).collect();
         let revocations = Revocations::default();
-        let access_ttl = i64::from(tokens.access_ttl);
         load_revocations(&db, &revocations, clock, access_ttl)
             .await
             .map_err(|error| StartError::Database { url: database.url.to_string(), error })?;
@@ -130,6 +136,7 @@ impl Weauth {
         let last_logins = LastLogins::default();
         let noted = last_logins.clone();
         let sign_in = SignIn::new(wechat, db.clone(), issuer, master_keys, replay_window, noted, clock);
+        tokio::task::spawn_local(follow_keys(server_keys, verifier.clone()));
         tokio::task::spawn_local(follow_revocations(db.clone(), revocations, clock, access_ttl));
         tokio::task::spawn_local(api_keys.clone().follow_forever());
         tokio::task::spawn_local(last_logins.clone().write_forever(db.clone()));

@@ -184,7 +184,12 @@ async fn the_scope_keeps_to_itself() {
     }
     let (status, problem) = json_of(world.get("/auth/login")).await;
     assert_eq!((status, &problem["code"]), (StatusCode::METHOD_NOT_ALLOWED, &json!("method_not_allowed")));
-    for path in ["/auth/healthz", "/auth/readyz", "/auth/.well-known/jwks.json"] {
+    for path in [
+        "/auth/healthz",
+        "/auth/readyz",
+        "/auth/.well-known/jwks.json",
+        "/auth/.well-known/oauth-authorization-server",
+    ] {
         assert_eq!(json_of(world.get(path)).await.0, StatusCode::OK, "{path}");
     }
     for path in ["/nowhere", "/login", "/me", "/healthz", "/authority"] {

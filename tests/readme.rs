@@ -1,4 +1,5 @@
-//! What the two READMEs show is what the program has: the client module, the settings, the error codes.
+//! What the two READMEs show is what the program has: the client module, the settings, the error codes; and
+//! both show the same.
 
 #![expect(clippy::unwrap_used, reason = "that is how a test fails")]
 
@@ -59,6 +60,14 @@ fn the_file_of_settings_is_one_that_serve_takes() {
         let key = ("WEAUTH_MASTER_KEY".to_owned(), "u3Zk1pVq7bS0n2Yx9cD4fG6hJ8kL5mN1oP3qR7sT9vA=".to_owned());
         let config = Config::for_serve(&Sources::new(Some(toml), [key]));
         assert!(config.is_ok(), "{name}: {}", config.unwrap_err());
+    }
+}
+
+#[test]
+fn both_show_the_same_programs_and_configurations() {
+    for language in ["js", "python", "go", "java", "rust", "nginx", "caddyfile", "yaml"] {
+        let [english, chinese] = READMES.map(|(_, readme)| blocks(readme, language));
+        assert!(!english.is_empty() && english == chinese, "{language}");
     }
 }
 

@@ -4,7 +4,7 @@
 use super::listening::{bind, run_until_told_to_stop};
 use super::{DevArguments, Failure};
 use crate::assembly::{Settings, Weauth};
-use crate::config::{DatabaseConfig, DevConfig, Sources, WeChatConfig};
+use crate::config::{DatabaseConfig, DevConfig, KeyConfig, Sources, WeChatConfig};
 use crate::crypto::{MasterKeys, hex, random_bytes};
 use crate::domain::{App, AppId, AppSecret, DatabaseUrl};
 use crate::http::{ServerSettings, demo, start};
@@ -70,6 +70,7 @@ fn settings(
             max_in_flight: config.max_in_flight,
         },
         tokens: config.tokens,
+        keys: KeyConfig::default(),
         master_keys: MasterKeys::parse(&master_key(Path::new(KEY_FILE))?)?,
         roles: config.roles.clone(),
         trusted_proxies: Vec::new(),

@@ -3,6 +3,7 @@
 
 mod apps;
 mod database;
+mod keys;
 mod log;
 mod mistakes;
 mod nearest;
@@ -19,6 +20,7 @@ mod urls;
 pub use self::log::{LogConfig, LogFormat};
 pub use apps::WeChatConfig;
 pub use database::DatabaseConfig;
+pub use keys::{KeyCommandConfig, KeyConfig};
 pub use mistakes::{Mistake, Mistakes};
 pub use server::{InvalidListen, ServerConfig, parse_listen};
 pub use sources::{DEFAULT_FILE, Sources};
@@ -28,7 +30,7 @@ pub use urls::InvalidUrl;
 use crate::crypto::MasterKeys;
 use crate::domain::RolePolicy;
 use reader::Reader;
-use settings::{WEAUTH_DATABASE_CONNECTIONS, WEAUTH_MASTER_KEY, WEAUTH_MAX_IN_FLIGHT};
+use settings::{WEAUTH_DATABASE_CONNECTIONS, WEAUTH_MAX_IN_FLIGHT};
 use std::net::SocketAddr;
 
 /// All that `weauth serve` needs.
@@ -42,6 +44,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Lifetimes.
     pub tokens: TokenConfig,
+    /// The keys that sign.
+    pub keys: KeyConfig,
     /// The keys that encrypt secrets at rest (`WEAUTH_MASTER_KEY`).
     pub master_keys: MasterKeys,
     /// What each role allows (`[roles.NAME]`).
@@ -64,10 +68,8 @@ impl Config {
         let wechat = WeChatConfig::read(reader);
         let server = ServerConfig::read(reader);
         let tokens = TokenConfig::read(reader);
-        if !reader.is_given(&WEAUTH_MASTER_KEY) {
-            reader.missing(&WEAUTH_MASTER_KEY, "make one with `openssl rand -base64 32` and keep it safe");
-        }
-        let master_keys = reader.text(&WEAUTH_MASTER_KEY, MasterKeys::parse);
+        let keys = KeyConfig::read(reader);
+        let master_keys = keys::read_master_keys(reader);
         let roles = roles::read_roles(reader);
         let log = LogConfig::read(reader);
         Some(Self {
@@ -75,6 +77,7 @@ impl Config {
             wechat: wechat?,
             server: server?,
             tokens: tokens?,
+            keys: keys?,
             master_keys: master_keys?,
             roles,
             log: log?,

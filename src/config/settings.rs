@@ -117,6 +117,10 @@ settings! {
         "How long a refresh token that was just rotated still answers.";
     WEAUTH_REPLAY_WINDOW, seconds(0, DAY), Value("300"),
         "How long a login repeated with the same code and Idempotency-Key is answered again; 0: never.";
+    WEAUTH_SIGNING_ALGORITHM, Text, Value("EdDSA"),
+        "How access tokens are signed: EdDSA, ES256 or RS256; at the next start a key of that kind comes in.";
+    WEAUTH_KEY_MAX_AGE, seconds(0, TEN_YEARS), Value("0"),
+        "The age at which a signing key is replaced by a new one, an hour at least; 0: never.";
     WEAUTH_WORKERS, count("threads", 1024), Words("the number of cores"),
         "Threads that answer HTTP.";
     WEAUTH_MAX_CONNECTIONS, count("connections", 1_000_000), Value("20000"),

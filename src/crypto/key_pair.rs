@@ -1,31 +1,180 @@
 //! Key pairs for signing access tokens.
 
-use super::random_bytes;
-use aws_lc_rs::signature::Ed25519KeyPair;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+    RsaPublicKeyComponents,
+};
 
-/// A fresh Ed25519 private key, as PKCS#8 (RFC 8410).
-pub fn generate_ed25519() -> Vec<u8> {
-    let seed = random_bytes::<32>();
-    // The fixed head of a PKCS#8 v1 document that holds an Ed25519 seed (RFC 8410, 7).
-    const HEAD: [u8; 16] =
-        [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
-    [&HEAD[..], &seed[..]].concat()
+/// How access tokens are signed, by its JWA name (RFC 7518, RFC 8037).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SigningAlgorithm {
+    /// `EdDSA` with Ed25519: small, fast, nothing to choose wrong.
+    #[default]
+    EdDsa,
+    /// `ES256`, ECDSA on P-256 with SHA-256: for verifiers that do not know EdDSA.
+    Es256,
+    /// `RS256`, RSA of 2048 bits with SHA-256: what every verifier knows, and the slowest to sign.
+    Rs256,
 }
 
-/// Does this PKCS#8 document hold an Ed25519 key?
-pub fn is_ed25519(pkcs8: &[u8]) -> bool {
-    Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).is_ok()
+/// A text names none of the algorithms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is none of EdDSA, ES256, RS256")]
+pub struct UnknownAlgorithm;
+
+impl SigningAlgorithm {
+    /// The JWA name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EdDsa => "EdDSA",
+            Self::Es256 => "ES256",
+            Self::Rs256 => "RS256",
+        }
+    }
+
+    /// Reads a JWA name.
+    pub fn parse(name: &str) -> Result<Self, UnknownAlgorithm> {
+        let all = [Self::EdDsa, Self::Es256, Self::Rs256];
+        all.into_iter().find(|algorithm| algorithm.as_str() == name).ok_or(UnknownAlgorithm)
+    }
+}
+
+/// A private key that can't be read or used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the signing key is malformed")]
+pub struct InvalidKey;
+
+/// A private key, parsed once and shared by all threads. `Debug` shows nothing of it.
+pub struct SigningKeyPair(Kind);
+
+enum Kind {
+    Ed25519(Ed25519KeyPair),
+    P256(EcdsaKeyPair),
+    Rsa(RsaKeyPair),
+}
+
+/// The public part of a key pair, big-endian, in the parts that a JWK is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublicParts {
+    /// An Ed25519 key: 32 bytes (RFC 8037, 2).
+    Ed25519(Vec<u8>),
+    /// A point on P-256, 32 bytes each (RFC 7518, 6.2).
+    P256 {
+        /// Its first coordinate.
+        x: Vec<u8>,
+        /// Its second coordinate.
+        y: Vec<u8>,
+    },
+    /// An RSA key, without leading zeros (RFC 7518, 6.3).
+    Rsa {
+        /// The modulus.
+        n: Vec<u8>,
+        /// The exponent.
+        e: Vec<u8>,
+    },
+}
+
+impl SigningKeyPair {
+    /// A fresh private key as PKCS#8 (RFC 5958), to be sealed and stored. RSA takes a moment: some tenths of a
+    /// second on a busy machine.
+    pub fn generate_pkcs8(algorithm: SigningAlgorithm) -> Result<Vec<u8>, InvalidKey> {
+        use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+        let document = match algorithm {
+            SigningAlgorithm::EdDsa => Ed25519KeyPair::generate()
+                .and_then(|pair| AsDer::<Pkcs8V1Der<'_>>::as_der(&pair))
+                .map(|der| der.as_ref().to_vec()),
+            SigningAlgorithm::Es256 => EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
+                .and_then(|pair| pair.to_pkcs8v1())
+                .map(|document| document.as_ref().to_vec()),
+            SigningAlgorithm::Rs256 => RsaKeyPair::generate(KeySize::Rsa2048)
+                .and_then(|pair| AsDer::<Pkcs8V1Der<'_>>::as_der(&pair))
+                .map(|der| der.as_ref().to_vec()),
+        };
+        document.map_err(|_| InvalidKey)
+    }
+
+    /// Reads a private key of this algorithm; one of another algorithm is malformed.
+    pub fn from_pkcs8(algorithm: SigningAlgorithm, pkcs8: &[u8]) -> Result<Self, InvalidKey> {
+        let kind = match algorithm {
+            SigningAlgorithm::EdDsa => Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map(Kind::Ed25519),
+            SigningAlgorithm::Es256 => {
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map(Kind::P256)
+            }
+            SigningAlgorithm::Rs256 => RsaKeyPair::from_pkcs8(pkcs8).map(Kind::Rsa),
+        };
+        kind.map(Self).map_err(|_| InvalidKey)
+    }
+
+    /// The signature of a message as a JWS has it (RFC 7518 3.3 and 3.4, RFC 8037 3.1).
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, InvalidKey> {
+        match &self.0 {
+            Kind::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
+            Kind::P256(pair) => {
+                let signature = pair.sign(&SystemRandom::new(), message).map_err(|_| InvalidKey)?;
+                Ok(signature.as_ref().to_vec())
+            }
+            Kind::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
+                    .map_err(|_| InvalidKey)?;
+                Ok(signature)
+            }
+        }
+    }
+
+    /// The public part.
+    pub fn public_parts(&self) -> PublicParts {
+        match &self.0 {
+            Kind::Ed25519(pair) => PublicParts::Ed25519(pair.public_key().as_ref().to_vec()),
+            Kind::P256(pair) => {
+                // An uncompressed point (SEC 1, 2.3.3): 4, then both coordinates.
+                let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
+                PublicParts::P256 { x: x.to_vec(), y: y.to_vec() }
+            }
+            Kind::Rsa(pair) => {
+                let parts = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
+                PublicParts::Rsa { n: parts.n, e: parts.e }
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for SigningKeyPair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SigningKeyPair")
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ALL: [SigningAlgorithm; 3] =
+        [SigningAlgorithm::EdDsa, SigningAlgorithm::Es256, SigningAlgorithm::Rs256];
+
     #[test]
-    fn a_generated_key_is_well_formed_and_unique() {
-        let (one, two) = (generate_ed25519(), generate_ed25519());
-        assert!(is_ed25519(&one) && is_ed25519(&two));
-        assert_ne!(one, two);
-        assert!(!is_ed25519(&one[1..]));
+    fn a_generated_key_is_unique_and_read_as_what_it_is_only() {
+        for algorithm in ALL {
+            let [one, two] = [(); 2].map(|()| SigningKeyPair::generate_pkcs8(algorithm).unwrap());
+            assert_ne!(one, two);
+            for other in ALL {
+                let read = SigningKeyPair::from_pkcs8(other, &one);
+                assert_eq!(read.is_ok(), algorithm == other, "{algorithm:?} as {other:?}");
+            }
+            assert!(SigningKeyPair::from_pkcs8(algorithm, &one[1..]).is_err());
+            assert!(SigningKeyPair::from_pkcs8(algorithm, &[]).is_err());
+        }
+    }
+
+    #[test]
+    fn algorithms_are_named_as_jwa_names_them() {
+        for algorithm in ALL {
+            assert_eq!(SigningAlgorithm::parse(algorithm.as_str()), Ok(algorithm));
+        }
+        for wrong in ["", "eddsa", "HS256", "none", "RS512"] {
+            assert_eq!(SigningAlgorithm::parse(wrong), Err(UnknownAlgorithm));
+        }
     }
 }

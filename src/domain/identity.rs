@@ -20,6 +20,11 @@ macro_rules! wechat_id {
                 well_formed.then(|| Self(text.to_owned()))
             }
 
+            /// Takes an id that was stored before; its form is not looked into.
+            pub fn from_stored(text: String) -> Self {
+                Self(text)
+            }
+
             /// The id as text.
             pub fn as_str(&self) -> &str {
                 &self.0

@@ -12,6 +12,7 @@ mod network;
 mod refresh_token;
 mod role;
 mod session;
+mod signing_key;
 mod user;
 
 pub use api_key::{ApiKey, ApiKeyHash, ApiKeyName, ApiScope, InvalidApiKeyName};
@@ -25,6 +26,7 @@ pub use network::{Cidr, InvalidCidr, client_address};
 pub use refresh_token::{RefreshToken, RefreshTokenMac};
 pub use role::{Permission, Role, RolePolicy};
 pub use session::{Generation, Session, SessionId};
+pub use signing_key::{KEPT_AFTER_LAST_TOKEN, KeyState, PUBLISHED_BEFORE_SIGNING, signing_place};
 pub use user::{User, UserId, UserStatus, mask_phone};
 
 /// Defines an opaque text id: a UUIDv7 of our own, so that keys arrive in nearly rising order.

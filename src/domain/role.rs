@@ -52,6 +52,12 @@ impl RolePolicy {
         let all: BTreeSet<_> = roles.iter().filter_map(|role| self.0.get(role)).flatten().collect();
         all.into_iter().cloned().collect()
     }
+
+    /// All permissions that any role carries, sorted, each once.
+    pub fn all_permissions(&self) -> Vec<&Permission> {
+        let all: BTreeSet<_> = self.0.values().flatten().collect();
+        all.into_iter().collect()
+    }
 }
 
 #[cfg(test)]
@@ -68,6 +74,7 @@ mod tests {
         ]));
         let held = policy.permissions(&[role("reader"), role("editor"), role("gone")]);
         assert_eq!(held, [permission("posts:read"), permission("posts:write")]);
+        assert_eq!(policy.all_permissions(), held.iter().collect::<Vec<_>>());
         assert!(Role::parse("Has Space").is_none());
     }
 }

@@ -50,6 +50,10 @@ impl Issuer {
         &self.tokens
     }
 
+    pub(super) fn users(&self) -> &Users {
+        &self.users
+    }
+
     pub(super) fn lifetimes(&self) -> TokenLifetimes {
         self.lifetimes
     }

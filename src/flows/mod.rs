@@ -1,12 +1,16 @@
 //! What the product does, in order. No HTTP here and no SQL.
 
 mod api_keys;
+mod check_clock;
+mod follow_keys;
 mod follow_revocations;
 mod introspect;
 mod issue;
 mod last_logins;
+mod new_keys;
 mod overlap;
 mod purge;
+mod reencrypt;
 mod revoke;
 mod sessions;
 mod sign_in;
@@ -14,13 +18,17 @@ mod start_keys;
 mod users;
 
 pub use api_keys::{ApiKeys, KnownApiKey};
+pub use check_clock::{ClockDifference, SharedTime, shared_time};
+pub use follow_keys::follow_keys;
 pub use follow_revocations::{follow_revocations, load_revocations};
 pub use introspect::{ActiveToken, Introspection};
 pub use issue::{Issued, Issuer, TokenLifetimes};
 pub use last_logins::LastLogins;
+pub use new_keys::new_signing_key;
 pub use purge::purge_forever;
+pub use reencrypt::{Reencrypted, Unopened, reencrypt};
 pub use revoke::Revoking;
-pub use sessions::{RefreshError, Sessions};
+pub use sessions::{RefreshError, RefreshRequest, Sessions};
 pub use sign_in::{SignIn, SignInError, SignInRequest};
-pub use start_keys::{StartKeysError, start_keys};
+pub use start_keys::{KeyPolicy, ServerKeys, StartKeysError, master_key_fits};
 pub use users::{KnownUser, Users};

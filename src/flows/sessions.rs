@@ -2,9 +2,23 @@
 
 use super::issue::{Issued, Issuer};
 use crate::actors::Db;
-use crate::domain::{ClientInfo, Clock, Session, SessionId, UserId};
+use crate::domain::{AppId, ClientInfo, Clock, Permission, Session, SessionId, Time, UserId};
 use crate::store::{EndSessions, Ending, ListSessions, RotateSession, Rotation, StoreError};
 use crate::tokens::{InvalidKey, Revocations};
+
+/// A refresh as it was asked for.
+#[derive(Debug)]
+pub struct RefreshRequest {
+    /// The refresh token.
+    pub token: String,
+    /// The mini-program, where the client named it: then it must be the session's.
+    pub app: Option<AppId>,
+    /// The permissions that the client asked for by name: the user must hold each. The new token carries
+    /// all that the user holds none the less.
+    pub scope: Vec<Permission>,
+    /// Where it came from.
+    pub client: ClientInfo,
+}
 
 /// Why a refresh failed.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +32,9 @@ pub enum RefreshError {
     /// An operator barred the user.
     #[error("the user is banned")]
     Banned,
+    /// The client asked for a permission that the user does not hold; nothing was changed.
+    #[error("the user does not hold what was asked for")]
+    Scope,
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -46,24 +63,26 @@ impl Sessions {
     }
 
     /// Takes a refresh token for new tokens. Once begun it is finished, also when the caller goes away.
-    pub async fn refresh(&self, token: String, client: ClientInfo) -> Result<Issued, RefreshError> {
+    pub async fn refresh(&self, request: RefreshRequest) -> Result<Issued, RefreshError> {
         let sessions = self.clone();
-        let finished = tokio::task::spawn_local(async move { sessions.rotate(&token, client).await });
+        let finished = tokio::task::spawn_local(async move { sessions.rotate(request).await });
         finished.await.unwrap_or(Err(RefreshError::Crashed))
     }
 
-    async fn rotate(&self, token: &str, client: ClientInfo) -> Result<Issued, RefreshError> {
+    async fn rotate(&self, request: RefreshRequest) -> Result<Issued, RefreshError> {
         let keys = self.issuer.tokens().keys();
-        let token = keys.refresh().verify(token).ok_or(RefreshError::Invalid)?;
+        let token = keys.refresh().verify(&request.token).ok_or(RefreshError::Invalid)?;
+        self.check_scope(&token.user, &request.scope).await?;
         let at = self.clock.now();
         let rotation = self.db.commit(RotateSession {
             user: token.user,
             session: token.session.clone(),
+            app: request.app,
             presented: token.generation,
             at,
             expires_at: at.plus_seconds(self.issuer.lifetimes().refresh),
             grace: self.grace,
-            ip: client.ip.map(|ip| ip.to_string()),
+            ip: request.client.ip.map(|ip| ip.to_string()),
         });
         match rotation.await? {
             Rotation::Turned { user, app, generation } => {
@@ -76,6 +95,16 @@ impl Sessions {
                 Err(RefreshError::Reused)
             }
         }
+    }
+
+    /// Looked at before the token turns: a refusal must not cost the client its token.
+    async fn check_scope(&self, user: &UserId, scope: &[Permission]) -> Result<(), RefreshError> {
+        if scope.is_empty() {
+            return Ok(());
+        }
+        let known = self.issuer.users().find(user, Time::from_unix(0)).await?.ok_or(RefreshError::Invalid)?;
+        let held = scope.iter().all(|asked| known.permissions.contains(asked));
+        if held { Ok(()) } else { Err(RefreshError::Scope) }
     }
 
     /// The user's sessions, the latest first.

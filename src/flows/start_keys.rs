@@ -1,10 +1,15 @@
 //! The server's keys at start: made on the first start, opened with the master key on every other.
 
+use super::check_clock::shared_time;
+use super::new_keys::{new_refresh_key, new_signing_key};
 use crate::actors::Db;
-use crate::crypto::{MacKey, MasterKeys, random_bytes};
-use crate::domain::{Clock, RefreshTokenMac};
-use crate::store::{KeyPurpose, LoadKeys, NewKey, StoreError, StoreFirstKeys, StoredKey};
-use crate::tokens::{Algorithm, KeyRing, SigningKey};
+use crate::crypto::{InvalidKey, MacKey, MasterKeys, SigningAlgorithm, UnsealError};
+use crate::domain::{Clock, PUBLISHED_BEFORE_SIGNING, RefreshTokenMac, Time};
+use crate::store::{
+    KeyPurpose, LoadKeys, NewKey, RaiseTokenSeconds, RotateIf, RotateKey, StoreError, StoreFirstKeys,
+    StoredKey,
+};
+use crate::tokens::{KeyRing, SigningKey};
 
 /// Why the keys are not there.
 #[derive(Debug, thiserror::Error)]
@@ -15,66 +20,153 @@ pub enum StartKeysError {
     /// The keys in the database were sealed under another master key.
     #[error(
         "WEAUTH_MASTER_KEY does not fit this database: its keys were sealed under another one. Set the key this \
-         database was made with; to replace it, give the new and the old one separated by a comma"
+         database was made with; to replace it, give the new and the old one separated by a comma. If it is lost for \
+         good, `weauth keys reset` lets everybody begin anew"
     )]
     MasterKey,
+    /// One key does not open, though others do.
+    #[error(
+        "the stored key {0} does not open under WEAUTH_MASTER_KEY, though another one does: while the master key is \
+         being replaced, set the new and the old one separated by a comma; else the row is damaged, and \
+         `weauth keys retire {0}` takes it out of use"
+    )]
+    Damaged(String),
     /// A key opened but is none.
-    #[error("the stored key {0} is malformed")]
+    #[error("the stored key {0} is malformed; `weauth keys retire {0}` takes it out of use")]
     Malformed(String),
+    /// A key could not be made.
+    #[error(transparent)]
+    Key(#[from] InvalidKey),
+    /// There are no keys any more.
+    #[error("the database holds no keys any more: restart this server, and it makes new ones")]
+    Gone,
 }
 
-/// Loads the keys, or makes the first ones. `issuer` is the public URL of this server.
-pub async fn start_keys(
-    db: &Db,
-    master: &MasterKeys,
+/// What a server's keys are to be like.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyPolicy {
+    /// How new keys sign.
+    pub algorithm: SigningAlgorithm,
+    /// The age in seconds at which a key is replaced; 0: never.
+    pub max_age: i64,
+    /// The life of an access token, in seconds.
+    pub access_ttl: i64,
+}
+
+/// The keys of a server and what it takes to keep them.
+#[derive(Debug, Clone)]
+pub struct ServerKeys {
+    pub(super) db: Db,
+    pub(super) master: MasterKeys,
+    pub(super) policy: KeyPolicy,
     issuer: String,
-    clock: Clock,
-) -> Result<KeyRing, StartKeysError> {
-    let mut stored = db.run(LoadKeys).await?;
-    if stored.is_empty() {
-        let keys = first_keys(master)?;
-        stored = db.commit(StoreFirstKeys { keys, at: clock.now() }).await?;
+    pub(super) clock: Clock,
+}
+
+impl ServerKeys {
+    /// `issuer` is the public URL of this server.
+    pub fn new(db: Db, master: MasterKeys, policy: KeyPolicy, issuer: String, clock: Clock) -> Self {
+        Self { db, master, policy, issuer, clock }
     }
-    let (refresh, sign): (Vec<_>, Vec<_>) =
-        stored.into_iter().partition(|key| key.purpose == KeyPurpose::Refresh);
-    let signing = sign.iter().map(|key| open_signing_key(key, master)).collect::<Result<_, _>>()?;
-    let refresh = refresh.last().ok_or_else(|| StartKeysError::Malformed("for refresh tokens".into()))?;
-    let refresh = RefreshTokenMac::new(MacKey::from_bytes(&unseal(refresh, master)?));
-    KeyRing::new(issuer, signing, refresh).map_err(|_| StartKeysError::Malformed("for access tokens".into()))
+
+    /// Loads the keys, or makes the first ones. Where the newest is of another algorithm than wanted, one of that
+    /// algorithm comes in; the others sign until it does.
+    pub async fn start(&self) -> Result<KeyRing, StartKeysError> {
+        let time = shared_time(&self.db, self.clock).await?;
+        if let Some(difference) = time.difference {
+            log::error!("{difference}");
+        }
+        let mut stored = self.db.run(LoadKeys).await?;
+        if [KeyPurpose::Sign, KeyPurpose::Refresh]
+            .iter()
+            .any(|wanted| stored.iter().all(|k| k.purpose != *wanted))
+        {
+            let keys = vec![self.new_key().await?, new_refresh_key(&self.master)];
+            stored = self.db.commit(StoreFirstKeys { keys, at: time.now }).await?;
+        }
+        self.open(&stored)?;
+        self.raise_token_seconds(&stored).await?;
+        if newest(&stored).is_some_and(|key| key.algorithm != self.policy.algorithm.as_str())
+            && self.rotate(RotateIf::AlgorithmDiffers, time.now).await?
+        {
+            stored = self.db.run(LoadKeys).await?;
+        }
+        self.open(&stored)
+    }
+
+    /// Opens the keys with the master key.
+    pub(super) fn open(&self, stored: &[StoredKey]) -> Result<KeyRing, StartKeysError> {
+        if stored.is_empty() {
+            return Err(StartKeysError::Gone);
+        }
+        if !master_key_fits(&self.master, stored) {
+            return Err(StartKeysError::MasterKey);
+        }
+        let (refresh, sign): (Vec<_>, Vec<_>) =
+            stored.iter().partition(|key| key.purpose == KeyPurpose::Refresh);
+        let signing = sign.into_iter().map(|key| self.open_signing_key(key)).collect::<Result<_, _>>()?;
+        let refresh = refresh.last().ok_or(StartKeysError::Gone)?;
+        let refresh = RefreshTokenMac::new(MacKey::from_bytes(&self.unseal(refresh)?));
+        Ok(KeyRing::new(self.issuer.clone(), signing, refresh)?)
+    }
+
+    fn open_signing_key(&self, key: &StoredKey) -> Result<SigningKey, StartKeysError> {
+        let malformed = |_| StartKeysError::Malformed(key.id.clone());
+        let algorithm =
+            SigningAlgorithm::parse(&key.algorithm).map_err(|_| StartKeysError::Malformed(key.id.clone()))?;
+        let opened =
+            SigningKey::from_pkcs8(algorithm, &self.unseal(key)?, key.active_from).map_err(malformed)?;
+        if opened.id == key.id { Ok(opened) } else { Err(malformed(InvalidKey)) }
+    }
+
+    fn unseal(&self, key: &StoredKey) -> Result<Vec<u8>, StartKeysError> {
+        unseal(&self.master, key).map_err(|_| StartKeysError::Damaged(key.id.clone()))
+    }
+
+    /// Lets every key verify for as long as this server's tokens may need it.
+    pub(super) async fn raise_token_seconds(&self, stored: &[StoredKey]) -> Result<(), StoreError> {
+        let seconds = self.policy.access_ttl;
+        let too_short = |key: &StoredKey| key.purpose == KeyPurpose::Sign && key.token_seconds < seconds;
+        if stored.iter().any(too_short) {
+            self.db.commit(RaiseTokenSeconds { seconds }).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings in a new key, if it is so that it should when the database is asked.
+    pub(super) async fn rotate(&self, condition: RotateIf, now: Time) -> Result<bool, StartKeysError> {
+        let key = self.new_key().await?;
+        let (id, algorithm) = (key.id.clone(), key.algorithm.clone());
+        let active_from = now.plus_seconds(PUBLISHED_BEFORE_SIGNING);
+        let rotate = RotateKey { key, condition, at: now, active_from, actor: "server".to_owned() };
+        let came_in = self.db.commit(rotate).await?;
+        if came_in {
+            log::info!(
+                "a new signing key, {id} ({algorithm}), is published and signs from {}",
+                active_from.rfc3339()
+            );
+        }
+        Ok(came_in)
+    }
+
+    /// Makes a key on a thread that nobody waits for.
+    async fn new_key(&self) -> Result<NewKey, InvalidKey> {
+        let (master, policy) = (self.master.clone(), self.policy);
+        let make = move || new_signing_key(&master, policy.algorithm, policy.access_ttl);
+        tokio::task::spawn_blocking(make).await.unwrap_or(Err(InvalidKey))
+    }
 }
 
-fn first_keys(master: &MasterKeys) -> Result<Vec<NewKey>, StartKeysError> {
-    let algorithm = Algorithm::EdDsa;
-    let private = SigningKey::generate(algorithm);
-    let key = SigningKey::from_pkcs8(algorithm, &private)
-        .map_err(|_| StartKeysError::Malformed("just made".into()))?;
-    let sign = NewKey {
-        sealed: master.seal(&row(&key.id), &private),
-        id: key.id,
-        purpose: KeyPurpose::Sign,
-        algorithm: algorithm.as_str().to_owned(),
-    };
-    let id = uuid::Uuid::now_v7().simple().to_string();
-    let refresh = NewKey {
-        sealed: master.seal(&row(&id), &random_bytes::<32>()),
-        id,
-        purpose: KeyPurpose::Refresh,
-        algorithm: "HS256".to_owned(),
-    };
-    Ok(vec![sign, refresh])
+/// Does the master key open any of these keys? If not, it is not the one that they were sealed under.
+pub fn master_key_fits(master: &MasterKeys, stored: &[StoredKey]) -> bool {
+    stored.iter().any(|key| unseal(master, key).is_ok())
 }
 
-/// The row identity under which a key is sealed.
-fn row(id: &str) -> String {
-    format!("key:{id}")
+/// The signing key that comes last.
+pub(super) fn newest(stored: &[StoredKey]) -> Option<&StoredKey> {
+    stored.iter().rfind(|key| key.purpose == KeyPurpose::Sign)
 }
 
-fn unseal(key: &StoredKey, master: &MasterKeys) -> Result<Vec<u8>, StartKeysError> {
-    master.open(&row(&key.id), &key.sealed).map_err(|_| StartKeysError::MasterKey)
-}
-
-fn open_signing_key(key: &StoredKey, master: &MasterKeys) -> Result<SigningKey, StartKeysError> {
-    let malformed = || StartKeysError::Malformed(key.id.clone());
-    let algorithm = Algorithm::parse(&key.algorithm).ok_or_else(malformed)?;
-    SigningKey::from_pkcs8(algorithm, &unseal(key, master)?).map_err(|_| malformed())
+fn unseal(master: &MasterKeys, key: &StoredKey) -> Result<Vec<u8>, UnsealError> {
+    master.open(&NewKey::seal_row(&key.id), &key.sealed)
 }

@@ -86,6 +86,11 @@ impl Users {
         known
     }
 
+    /// Every permission that some role carries, sorted.
+    pub fn all_permissions(&self) -> Vec<&Permission> {
+        self.policy.all_permissions()
+    }
+
     fn know(&self, user: User, loaded_at: Time) -> Arc<KnownUser> {
         let permissions = self.policy.permissions(&user.roles);
         Arc::new(KnownUser { user, permissions, loaded_at, rendered: OnceLock::new() })

@@ -23,6 +23,12 @@ pub(super) struct Fields {
 }
 
 impl Fields {
+    /// The parameters of a form.
+    pub(super) fn of(parameters: impl IntoIterator<Item = (String, String)>) -> Self {
+        let fields = parameters.into_iter().map(|(name, value)| (name, Value::String(value)));
+        Self { fields: fields.collect(), mistakes: RefCell::default() }
+    }
+
     /// A text; `None`, and noted as a mistake, where it is missing.
     pub(super) fn required_text(&self, name: &str) -> Option<&str> {
         if !self.fields.contains_key(name) {

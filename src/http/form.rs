@@ -1,9 +1,10 @@
 //! A form as OAuth wants it (RFC 6749 3.2): nothing stands there twice, and what is empty is not there.
 
-use super::fields::{Format, read_body};
-use super::problem::{ErrorCode, Problem};
-use actix_web::HttpRequest;
+use super::fields::{Fields, Format, read_body};
+use super::problem::{ErrorCode, OAuthProblem, Problem};
 use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
 use std::collections::HashMap;
 
 /// The parameters of a form.
@@ -35,6 +36,19 @@ impl Form {
     /// A parameter that must be there.
     pub(super) fn required(&self, name: &str) -> Result<&str, Problem> {
         self.optional(name).ok_or_else(|| Problem::field(name, "is missing"))
+    }
+}
+
+/// The same for a call that tells standard clients what is wrong, all of it at once.
+pub(super) struct OAuthForm(pub(super) Fields);
+
+impl FromRequest for OAuthForm {
+    type Error = OAuthProblem;
+    type Future = LocalBoxFuture<'static, Result<Self, OAuthProblem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let form = Form::read(request, payload);
+        Box::pin(async move { Ok(Self(Fields::of(form.await?.0))) })
     }
 }
 

@@ -2,13 +2,25 @@
 
 use super::problem::Problem;
 use super::routes::HttpState;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EntityTag, Header, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse};
+
+/// Verifiers may keep the keys this long. A new key is published longer than that before it signs, see
+/// [`PUBLISHED_BEFORE_SIGNING`](crate::domain::PUBLISHED_BEFORE_SIGNING).
+const CACHE: &str = "public, max-age=30";
 
 pub(super) async fn jwks(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let keys = HttpState::of(&request)?.tokens.keys();
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/jwk-set+json"))
-        .insert_header((CACHE_CONTROL, "public, max-age=300"))
-        .body(keys.jwks().to_owned()))
+    let tag = EntityTag::new_strong(keys.jwks_digest().to_owned());
+    let known = match IfNoneMatch::parse(&request) {
+        Ok(IfNoneMatch::Any) => true,
+        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(&tag)),
+        Err(_) => false,
+    };
+    let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    answer.insert_header((CACHE_CONTROL, CACHE)).insert_header((ETAG, tag.to_string()));
+    if known {
+        return Ok(answer.finish());
+    }
+    Ok(answer.insert_header((CONTENT_TYPE, "application/jwk-set+json")).body(keys.jwks().to_owned()))
 }

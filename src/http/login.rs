@@ -11,7 +11,8 @@ use actix_web::{HttpRequest, HttpResponse};
 
 pub(super) async fn login(request: HttpRequest, fields: Fields) -> Result<HttpResponse, Problem> {
     let state = HttpState::of(&request)?;
-    let login = read(&request, &fields, state)?;
+    fields.optional_text("phone_code");
+    let login = read(&request, &fields, state, ("appid", fields.optional_text("appid")))?;
     let signed_in = state.sign_in.sign_in(login).await?;
     let phone_error = fields.optional_text("phone_code").map(|_| {
         Problem::with_detail(ErrorCode::NotFound, "this server does not bind phone numbers")
@@ -20,10 +21,15 @@ pub(super) async fn login(request: HttpRequest, fields: Fields) -> Result<HttpRe
     Ok(token_view::render(&signed_in, phone_error.as_ref()))
 }
 
-fn read(request: &HttpRequest, fields: &Fields, state: &HttpState) -> Result<SignInRequest, Problem> {
-    let app = app_of(fields, state);
+/// Reads a login, whichever face of it was called; `app` is the field that names the mini-program, and its value.
+pub(super) fn read(
+    request: &HttpRequest,
+    fields: &Fields,
+    state: &HttpState,
+    app: (&str, Option<&str>),
+) -> Result<SignInRequest, Problem> {
+    let app = app_of(app, state);
     let code = fields.required_text("code").map(LoginCode::parse);
-    fields.optional_text("phone_code");
     let idempotency_key = idempotency_key(request, fields);
     if let Some(Err(invalid)) = &code
         && *invalid != crate::domain::InvalidCode::Mock
@@ -42,16 +48,16 @@ fn read(request: &HttpRequest, fields: &Fields, state: &HttpState) -> Result<Sig
 }
 
 /// The mini-program: named by the request, or the only one there is.
-fn app_of(fields: &Fields, state: &HttpState) -> Result<AppId, Problem> {
+fn app_of((field, given): (&str, Option<&str>), state: &HttpState) -> Result<AppId, Problem> {
     let served = &state.apps;
-    match (fields.optional_text("appid"), served.as_slice()) {
+    match (given, served.as_slice()) {
         (Some(given), _) => served
             .iter()
             .find(|app| app.as_str() == given)
             .cloned()
             .ok_or_else(|| Problem::new(ErrorCode::UnknownApp)),
         (None, [only]) => Ok(only.clone()),
-        (None, _) => Err(Problem::field("appid", "is missing: this server serves several mini-programs")),
+        (None, _) => Err(Problem::field(field, "is missing: this server serves several mini-programs")),
     }
 }
 

@@ -12,6 +12,7 @@ mod jwks;
 mod language;
 mod login;
 mod me;
+mod metadata;
 pub mod problem;
 mod refresh;
 mod request_id;
@@ -19,8 +20,10 @@ mod revoke;
 mod routes;
 mod server;
 mod sessions;
+mod token;
 mod token_view;
 mod user_view;
+mod verify;
 
 pub use access::observed;
 pub use authenticated_user::AuthenticatedUser;

@@ -5,12 +5,15 @@ use super::login::client_info;
 use super::problem::Problem;
 use super::routes::HttpState;
 use super::token_view;
+use crate::flows::RefreshRequest;
 use actix_web::{HttpRequest, HttpResponse};
 
 pub(super) async fn refresh(request: HttpRequest, fields: Fields) -> Result<HttpResponse, Problem> {
     let state = HttpState::of(&request)?;
     let token = fields.required_text("refresh_token").unwrap_or_default().to_owned();
     fields.check()?;
-    let issued = state.sessions.refresh(token, client_info(&request, state)).await?;
+    let client = client_info(&request, state);
+    let issued =
+        state.sessions.refresh(RefreshRequest { token, app: None, scope: Vec::new(), client }).await?;
     Ok(token_view::render(&issued, None))
 }

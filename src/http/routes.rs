@@ -1,7 +1,7 @@
 //! The route table.
 
 use super::problem::{ErrorCode, Problem};
-use super::{health, introspect, jwks, login, me, refresh, revoke, sessions};
+use super::{health, introspect, jwks, login, me, metadata, refresh, revoke, sessions, token, verify};
 use crate::actors::Db;
 use crate::domain::{AppId, Cidr, client_address};
 use crate::flows::{ApiKeys, Introspection, Revoking, Sessions, SignIn, Users};
@@ -59,16 +59,22 @@ pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
     cfg.app_data(state.tokens.clone()).app_data(state.clone());
     // Tried one after the other: what is called most comes first, what needs a pattern last.
     cfg.service(get("/me", web::route().to(me::me)));
+    cfg.service(get("/verify", web::route().to(verify::verify)));
     cfg.service(post("/login", web::post().to(login::login)));
     cfg.service(post("/token/refresh", web::post().to(refresh::refresh)));
+    cfg.service(post("/token", web::post().to(token::token)));
     cfg.service(post("/token/introspect", web::post().to(introspect::introspect)));
     cfg.service(post("/logout", web::post().to(sessions::logout)));
     cfg.service(get("/me/sessions", web::route().to(sessions::list)));
     cfg.service(post("/token/revoke", web::post().to(revoke::revoke)));
     cfg.service(get("/.well-known/jwks.json", web::route().to(jwks::jwks)));
+    cfg.service(get("/.well-known/oauth-authorization-server", web::route().to(metadata::metadata)));
     cfg.service(get("/healthz", web::route().to(health::healthz)));
     cfg.service(get("/readyz", web::route().to(health::readyz)));
     cfg.service(delete("/me/sessions/{id}", web::delete().to(sessions::end)));
+    cfg.service(web::resource("/verify/{path:.*}").to(verify::verify_below));
+    let of_path = "/.well-known/oauth-authorization-server/{path:.+}";
+    cfg.service(get(of_path, web::route().to(metadata::metadata_of_path)));
     cfg.default_service(web::to(not_found));
 }
 

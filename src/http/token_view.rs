@@ -2,6 +2,7 @@
 
 use super::problem::Problem;
 use super::user_view::UserView;
+use crate::domain::Permission;
 use crate::flows::Issued;
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
@@ -15,18 +16,32 @@ struct TokenView<'a, P: Serialize> {
     expires_in: i64,
     refresh_token: &'a str,
     refresh_expires_in: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
     user: UserView<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     phone_error: Option<P>,
 }
 
+/// For our own clients, which find the permissions in `user`.
 pub(super) fn render(issued: &Issued, phone_error: Option<&Problem>) -> HttpResponse {
+    answer(issued, None, phone_error)
+}
+
+/// For standard clients: with the permissions as `scope`.
+pub(super) fn render_with_scope(issued: &Issued) -> HttpResponse {
+    let permissions: Vec<&str> = issued.user.permissions.iter().map(Permission::as_str).collect();
+    answer(issued, Some(permissions.join(" ")), None)
+}
+
+fn answer(issued: &Issued, scope: Option<String>, phone_error: Option<&Problem>) -> HttpResponse {
     let view = TokenView {
         access_token: issued.access_token.expose(),
         token_type: "Bearer",
         expires_in: issued.expires_in,
         refresh_token: issued.refresh_token.expose(),
         refresh_expires_in: issued.refresh_expires_in,
+        scope,
         user: UserView::of(&issued.user, Some(issued.created)),
         phone_error: phone_error.map(Problem::to_body),
     };

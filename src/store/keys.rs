@@ -4,7 +4,7 @@ use super::connection::per_dialect;
 use super::schema::keys;
 use super::{DbConn, Query, StoreError, Write};
 use crate::crypto::Sealed;
-use crate::domain::Time;
+use crate::domain::{KEPT_AFTER_LAST_TOKEN, Time};
 use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -28,7 +28,7 @@ impl KeyPurpose {
 }
 
 /// A key as it lies in the database.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredKey {
     /// The `kid` of a signing key.
     pub id: String,
@@ -36,10 +36,18 @@ pub struct StoredKey {
     pub purpose: KeyPurpose,
     /// JWA name (RFC 7518), such as `EdDSA`.
     pub algorithm: String,
-    /// The private part under the master key; the row's identity is `key:` and the id.
+    /// The private part under the master key, sealed for [`NewKey::seal_row`]; empty when it is retired.
     pub sealed: Sealed,
+    /// The longest life of a token that it signs, in seconds.
+    pub token_seconds: i64,
+    /// When it was made.
+    pub created_at: Time,
     /// From when on it signs.
     pub active_from: Time,
+    /// Until when it has to verify, where another one signs after it.
+    pub verifies_until: Option<Time>,
+    /// When its private part was destroyed.
+    pub retired_at: Option<Time>,
 }
 
 /// A key to be stored.
@@ -51,11 +59,34 @@ pub struct NewKey {
     pub purpose: KeyPurpose,
     /// JWA name (RFC 7518).
     pub algorithm: String,
-    /// The private part under the master key.
+    /// The private part under the master key, sealed for [`NewKey::seal_row`].
     pub sealed: Sealed,
+    /// The longest life of a token that it signs, in seconds.
+    pub token_seconds: i64,
 }
 
-/// All keys that are not retired, oldest first.
+impl NewKey {
+    /// The row identity under which a key is sealed.
+    pub fn seal_row(id: &str) -> String {
+        format!("key:{id}")
+    }
+
+    pub(super) fn insert(&self, at: Time, active_from: Time, conn: &mut DbConn) -> Result<(), StoreError> {
+        let row = (
+            keys::id.eq(&self.id),
+            keys::purpose.eq(self.purpose.as_str()),
+            keys::algorithm.eq(&self.algorithm),
+            keys::sealed.eq(&self.sealed),
+            keys::token_seconds.eq(self.token_seconds),
+            keys::created_at.eq(at.to_stored()),
+            keys::active_from.eq(active_from.to_stored()),
+        );
+        per_dialect!(conn, conn => diesel::insert_into(keys::table).values(row).execute(conn))?;
+        Ok(())
+    }
+}
+
+/// All keys that are not retired, in the order in which they become active.
 pub struct LoadKeys;
 
 impl Query for LoadKeys {
@@ -66,8 +97,21 @@ impl Query for LoadKeys {
     }
 }
 
-/// Stores these keys where there are none yet; gives back whichever then stand. Of nodes that start
-/// together on an empty database one wins, and all use its keys.
+/// The retired keys, in the order in which they became active.
+pub struct ListRetiredKeys;
+
+impl Query for ListRetiredKeys {
+    type Output = Vec<StoredKey>;
+
+    fn run(&self, conn: &mut DbConn) -> Result<Self::Output, StoreError> {
+        let rows = keys::table.filter(keys::retired_at.is_not_null());
+        let rows: Vec<Row> = rows.order((keys::active_from, keys::id)).select(COLUMNS).load(conn)?;
+        Ok(rows.into_iter().map(stored).collect())
+    }
+}
+
+/// Stores those of these keys for whose purpose there is none; gives back whichever then stand. Of nodes that
+/// start together on an empty database one wins, and all use its keys.
 pub struct StoreFirstKeys {
     /// The keys to begin with.
     pub keys: Vec<NewKey>,
@@ -85,41 +129,73 @@ impl Write for StoreFirstKeys {
 
 impl StoreFirstKeys {
     fn apply_one(&self, conn: &mut DbConn) -> Result<Vec<StoredKey>, StoreError> {
-        if let DbConn::Postgres(conn) = conn {
-            conn.batch_execute("LOCK TABLE keys IN EXCLUSIVE MODE")?;
-        }
+        lock_keys(conn)?;
         let present = load_keys(conn)?;
-        if !present.is_empty() {
-            return Ok(present);
-        }
         for key in &self.keys {
-            let row = (
-                keys::id.eq(&key.id),
-                keys::purpose.eq(key.purpose.as_str()),
-                keys::algorithm.eq(&key.algorithm),
-                keys::sealed.eq(&key.sealed),
-                keys::created_at.eq(self.at.to_stored()),
-                keys::active_from.eq(self.at.to_stored()),
-            );
-            per_dialect!(conn, conn => diesel::insert_into(keys::table).values(row).execute(conn))?;
+            if present.iter().all(|present| present.purpose != key.purpose) {
+                key.insert(self.at, self.at, conn)?;
+            }
         }
         load_keys(conn)
     }
 }
 
-fn load_keys(conn: &mut DbConn) -> Result<Vec<StoredKey>, StoreError> {
-    type Row = (String, String, String, Sealed, NaiveDateTime);
-    let rows: Vec<Row> = keys::table
-        .filter(keys::retired_at.is_null())
-        .order((keys::active_from, keys::id))
-        .select((keys::id, keys::purpose, keys::algorithm, keys::sealed, keys::active_from))
-        .load(conn)?;
-    let stored = |(id, purpose, algorithm, sealed, active_from): Row| StoredKey {
+/// Whoever decides by the keys that there are holds this lock until the end of the transaction. (On SQLite a
+/// transaction that writes is alone from its beginning.)
+pub(super) fn lock_keys(conn: &mut DbConn) -> Result<(), StoreError> {
+    if let DbConn::Postgres(conn) = conn {
+        conn.batch_execute("LOCK TABLE keys IN EXCLUSIVE MODE")?;
+    }
+    Ok(())
+}
+
+/// The keys that are not retired, in the order in which they become active.
+pub(super) fn load_keys(conn: &mut DbConn) -> Result<Vec<StoredKey>, StoreError> {
+    let rows = keys::table.filter(keys::retired_at.is_null());
+    let rows: Vec<Row> = rows.order((keys::active_from, keys::id)).select(COLUMNS).load(conn)?;
+    let mut keys: Vec<StoredKey> = rows.into_iter().map(stored).collect();
+    let mut successor = None;
+    for key in keys.iter_mut().rev().filter(|key| key.purpose == KeyPurpose::Sign) {
+        key.verifies_until =
+            successor.map(|next: Time| next.plus_seconds(key.token_seconds + KEPT_AFTER_LAST_TOKEN));
+        successor = Some(key.active_from);
+    }
+    Ok(keys)
+}
+
+type Row = (String, String, String, Sealed, i64, NaiveDateTime, NaiveDateTime, Option<NaiveDateTime>);
+
+const COLUMNS: (
+    keys::id,
+    keys::purpose,
+    keys::algorithm,
+    keys::sealed,
+    keys::token_seconds,
+    keys::created_at,
+    keys::active_from,
+    keys::retired_at,
+) = (
+    keys::id,
+    keys::purpose,
+    keys::algorithm,
+    keys::sealed,
+    keys::token_seconds,
+    keys::created_at,
+    keys::active_from,
+    keys::retired_at,
+);
+
+fn stored(row: Row) -> StoredKey {
+    let (id, purpose, algorithm, sealed, token_seconds, created_at, active_from, retired_at) = row;
+    StoredKey {
         id,
         purpose: if purpose == "refresh" { KeyPurpose::Refresh } else { KeyPurpose::Sign },
         algorithm,
         sealed,
+        token_seconds,
+        created_at: Time::from_stored(created_at),
         active_from: Time::from_stored(active_from),
-    };
-    Ok(rows.into_iter().map(stored).collect())
+        verifies_until: None,
+        retired_at: retired_at.map(Time::from_stored),
+    }
 }

@@ -6,6 +6,7 @@
 
 mod api_keys;
 mod checkpoint;
+mod clock;
 mod connection;
 mod direct;
 mod error;
@@ -20,7 +21,9 @@ mod prepared;
 mod query;
 mod revocations;
 mod revoke;
+mod rotate_keys;
 mod schema;
+mod sealed;
 mod sessions;
 mod sign_in;
 #[cfg(test)]
@@ -31,6 +34,7 @@ pub use api_keys::{
     AddApiKey, FindApiKeysInUse, ListApiKeys, NoteApiKeyUses, RevokeApiKey, RevokedApiKey, StoredApiKey,
 };
 pub use checkpoint::keep_checkpointed;
+pub use clock::{DatabaseClock, ReadClock};
 pub use connection::{DbConn, Pool, Purpose, open_pool, ping};
 pub use direct::Direct;
 pub use error::StoreError;
@@ -40,12 +44,18 @@ pub use exchanges::{
 pub use expired_sessions::{DeleteExpiredSessions, ExpiredSessions, FindExpiredSessions, SessionCursor};
 pub use group_commit::{GroupCommit, Reply};
 pub use introspect::{FindRefreshSession, RefreshSession};
-pub use keys::{KeyPurpose, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
+pub use keys::{KeyPurpose, ListRetiredKeys, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
 pub use last_logins::NoteLogins;
 pub use migrate::{CheckSchema, MigrationState, Migrator};
 pub use query::{Query, Write};
 pub use revocations::{FindRevocations, PurgeRevocations};
 pub use revoke::RevokeSession;
+pub use rotate_keys::{
+    RaiseTokenSeconds, ResetKeys, RetireDueKeys, RetireKey, Retirement, RotateIf, RotateKey,
+};
+pub use sealed::{
+    CountSealed, FindSealed, Reseal, Resealed, SealedBite, SealedCursor, SealedPlace, SealedValue,
+};
 pub use sessions::{EndSessions, Ending, ListSessions, RotateSession, Rotation};
 pub use sign_in::{RecordSignIn, SignInRecord};
 pub use users::FindUser;

@@ -59,6 +59,7 @@ diesel::table! {
         created_at -> Timestamp,
         active_from -> Timestamp,
         retired_at -> Nullable<Timestamp>,
+        token_seconds -> BigInt,
     }
 }
 

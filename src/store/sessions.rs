@@ -15,6 +15,8 @@ pub struct RotateSession {
     pub user: UserId,
     /// Which session.
     pub session: SessionId,
+    /// The mini-program that must be the session's, where the client named one.
+    pub app: Option<AppId>,
     /// The generation of the presented token.
     pub presented: Generation,
     /// Now.
@@ -39,7 +41,7 @@ pub enum Rotation {
         /// The generation that is good now.
         generation: Generation,
     },
-    /// There is no such session, or it has ended.
+    /// There is no such session (of this mini-program), or it has ended; nothing was changed.
     Gone,
     /// The user is barred; nothing was changed.
     Banned,
@@ -60,6 +62,9 @@ impl RotateSession {
         let Some(user) = find_user(conn, self.user.as_str())? else { return Ok(Rotation::Gone) };
         if user.status == UserStatus::Banned {
             return Ok(Rotation::Banned);
+        }
+        if !self.is_of_named_app(conn)? {
+            return Ok(Rotation::Gone);
         }
         let turned = self.turn(conn)?;
         let row: Option<(String, Generation, NaiveDateTime, NaiveDateTime, NaiveDateTime)> = sessions::table
@@ -86,6 +91,14 @@ impl RotateSession {
         }
         self.end_reused(conn)?;
         Ok(Rotation::Reused)
+    }
+
+    /// Looked at before anything turns: another mini-program must not end this one's session.
+    fn is_of_named_app(&self, conn: &mut DbConn) -> Result<bool, StoreError> {
+        let Some(app) = &self.app else { return Ok(true) };
+        let session = sessions::table.find((self.user.as_str(), self.session.as_str()));
+        let appid: Option<String> = session.select(sessions::appid).first(conn).optional()?;
+        Ok(appid.is_some_and(|appid| appid == app.as_str()))
     }
 
     /// The one atomic statement by which, of all callers with this token, one turns it.

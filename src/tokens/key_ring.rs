@@ -1,35 +1,41 @@
 //! All keys of the server: one signs, all verify, and the world is shown their public parts.
 
 use super::claims::OutgoingClaims;
-use super::{AccessToken, InvalidKey, Principal, SigningKey};
-use crate::domain::RefreshTokenMac;
+use super::{AccessToken, Principal, SigningKey};
+use crate::crypto::{InvalidKey, sha256_hex};
+use crate::domain::{RefreshTokenMac, Time, signing_place};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::crypto::JwtSigner;
 use jsonwebtoken::jwk::JwkSet;
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::sync::Arc;
 
 /// The keys of this server.
 #[derive(Debug)]
 pub struct KeyRing {
     issuer: String,
-    signing: Arc<SigningKey>,
-    verifying: HashMap<String, Arc<SigningKey>>,
+    /// In the order in which they become active, as `active_from` says.
+    keys: Vec<SigningKey>,
+    active_from: Vec<Time>,
     refresh: RefreshTokenMac,
     jwks: String,
+    jwks_digest: String,
 }
 
 impl KeyRing {
-    /// A ring of these keys; the last one signs. `issuer` is the public URL of the server (`iss`).
-    pub fn new(issuer: String, keys: Vec<SigningKey>, refresh: RefreshTokenMac) -> Result<Self, InvalidKey> {
-        let keys: Vec<Arc<SigningKey>> = keys.into_iter().map(Arc::new).collect();
-        let signing = keys.last().cloned().ok_or(InvalidKey)?;
+    /// A ring of these keys, of which there must be one. `issuer` is the public URL of the server (`iss`).
+    pub fn new(
+        issuer: String,
+        mut keys: Vec<SigningKey>,
+        refresh: RefreshTokenMac,
+    ) -> Result<Self, InvalidKey> {
+        if keys.is_empty() {
+            return Err(InvalidKey);
+        }
+        keys.sort_by_key(|key| key.active_from);
+        let active_from = keys.iter().map(|key| key.active_from).collect();
         let jwks = JwkSet { keys: keys.iter().map(|key| key.jwk.clone()).collect() };
         let jwks = serde_json::to_string(&jwks).map_err(|_| InvalidKey)?;
-        let verifying = keys.into_iter().map(|key| (key.id.clone(), key)).collect();
-        Ok(Self { issuer, signing, verifying, refresh, jwks })
+        let jwks_digest = sha256_hex(jwks.as_bytes());
+        Ok(Self { issuer, keys, active_from, refresh, jwks, jwks_digest })
     }
 
     /// Who issues the tokens (`iss`).
@@ -42,16 +48,26 @@ impl KeyRing {
         &self.jwks
     }
 
+    /// The SHA-256 of the JWK set: the same on every node that has the same keys.
+    pub fn jwks_digest(&self) -> &str {
+        &self.jwks_digest
+    }
+
     /// Makes and recognises refresh tokens.
     pub fn refresh(&self) -> &RefreshTokenMac {
         &self.refresh
     }
 
     pub(super) fn verifying_key(&self, kid: &str) -> Option<&SigningKey> {
-        self.verifying.get(kid).map(Arc::as_ref)
+        self.keys.iter().find(|key| key.id == kid)
     }
 
-    /// Signs an access token for a principal.
+    /// Does this ring verify all that the other one verifies?
+    pub(super) fn verifies_all_of(&self, other: &Self) -> bool {
+        other.keys.iter().all(|key| self.verifying_key(&key.id).is_some())
+    }
+
+    /// Signs an access token for a principal, with the key whose turn it is when the token is issued.
     pub fn issue(&self, principal: &Principal) -> Result<AccessToken, InvalidKey> {
         let scope: Vec<&str> = principal.permissions.iter().map(|permission| permission.as_str()).collect();
         let claims = OutgoingClaims {
@@ -67,28 +83,14 @@ impl KeyRing {
             scope: scope.join(" "),
         };
         let claims = serde_json::to_vec(&claims).map_err(|_| InvalidKey)?;
-        let mut token = String::with_capacity(self.signing.header().len() + claims.len() * 4 / 3 + 96);
-        token.push_str(self.signing.header());
+        let key = self.keys.get(signing_place(&self.active_from, principal.issued_at)).ok_or(InvalidKey)?;
+        let mut token = String::with_capacity(key.header().len() + claims.len() * 4 / 3 + 96);
+        token.push_str(key.header());
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(claims, &mut token);
-        let signature = sign(&self.signing, token.as_bytes())?;
+        let signature = key.sign(token.as_bytes())?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
         Ok(AccessToken(token))
     }
-}
-
-thread_local! {
-    /// The parsed key of this thread. Parsing it costs as much as signing, and a signer can't be shared.
-    static SIGNER: RefCell<Option<(String, Box<dyn JwtSigner>)>> = const { RefCell::new(None) };
-}
-
-fn sign(key: &SigningKey, message: &[u8]) -> Result<Vec<u8>, InvalidKey> {
-    SIGNER.with_borrow_mut(|slot| {
-        if slot.as_ref().is_none_or(|(id, _)| *id != key.id) {
-            *slot = Some((key.id.clone(), key.signer()?));
-        }
-        let (_, signer) = slot.as_ref().ok_or(InvalidKey)?;
-        signer.try_sign(message).map_err(|_| InvalidKey)
-    })
 }

@@ -14,6 +14,8 @@ const CAPACITY: usize = 8192;
 pub struct TokenMemory {
     young: HashMap<Box<str>, Remembered>,
     old: HashMap<Box<str>, Remembered>,
+    /// How often keys had been taken away when these tokens were verified.
+    withdrawals: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -30,6 +32,13 @@ impl TokenMemory {
             static MEMORY: RefCell<TokenMemory> = RefCell::default();
         }
         MEMORY.with_borrow_mut(look)
+    }
+
+    /// Forgets everything if keys were taken away since it was remembered.
+    pub(super) fn forget_unless(&mut self, withdrawals: u64) {
+        if self.withdrawals != withdrawals {
+            *self = Self { withdrawals, ..Self::default() };
+        }
     }
 
     pub(super) fn get(&mut self, token: &str) -> Option<Arc<Principal>> {

@@ -9,8 +9,9 @@ mod revocations;
 mod tests;
 mod verify;
 
+pub use crate::crypto::InvalidKey;
 pub use claims::{AccessToken, Principal};
-pub use key::{Algorithm, InvalidKey, SigningKey};
+pub use key::SigningKey;
 pub use key_ring::KeyRing;
 pub use memory::TokenMemory;
 pub use revocations::Revocations;

@@ -4,6 +4,7 @@ use super::claims::{ACCESS_TOKEN_TYPE, IncomingClaims};
 use super::{KeyRing, Principal, Revocations, TokenMemory};
 use crate::domain::{AppId, Clock};
 use jsonwebtoken::{Validation, decode, decode_header};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// No token of ours is longer.
@@ -30,6 +31,8 @@ pub enum TokenError {
 #[derive(Debug, Clone)]
 pub struct Verifier {
     keys: Arc<RwLock<Arc<KeyRing>>>,
+    /// How often keys were taken away: what was verified before counts no more.
+    withdrawals: Arc<AtomicU64>,
     audience: Arc<[AppId]>,
     revocations: Revocations,
     clock: Clock,
@@ -38,7 +41,8 @@ pub struct Verifier {
 impl Verifier {
     /// Verifies tokens that `keys` signed for one of the apps in `audience`, unless their session has ended.
     pub fn new(keys: KeyRing, audience: Vec<AppId>, revocations: Revocations, clock: Clock) -> Self {
-        Self { keys: Arc::new(RwLock::new(Arc::new(keys))), audience: audience.into(), revocations, clock }
+        let keys = Arc::new(RwLock::new(Arc::new(keys)));
+        Self { keys, withdrawals: Arc::default(), audience: audience.into(), revocations, clock }
     }
 
     /// The present keys.
@@ -46,9 +50,22 @@ impl Verifier {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Works with these keys from now on. Tokens of a key that is no longer among them are refused, remembered
+    /// ones too.
+    pub fn replace_keys(&self, keys: KeyRing) {
+        let keys = Arc::new(keys);
+        let mut present = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *present, keys.clone());
+        drop(present);
+        if !keys.verifies_all_of(&before) {
+            self.withdrawals.fetch_add(1, Ordering::Release);
+        }
+    }
+
     /// Verifies a token. One that this thread has verified before costs a hash look-up; that it has not
     /// expired is looked at every time.
     pub fn verify(&self, token: &str, memory: &mut TokenMemory) -> Result<Arc<Principal>, TokenError> {
+        memory.forget_unless(self.withdrawals.load(Ordering::Acquire));
         let principal = match memory.get(token) {
             Some(principal) => principal,
             None => memory.insert(token, self.verify_signature(token)?),
@@ -83,10 +100,9 @@ impl Verifier {
         if !is_access_token || header.crit.is_some() {
             return Err(TokenError::Invalid);
         }
-        let claims =
-            decode::<IncomingClaims>(token, &key.public, &self.validation(&keys, key.algorithm.jwa()))
-                .map_err(|_| TokenError::Invalid)?
-                .claims;
+        let claims = decode::<IncomingClaims>(token, &key.public, &self.validation(&keys, key.jwa()))
+            .map_err(|_| TokenError::Invalid)?
+            .claims;
         let soon = self.clock.now().unix().saturating_add(LEEWAY);
         if claims.iat > soon || claims.nbf.is_some_and(|nbf| nbf > soon) || claims.exp <= claims.iat {
             return Err(TokenError::Invalid);

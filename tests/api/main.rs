@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
 
 mod api_keys;
+mod clients;
+mod clock;
 mod commands;
 mod configuration;
 mod durability;
@@ -12,11 +14,17 @@ mod health;
 mod http_errors;
 mod introspect;
 mod jwt;
+mod keys;
 mod limits;
 mod login;
+mod master_key;
+mod metadata;
+mod nginx;
 mod one_code;
 mod revoke;
 mod sessions;
 mod simulated;
+mod token_endpoint;
 mod tokens;
 mod upstream;
+mod verify;

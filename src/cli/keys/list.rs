@@ -1,16 +1,20 @@
 //! `weauth keys list`.
 
+use super::shared_now;
 use crate::cli::Failure;
 use crate::cli::terminal::{open_database, print_json, print_table};
 use crate::config::Sources;
-use crate::domain::{Clock, Time};
-use crate::store::{KeyPurpose, LoadKeys};
+use crate::domain::{KeyState, Time};
+use crate::store::{KeyPurpose, ListRetiredKeys, LoadKeys, StoredKey};
 use clap::Args;
 use serde::Serialize;
 
 /// The arguments of `weauth keys list`.
 #[derive(Debug, Args)]
 pub(super) struct ListArguments {
+    /// Lists the retired keys too.
+    #[arg(long)]
+    all: bool,
     /// Prints JSON, for scripts.
     #[arg(long)]
     json: bool,
@@ -22,7 +26,10 @@ struct KeyView {
     kid: String,
     algorithm: String,
     state: &'static str,
+    created_at: Time,
     active_from: Time,
+    verifies_until: Option<Time>,
+    retired_at: Option<Time>,
 }
 
 #[derive(Serialize)]
@@ -31,25 +38,42 @@ struct KeysView {
 }
 
 pub(super) fn run(sources: &Sources, arguments: &ListArguments) -> Result<(), Failure> {
-    let stored = open_database(sources)?.run(&LoadKeys)?;
-    let now = Clock::system().now();
-    let mut keys: Vec<_> = stored.into_iter().filter(|key| key.purpose == KeyPurpose::Sign).collect();
-    keys.reverse();
-    let signing = keys.iter().position(|key| key.active_from <= now);
-    let view = |(place, key): (usize, crate::store::StoredKey)| KeyView {
-        kid: key.id,
-        algorithm: key.algorithm,
-        state: match signing {
-            Some(signing) if place == signing => "signs",
-            Some(signing) if place > signing => "verifies",
-            _ => "next",
-        },
-        active_from: key.active_from,
-    };
-    let items: Vec<KeyView> = keys.into_iter().enumerate().map(view).collect();
+    let mut db = open_database(sources)?;
+    let now = shared_now(&mut db)?;
+    let signing = |keys: Vec<StoredKey>| keys.into_iter().filter(|key| key.purpose == KeyPurpose::Sign);
+    let live: Vec<StoredKey> = signing(db.run(&LoadKeys)?).collect();
+    let retired = if arguments.all { db.run(&ListRetiredKeys)? } else { Vec::new() };
+    let active_from: Vec<Time> = live.iter().map(|key| key.active_from).collect();
+    let live =
+        live.into_iter().enumerate().map(|(place, key)| view(key, KeyState::of(place, &active_from, now)));
+    let retired = signing(retired).map(|key| view(key, KeyState::Retired));
+    let mut items: Vec<KeyView> = retired.chain(live).collect();
+    items.reverse();
     if arguments.json {
         return print_json(&KeysView { items });
     }
-    let row = |key: KeyView| vec![key.kid, key.algorithm, key.state.to_owned(), key.active_from.rfc3339()];
-    print_table(&["kid", "algorithm", "state", "active from"], items.into_iter().map(row).collect())
+    let header = ["kid", "algorithm", "state", "created", "active from", "verifies until"];
+    print_table(&header, items.into_iter().map(row).collect())
+}
+
+fn view(key: StoredKey, state: KeyState) -> KeyView {
+    KeyView {
+        kid: key.id,
+        algorithm: key.algorithm,
+        state: state.as_str(),
+        created_at: key.created_at,
+        active_from: key.active_from,
+        verifies_until: key.verifies_until,
+        retired_at: key.retired_at,
+    }
+}
+
+fn row(key: KeyView) -> Vec<String> {
+    let until = match (key.retired_at, key.verifies_until) {
+        (Some(retired_at), _) => format!("retired {}", retired_at.rfc3339()),
+        (None, Some(until)) => until.rfc3339(),
+        (None, None) => String::new(),
+    };
+    let (created, active) = (key.created_at.rfc3339(), key.active_from.rfc3339());
+    vec![key.kid, key.algorithm, key.state.to_owned(), created, active, until]
 }

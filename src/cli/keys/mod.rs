@@ -1,10 +1,16 @@
-//! `weauth keys`: the keys that sign access tokens, and the API keys of backends.
+//! `weauth keys`: the keys that sign access tokens, the master key that seals them, and the API keys of backends.
 
 mod api;
 mod list;
+mod reencrypt;
+mod reset;
+mod retire;
+mod rotate;
 
 use super::Failure;
 use crate::config::Sources;
+use crate::domain::{Clock, Time};
+use crate::store::{Direct, ReadClock};
 use clap::{Args, Subcommand};
 
 /// The arguments of `weauth keys`.
@@ -18,6 +24,16 @@ pub(super) struct KeysArguments {
 enum KeysAction {
     /// Lists the signing keys and what each does now.
     List(list::ListArguments),
+    /// Brings in a new signing key: published at once, signing a little later. The old one verifies until the last
+    /// token that it signed has ended.
+    Rotate(rotate::RotateArguments),
+    /// Destroys one key at once. What it signed is refused within seconds.
+    Retire(retire::RetireArguments),
+    /// Seals everything anew under the first master key of WEAUTH_MASTER_KEY=new,old, while servers run. May be
+    /// interrupted and run again.
+    Reencrypt,
+    /// Destroys every key, for when the master key is lost: everybody logs in again.
+    Reset(reset::ResetArguments),
     /// The API keys by which backends call.
     Api(api::ApiArguments),
 }
@@ -25,6 +41,22 @@ enum KeysAction {
 pub(super) fn run(sources: &Sources, arguments: &KeysArguments) -> Result<(), Failure> {
     match &arguments.action {
         KeysAction::List(list) => list::run(sources, list),
+        KeysAction::Rotate(rotate) => rotate::run(sources, rotate),
+        KeysAction::Retire(retire) => retire::run(sources, retire),
+        KeysAction::Reencrypt => reencrypt::run(sources),
+        KeysAction::Reset(reset) => reset::run(sources, reset),
         KeysAction::Api(api) => api::run(sources, api),
     }
+}
+
+/// The time by which the keys live: the database's, or this machine's where the database is a file on it.
+fn shared_now(db: &mut Direct) -> Result<Time, Failure> {
+    Ok(db.run(&ReadClock)?.now.unwrap_or_else(|| Clock::system().now()))
+}
+
+/// Who sits at the terminal, for the audit log.
+fn actor() -> String {
+    let name =
+        ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
+    format!("terminal:{}", name.as_deref().unwrap_or("unknown"))
 }

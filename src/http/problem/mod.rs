@@ -40,7 +40,7 @@ pub struct Problem {
     detail: Option<String>,
     mistakes: Vec<FieldMistake>,
     allow: Option<&'static str>,
-    has_oauth_error: bool,
+    oauth_error: Option<&'static str>,
     addressee: Option<(Language, String)>,
 }
 
@@ -54,7 +54,7 @@ impl Problem {
             detail: None,
             mistakes: Vec::new(),
             allow: None,
-            has_oauth_error: false,
+            oauth_error: None,
             addressee: None,
         }
     }
@@ -88,12 +88,7 @@ impl Problem {
     /// With the members `error` and `error_description`, which standard OAuth clients read (RFC 6749 5.2).
     #[must_use]
     pub fn with_oauth_error(self) -> Self {
-        Self { has_oauth_error: true, ..self }
-    }
-
-    /// With another status than the code's own.
-    fn with_status(self, status: StatusCode) -> Self {
-        Self { status, ..self }
+        Self { oauth_error: Some(oauth_error(self.code)), ..self }
     }
 
     /// What went wrong.
@@ -126,9 +121,13 @@ impl Problem {
             retry: self.retry(),
             request_id,
             errors: &self.mistakes,
-            error: self.has_oauth_error.then(|| oauth_error(self.code)),
-            error_description: self.has_oauth_error.then_some(detail),
+            error: self.oauth_error,
+            error_description: self.oauth_error.map(|_| oauth::printable(self.english_detail())),
         }
+    }
+
+    fn english_detail(&self) -> &str {
+        self.detail.as_deref().unwrap_or(self.texts().in_language(Language::English).1)
     }
 
     fn texts(&self) -> texts::Texts {
@@ -175,7 +174,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error_description: Option<&'a str>,
+    error_description: Option<String>,
 }
 
 impl std::fmt::Display for Problem {
@@ -195,7 +194,9 @@ impl ResponseError for Problem {
         if let Some(challenge) = self.challenge() {
             response.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
-        if self.subject == Subject::ApiKey && self.status == StatusCode::UNAUTHORIZED {
+        // Who came with Basic is to be answered with Basic (RFC 6749 5.2).
+        let takes_basic = self.subject == Subject::ApiKey || self.oauth_error.is_some();
+        if takes_basic && self.status == StatusCode::UNAUTHORIZED {
             response.append_header((header::WWW_AUTHENTICATE, r#"Basic realm="weauth", charset="UTF-8""#));
         }
         if let Some(seconds) = self.code.retry_after() {

@@ -1,6 +1,7 @@
 //! Errors as standard OAuth clients read them (RFC 6749 5.2).
 
 use super::{ErrorCode, Problem};
+use crate::flows::RefreshError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
@@ -35,28 +36,23 @@ pub fn oauth_error(code: ErrorCode) -> &'static str {
     }
 }
 
-/// The status that RFC 6749 5.2 asks for; where it asks for none, the code's own.
-fn oauth_status(code: ErrorCode) -> StatusCode {
-    match oauth_error(code) {
-        "invalid_grant" => StatusCode::BAD_REQUEST,
-        "invalid_client" => StatusCode::UNAUTHORIZED,
-        _ => code.status(),
-    }
-}
-
 /// A problem in the form of RFC 6749 5.2: `application/json` with `error` and `error_description`, and all members
 /// of our own problem object beside them.
 #[derive(Debug, Clone)]
 pub struct OAuthProblem(Problem);
 
-impl From<Problem> for OAuthProblem {
-    fn from(problem: Problem) -> Self {
-        let status = oauth_status(problem.code());
-        Self(problem.with_oauth_error().with_status(status))
-    }
-}
-
 impl OAuthProblem {
+    /// A problem that OAuth has a narrower name for than [`oauth_error`] gives its code.
+    pub fn named(error: &'static str, problem: Problem) -> Self {
+        let status = match (error, problem.code) {
+            ("invalid_client", _) => StatusCode::UNAUTHORIZED,
+            ("invalid_grant", _) | (_, ErrorCode::UnsupportedMediaType) => StatusCode::BAD_REQUEST,
+            // What is not the client's fault is not in the RFC.
+            (_, code) => code.status(),
+        };
+        Self(Problem { oauth_error: Some(error), status, ..problem })
+    }
+
     /// The problem object within.
     pub fn problem(&self) -> &Problem {
         &self.0
@@ -66,6 +62,21 @@ impl OAuthProblem {
     #[must_use]
     pub fn addressed_to(self, request: &HttpRequest) -> Self {
         Self(self.0.addressed_to(request))
+    }
+}
+
+impl From<Problem> for OAuthProblem {
+    fn from(problem: Problem) -> Self {
+        Self::named(oauth_error(problem.code), problem)
+    }
+}
+
+impl From<RefreshError> for OAuthProblem {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::Scope => Self::named("invalid_scope", error.into()),
+            error => Problem::from(error).into(),
+        }
     }
 }
 
@@ -87,6 +98,16 @@ impl ResponseError for OAuthProblem {
     }
 }
 
+/// A text in the characters that RFC 6749 5.2 allows in a description: printable ASCII without `"` and `\`.
+pub(super) fn printable(text: &str) -> String {
+    let allowed = |c: char| match c {
+        '"' | '\\' => '\'',
+        ' '..='~' => c,
+        _ => '.',
+    };
+    text.chars().map(allowed).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +122,7 @@ mod tests {
             match oauth_error(*code) {
                 "invalid_grant" => assert_eq!(status, 400),
                 "invalid_client" => assert_eq!(status, 401),
+                _ if *code == ErrorCode::UnsupportedMediaType => assert_eq!(status, 400),
                 _ => assert_eq!(status, code.status().as_u16()),
             }
             assert_eq!(response.headers().contains_key(WWW_AUTHENTICATE), matches!(status, 401 | 403));
@@ -117,5 +139,15 @@ mod tests {
         assert_eq!(body["error"], "invalid_client");
         assert_eq!(body["error_description"], body["detail"]);
         assert_eq!((&body["code"], &body["status"]), (&"unknown_app".into(), &401.into()));
+    }
+
+    #[test]
+    fn a_description_is_printable_ascii() {
+        assert_eq!(printable("say \"a\\b\" …\n"), "say 'a'b' ..");
+        for code in ErrorCode::ALL {
+            let description = printable(Problem::new(*code).english_detail());
+            let allowed = |b: u8| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+            assert!(description.bytes().all(allowed), "{description}");
+        }
     }
 }

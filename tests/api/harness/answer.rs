@@ -77,6 +77,33 @@ impl Answer {
         problem
     }
 
+    /// Expects an error of RFC 6749 5.2 with all of the problem object beside; gives the JSON.
+    #[track_caller]
+    pub fn oauth_error(&self, status: u16, error: &str, code: &str) -> Value {
+        let body = self.json();
+        let told = (self.status.as_u16(), body["error"].as_str(), body["code"].as_str());
+        assert_eq!(told, (status, Some(error), Some(code)), "{self:?}");
+        assert_eq!(self.header("content-type"), "application/json");
+        assert_eq!(self.header("cache-control"), "no-store");
+        for field in ["error_description", "type", "title", "detail", "retry"] {
+            assert!(body[field].as_str().is_some_and(|text| !text.is_empty()), "`{field}` of {body}");
+        }
+        let description = body["error_description"].as_str().unwrap().bytes();
+        assert!(
+            description.into_iter().all(|b| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e)),
+            "{body}"
+        );
+        assert_eq!(
+            (&body["status"], body["request_id"].as_str()),
+            (&status.into(), Some(self.header("x-request-id")))
+        );
+        assert_request_id(self);
+        let challenges: Vec<_> = self.headers.get_all("www-authenticate").iter().collect();
+        assert_eq!(challenges.len(), if status == 401 { 2 } else { 0 }, "{challenges:?}");
+        assert_eq!(self.headers.contains_key("retry-after"), status == 429 || status == 503);
+        body
+    }
+
     /// Expects a problem whose client should do this next.
     #[track_caller]
     pub fn problem_with_retry(&self, status: u16, code: &str, retry: &str) -> Value {

@@ -122,6 +122,16 @@ impl TestApp {
         added.printed
     }
 
+    /// Starts another command of `weauth` and does not wait for its end.
+    pub fn begin_weauth(&self, arguments: &[&str], overrides: &[(&str, &str)]) -> Process {
+        self.world.begin(arguments, overrides)
+    }
+
+    /// What this server wrote to its log so far.
+    pub fn log(&self) -> String {
+        self.server.lines().join("\n")
+    }
+
     /// The folder in which the programs of this world run.
     pub fn folder(&self) -> &std::path::Path {
         self.world.folder()

@@ -101,6 +101,20 @@ impl Database {
             Kind::Postgres { .. } => query.load(&mut PgConnection::establish(&self.url()).unwrap()).unwrap(),
         }
     }
+
+    /// Grants a role; it holds from the next tokens on.
+    pub fn grant(&self, user: &str, role: &str) {
+        self.execute(&format!("INSERT INTO user_roles VALUES ('{user}', '{role}', '2026-01-01 00:00:00')"));
+    }
+
+    /// Bytes as a literal of its SQL.
+    pub fn bytes(&self, bytes: &[u8]) -> String {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        match &*self.0 {
+            Kind::Sqlite(_) => format!("X'{hex}'"),
+            Kind::Postgres { .. } => format!("'\\x{hex}'"),
+        }
+    }
 }
 
 impl Drop for Kind {

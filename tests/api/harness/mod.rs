@@ -7,6 +7,7 @@ mod database;
 mod ledger;
 mod process;
 mod proxy;
+mod readme;
 mod scripted;
 mod simulator;
 mod world;
@@ -14,8 +15,9 @@ mod world;
 pub use answer::Answer;
 pub use app::{Login, TestApp};
 pub use database::Database;
-pub use process::run_weauth;
+pub use process::{Process, run_weauth};
 pub use proxy::Proxy;
+pub use readme::readme_block;
 pub use scripted::{Gate, Reply, ScriptedWeChat};
 pub use world::{Builder, ISSUER, app_secret, appid, master_key};
 

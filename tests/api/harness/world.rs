@@ -69,6 +69,13 @@ impl World {
         finished
     }
 
+    /// Starts another command of `weauth` and goes on, with these variables on top.
+    pub fn begin(&self, arguments: &[&str], overrides: &[(&str, &str)]) -> Process {
+        let overrides = overrides.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment: Vec<_> = self.environment.iter().cloned().chain(overrides).collect();
+        Process::weauth(self.folder.path(), arguments, &environment)
+    }
+
     /// Where its programs run.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
@@ -110,12 +117,13 @@ pub struct Builder {
     apps: usize,
     scripted: Option<ScriptedWeChat>,
     environment: Vec<(String, String)>,
+    file: Option<String>,
 }
 
 impl Builder {
     /// One mini-program, a simulator, the defaults of every setting.
     pub fn new(database: Database) -> Self {
-        Self { database, database_url: None, apps: 1, scripted: None, environment: Vec::new() }
+        Self { database, database_url: None, apps: 1, scripted: None, environment: Vec::new(), file: None }
     }
 
     /// So many mini-programs; more than one go into a configuration file.
@@ -133,6 +141,12 @@ impl Builder {
     /// Sets a variable.
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// What stands in `weauth.toml`, for a world of one mini-program.
+    pub fn file(mut self, toml: &str) -> Self {
+        self.file = Some(toml.to_owned());
         self
     }
 
@@ -175,6 +189,9 @@ impl Builder {
             environment.push(("WECHAT_SECRET", app.secret.clone()));
         } else {
             std::fs::write(folder.path().join("apps.toml"), toml_of(&apps)).unwrap();
+        }
+        if let Some(toml) = self.file {
+            std::fs::write(folder.path().join("weauth.toml"), toml).unwrap();
         }
         let mut environment: Vec<(String, String)> =
             environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

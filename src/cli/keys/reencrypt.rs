@@ -1,0 +1,94 @@
+//! `weauth keys reencrypt`.
+
+use crate::cli::Failure;
+use crate::cli::terminal::open_database;
+use crate::config::{KeyCommandConfig, Sources};
+use crate::flows::{Reencrypted, reencrypt};
+use crate::store::SealedPlace;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+/// Between two lines where there is no terminal to draw a bar on.
+const BETWEEN_LINES: Duration = Duration::from_secs(1);
+
+pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
+    let config = KeyCommandConfig::for_command(sources)?;
+    let mut db = open_database(sources)?;
+    let progress = Progress::new();
+    let mut told = Told::default();
+    let done = reencrypt(
+        &mut db,
+        &config.master_keys,
+        |done| told.of(&progress, done),
+        |place| progress.line(&unopened(place)),
+    )?;
+    progress.end();
+    let Reencrypted { resealed, current, unopened, .. } = done;
+    writeln!(
+        std::io::stdout().lock(),
+        "values sealed anew: {resealed}; under the new master key already: {current}"
+    )?;
+    if unopened > 0 {
+        return Err(Failure::new(format!(
+            "values that open under neither master key, and stay as they are: {unopened}; keep every key that they may \
+             have been sealed under"
+        )));
+    }
+    writeln!(
+        std::io::stdout().lock(),
+        "Nothing in the database needs the old master key any more: restart every server with the new one alone."
+    )?;
+    Ok(())
+}
+
+fn unopened(place: &SealedPlace) -> String {
+    format!("{place} opens under neither master key")
+}
+
+/// A bar on a terminal, lines elsewhere; on standard error.
+struct Progress {
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template("{bar:40} {pos} of {len} rows, {eta} to go");
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Self { bar }
+    }
+
+    fn line(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            // Where standard error is closed, nobody is left to be told.
+            None => _ = writeln!(std::io::stderr(), "{line}"),
+        }
+    }
+
+    fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish();
+        }
+    }
+}
+
+/// When progress was last told of in a line.
+#[derive(Default)]
+struct Told(Option<Instant>);
+
+impl Told {
+    fn of(&mut self, progress: &Progress, done: Reencrypted) {
+        if let Some(bar) = &progress.bar {
+            // Logins may have brought rows since they were counted.
+            bar.set_length(done.rows.max(done.looked_at));
+            bar.set_position(done.looked_at);
+        } else if self.0.is_none_or(|last| last.elapsed() >= BETWEEN_LINES) {
+            self.0 = Some(Instant::now());
+            progress.line(&format!("{} of {} rows", done.looked_at, done.rows.max(done.looked_at)));
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! `weauth keys reset`.
+
+use super::{actor, shared_now};
+use crate::cli::Failure;
+use crate::cli::terminal::open_database;
+use crate::config::Sources;
+use crate::store::ResetKeys;
+use clap::Args;
+use std::io::Write;
+
+/// The arguments of `weauth keys reset`.
+#[derive(Debug, Args)]
+pub(super) struct ResetArguments {
+    /// Says that you mean it: every token becomes invalid, everybody logs in again, and WeChat's session keys are
+    /// gone until they do.
+    #[arg(long, required = true)]
+    yes: bool,
+}
+
+pub(super) fn run(sources: &Sources, _: &ResetArguments) -> Result<(), Failure> {
+    let mut db = open_database(sources)?;
+    let at = shared_now(&mut db)?;
+    let destroyed = db.commit(&ResetKeys { at, actor: actor() })?;
+    writeln!(
+        std::io::stdout().lock(),
+        "{destroyed} keys and all session keys of WeChat are destroyed; set a new WEAUTH_MASTER_KEY and start every \
+         server anew"
+    )?;
+    Ok(())
+}

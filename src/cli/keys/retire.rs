@@ -1,0 +1,40 @@
+//! `weauth keys retire`.
+
+use super::{actor, shared_now};
+use crate::cli::Failure;
+use crate::cli::terminal::open_database;
+use crate::config::Sources;
+use crate::store::{RetireKey, Retirement};
+use clap::Args;
+use std::io::Write;
+
+/// The arguments of `weauth keys retire`.
+#[derive(Debug, Args)]
+pub(super) struct RetireArguments {
+    /// The key, as `weauth keys list` names it.
+    #[arg(value_name = "KID", allow_hyphen_values = true)]
+    kid: String,
+}
+
+pub(super) fn run(sources: &Sources, arguments: &RetireArguments) -> Result<(), Failure> {
+    let mut db = open_database(sources)?;
+    let at = shared_now(&mut db)?;
+    let id = arguments.kid.clone();
+    match db.commit(&RetireKey { id, at, actor: actor() })? {
+        Retirement::Done => {
+            let kid = &arguments.kid;
+            writeln!(
+                std::io::stdout().lock(),
+                "{kid} is destroyed; what it signed is refused within 5 seconds"
+            )?;
+            Ok(())
+        }
+        Retirement::Unknown => {
+            Err(Failure::new(format!("there is no key {:?}; `weauth keys list` names them", arguments.kid)))
+        }
+        Retirement::Needed => Err(Failure::new(format!(
+            "{} is the only key that can sign: bring in another one first, `weauth keys rotate --in 0`",
+            arguments.kid
+        ))),
+    }
+}

@@ -1,0 +1,108 @@
+//! `POST /token`: the logins and refreshes of `/login` and `/token/refresh` for standard OAuth clients
+//! (RFC 6749 3.2): a form comes in, errors go out as in 5.2.
+
+use super::fields::Fields;
+use super::form::OAuthForm;
+use super::login;
+use super::problem::{ErrorCode, OAuthProblem, Problem};
+use super::routes::HttpState;
+use super::token_view;
+use crate::domain::{AppId, Permission};
+use crate::flows::{Issued, RefreshRequest};
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{HttpRequest, HttpResponse};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// RFC 6749 6.
+pub(super) const REFRESH: &str = "refresh_token";
+
+/// The extension grant (RFC 6749 4.5) whose `code` is one of `wx.login`.
+pub(super) const WECHAT_CODE: &str = "urn:weauth:params:oauth:grant-type:wechat-code";
+
+pub(super) async fn token(
+    request: HttpRequest,
+    OAuthForm(fields): OAuthForm,
+) -> Result<HttpResponse, OAuthProblem> {
+    let state = HttpState::of(&request)?;
+    let client = client_id(&request, &fields)?;
+    let grant = fields.required_text("grant_type");
+    let issued = match grant {
+        Some(REFRESH) => refresh(&request, &fields, state, client).await?,
+        Some(WECHAT_CODE) => {
+            let login = login::read(&request, &fields, state, ("client_id", client.as_deref()))?;
+            state.sign_in.sign_in(login).await.map_err(Problem::from)?
+        }
+        _ => {
+            fields.check()?;
+            let supported = format!("must be `{REFRESH}` or `{WECHAT_CODE}`");
+            return Err(OAuthProblem::named(
+                "unsupported_grant_type",
+                Problem::field("grant_type", supported),
+            ));
+        }
+    };
+    Ok(token_view::render_with_scope(&issued))
+}
+
+async fn refresh(
+    request: &HttpRequest,
+    fields: &Fields,
+    state: &HttpState,
+    client: Option<String>,
+) -> Result<Issued, OAuthProblem> {
+    let token = fields.required_text("refresh_token").unwrap_or_default().to_owned();
+    fields.check()?;
+    // A token is no good for a client that it was not issued to (RFC 6749 5.2), whether that one exists or not.
+    let app = client.map(|client| AppId::parse(&client)).transpose();
+    let app = app.map_err(|_| Problem::new(ErrorCode::RefreshTokenInvalid))?;
+    let scope = scope(fields)?;
+    let client = login::client_info(request, state);
+    Ok(state.sessions.refresh(RefreshRequest { token, app, scope, client }).await?)
+}
+
+/// The permissions asked for, separated by spaces (RFC 6749 3.3). What is no permission's name, nobody holds.
+fn scope(fields: &Fields) -> Result<Vec<Permission>, OAuthProblem> {
+    let asked = fields.optional_text("scope").unwrap_or_default();
+    let names = asked.split(' ').filter(|name| !name.is_empty());
+    let permissions: Option<Vec<Permission>> = names.map(Permission::parse).collect();
+    permissions.ok_or_else(|| {
+        let wrong = "must be names of permissions, separated by spaces";
+        OAuthProblem::named("invalid_scope", Problem::field("scope", wrong))
+    })
+}
+
+/// The client's id: `client_id`, or the name of HTTP Basic with an empty password, in which form many
+/// libraries send it. A mini-program is a public client (RFC 6749 2.1): it has no secret that it could show.
+fn client_id(request: &HttpRequest, fields: &Fields) -> Result<Option<String>, OAuthProblem> {
+    let refused = |detail: &str| {
+        OAuthProblem::named("invalid_client", Problem::with_detail(ErrorCode::InvalidRequest, detail))
+    };
+    let named = fields.optional_text("client_id").map(str::to_owned);
+    let basic = basic(request).map_err(|()| refused("the Authorization header is not HTTP Basic"))?;
+    let has_password = basic.as_ref().is_some_and(|(_, password)| !password.is_empty());
+    if has_password || fields.optional_text("client_secret").is_some() {
+        return Err(refused("a mini-program shows no secret here; the AppSecret is the server's alone"));
+    }
+    match (named, basic) {
+        (Some(named), Some((other, _))) if named != other => {
+            Err(Problem::field("client_id", "is not the one of the Authorization header").into())
+        }
+        (Some(id), _) | (None, Some((id, _))) => Ok(Some(id)),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Name and password of HTTP Basic (RFC 7617); `None` where there is no header, or one of another scheme.
+/// An appid holds nothing that RFC 6749 2.3.1 would have encoded, so nothing is decoded.
+fn basic(request: &HttpRequest) -> Result<Option<(String, String)>, ()> {
+    let Some(header) = request.headers().get(AUTHORIZATION) else { return Ok(None) };
+    let (scheme, credentials) = header.to_str().map_err(drop)?.split_once(' ').unwrap_or_default();
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Ok(None);
+    }
+    let decoded = STANDARD.decode(credentials.trim()).map_err(drop)?;
+    let decoded = String::from_utf8(decoded).map_err(drop)?;
+    let (name, password) = decoded.split_once(':').ok_or(())?;
+    Ok(Some((name.to_owned(), password.to_owned())))
+}

@@ -1,0 +1,67 @@
+//! `GET /verify`: forward auth. A proxy asks it about every request; where the token is good it answers who
+//! the user is in five headers, which the proxy passes on.
+//!
+//! All five come with every 200, with an empty value where a list is empty: a header that were missing could
+//! be one of the client's own making in the request that the proxy passes on.
+
+use super::AuthenticatedUser;
+use super::problem::{FieldMistake, Problem};
+use crate::domain::{Permission, Role};
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse};
+use url::form_urlencoded;
+
+/// `?permission=…` asks for one; several ask for all of them.
+pub(super) async fn verify(request: HttpRequest, user: AuthenticatedUser) -> Result<HttpResponse, Problem> {
+    require_all(&user, &asked(request.query_string())?)?;
+    Ok(who(&user))
+}
+
+/// For proxies that ask at the path, and with the method, of the request in question (Envoy): whatever stands
+/// behind `/verify/` is theirs, the query as well. One exception: `/verify/?permission=…` may be a slip of the
+/// pen for `/verify?permission=…`, and must not let everybody in.
+pub(super) async fn verify_below(
+    request: HttpRequest,
+    user: AuthenticatedUser,
+) -> Result<HttpResponse, Problem> {
+    if request.match_info().query("path").is_empty() {
+        let query = form_urlencoded::parse(request.query_string().as_bytes());
+        for (_, permission) in query.filter(|(name, _)| name == "permission") {
+            user.require(&permission)?;
+        }
+    }
+    Ok(who(&user))
+}
+
+/// The permissions that a query asks for; anything else in it is a mistake.
+fn asked(query: &str) -> Result<Vec<Permission>, Problem> {
+    let (mut permissions, mut mistakes) = (Vec::new(), Vec::new());
+    let mut mistake = |field: &str, detail: &str| {
+        mistakes.push(FieldMistake { field: field.to_owned(), detail: detail.to_owned() });
+    };
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match (&*name, Permission::parse(&value)) {
+            ("permission", Some(permission)) => permissions.push(permission),
+            ("permission", None) => mistake("permission", "must be the name of a permission"),
+            (unknown, _) => mistake(unknown, "is not a parameter of this call"),
+        }
+    }
+    if mistakes.is_empty() { Ok(permissions) } else { Err(Problem::fields(mistakes)) }
+}
+
+fn require_all(user: &AuthenticatedUser, permissions: &[Permission]) -> Result<(), Problem> {
+    permissions.iter().try_for_each(|permission| user.require(permission.as_str()))
+}
+
+fn who(user: &AuthenticatedUser) -> HttpResponse {
+    let roles: Vec<&str> = user.roles.iter().map(Role::as_str).collect();
+    let permissions: Vec<&str> = user.permissions.iter().map(Permission::as_str).collect();
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .insert_header(("x-user-id", user.user.as_str()))
+        .insert_header(("x-user-roles", roles.join(",")))
+        .insert_header(("x-user-permissions", permissions.join(",")))
+        .insert_header(("x-user-app", user.app.as_str()))
+        .insert_header(("x-session-id", user.session.as_str()))
+        .finish()
+}

@@ -1,0 +1,39 @@
+//! The clocks that this machine's can be held against.
+
+use super::schema::{audit, keys};
+use super::{DbConn, Query, StoreError};
+use crate::domain::Time;
+use chrono::NaiveDateTime;
+use diesel::dsl::{max, sql};
+use diesel::prelude::*;
+use diesel::sql_types::Timestamp;
+
+/// Asks the database what time it is.
+pub struct ReadClock;
+
+/// What time it is elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatabaseClock {
+    /// By Postgres's clock, which all nodes share; SQLite has none of its own.
+    pub now: Option<Time>,
+    /// The latest moment that stands in the database: some machine's clock has been there.
+    pub latest: Option<Time>,
+}
+
+impl Query for ReadClock {
+    type Output = DatabaseClock;
+
+    fn run(&self, conn: &mut DbConn) -> Result<DatabaseClock, StoreError> {
+        let now: Option<NaiveDateTime> = match conn {
+            DbConn::Sqlite(_) => None,
+            DbConn::Postgres(conn) => {
+                let clock = sql::<Timestamp>("clock_timestamp() AT TIME ZONE 'UTC'");
+                Some(diesel::select(clock).get_result(conn)?)
+            }
+        };
+        let key: Option<NaiveDateTime> = keys::table.select(max(keys::created_at)).get_result(conn)?;
+        let noted: Option<NaiveDateTime> =
+            audit::table.order(audit::id.desc()).select(audit::at).first(conn).optional()?;
+        Ok(DatabaseClock { now: now.map(Time::from_stored), latest: key.max(noted).map(Time::from_stored) })
+    }
+}

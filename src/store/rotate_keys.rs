@@ -1,0 +1,213 @@
+//! What changes the keys: a new one comes in, an old one goes. Each write decides under a lock by the keys that
+//! then stand, so that of any number of nodes that want the same one does it.
+
+use super::connection::per_dialect;
+use super::keys::{KeyPurpose, NewKey, StoredKey, load_keys, lock_keys};
+use super::schema::{audit, identities, keys};
+use super::{DbConn, StoreError, Write};
+use crate::domain::Time;
+use diesel::prelude::*;
+
+/// When a new key is to come in.
+#[derive(Debug, Clone)]
+pub enum RotateIf {
+    /// In any case.
+    Asked,
+    /// If the newest key is of another algorithm than the new one.
+    AlgorithmDiffers,
+    /// If the newest key has been active since before this moment.
+    ActiveSinceBefore(Time),
+}
+
+/// Brings in a new signing key.
+#[derive(Debug, Clone)]
+pub struct RotateKey {
+    /// The new one.
+    pub key: NewKey,
+    /// On this condition.
+    pub condition: RotateIf,
+    /// Now.
+    pub at: Time,
+    /// From when on it signs.
+    pub active_from: Time,
+    /// Who does it: `server`, or `terminal:` and a name.
+    pub actor: String,
+}
+
+impl Write for RotateKey {
+    /// Did it come in?
+    type Output = bool;
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<bool>, StoreError> {
+        batch.iter().map(|rotate| rotate.apply_one(conn)).collect()
+    }
+}
+
+impl RotateKey {
+    fn apply_one(&self, conn: &mut DbConn) -> Result<bool, StoreError> {
+        lock_keys(conn)?;
+        let present = load_keys(conn)?;
+        let newest = present.iter().rfind(|key| key.purpose == KeyPurpose::Sign);
+        let wanted = match (&self.condition, newest) {
+            (RotateIf::Asked, _) => true,
+            (RotateIf::AlgorithmDiffers, Some(newest)) => newest.algorithm != self.key.algorithm,
+            (RotateIf::ActiveSinceBefore(moment), Some(newest)) => newest.active_from < *moment,
+            (_, None) => false,
+        };
+        if wanted {
+            self.key.insert(self.at, self.active_from, conn)?;
+            note(conn, self.at, &self.actor, "key.rotate", &self.key.id)?;
+        }
+        Ok(wanted)
+    }
+}
+
+/// Destroys the signing keys whose last tokens have ended. The rows stay, to be listed.
+#[derive(Debug, Clone)]
+pub struct RetireDueKeys {
+    /// Now.
+    pub at: Time,
+}
+
+impl Write for RetireDueKeys {
+    /// The ids of those that went.
+    type Output = Vec<String>;
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<Vec<String>>, StoreError> {
+        batch.iter().map(|retire| retire.apply_one(conn)).collect()
+    }
+}
+
+impl RetireDueKeys {
+    fn apply_one(&self, conn: &mut DbConn) -> Result<Vec<String>, StoreError> {
+        lock_keys(conn)?;
+        let is_due = |key: &StoredKey| key.verifies_until.is_some_and(|until| until <= self.at);
+        let due: Vec<String> = load_keys(conn)?.into_iter().filter(is_due).map(|key| key.id).collect();
+        for id in &due {
+            retire(conn, id, self.at, "server")?;
+        }
+        Ok(due)
+    }
+}
+
+/// Destroys one key at once, of whichever purpose.
+#[derive(Debug, Clone)]
+pub struct RetireKey {
+    /// Which.
+    pub id: String,
+    /// Now.
+    pub at: Time,
+    /// Who does it.
+    pub actor: String,
+}
+
+/// What became of a [`RetireKey`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retirement {
+    /// It is destroyed.
+    Done,
+    /// There is no such key, or it is retired already.
+    Unknown,
+    /// No other key could sign now; nothing was done.
+    Needed,
+}
+
+impl Write for RetireKey {
+    type Output = Retirement;
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<Retirement>, StoreError> {
+        batch.iter().map(|retire| retire.apply_one(conn)).collect()
+    }
+}
+
+impl RetireKey {
+    fn apply_one(&self, conn: &mut DbConn) -> Result<Retirement, StoreError> {
+        lock_keys(conn)?;
+        let present = load_keys(conn)?;
+        let Some(key) = present.iter().find(|key| key.id == self.id) else { return Ok(Retirement::Unknown) };
+        let could_sign = |other: &&StoredKey| {
+            other.purpose == KeyPurpose::Sign && other.id != self.id && other.active_from <= self.at
+        };
+        if key.purpose == KeyPurpose::Sign && !present.iter().any(|other| could_sign(&other)) {
+            return Ok(Retirement::Needed);
+        }
+        retire(conn, &self.id, self.at, &self.actor)?;
+        Ok(Retirement::Done)
+    }
+}
+
+/// Makes sure that every key verifies for as long as tokens of this life may need it.
+#[derive(Debug, Clone)]
+pub struct RaiseTokenSeconds {
+    /// The life of a node's access tokens, in seconds.
+    pub seconds: i64,
+}
+
+impl Write for RaiseTokenSeconds {
+    type Output = ();
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<()>, StoreError> {
+        for raise in batch {
+            let shorter = keys::table.filter(keys::token_seconds.lt(raise.seconds));
+            let shorter = shorter.filter(keys::retired_at.is_null().and(keys::purpose.eq("sign")));
+            diesel::update(shorter).set(keys::token_seconds.eq(raise.seconds)).execute(conn)?;
+        }
+        Ok(vec![(); batch.len()])
+    }
+}
+
+/// Destroys every key and every session key of WeChat: what is left to do when the master key is lost.
+#[derive(Debug, Clone)]
+pub struct ResetKeys {
+    /// Now.
+    pub at: Time,
+    /// Who does it.
+    pub actor: String,
+}
+
+impl Write for ResetKeys {
+    /// How many keys were destroyed.
+    type Output = usize;
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<usize>, StoreError> {
+        batch.iter().map(|reset| reset.apply_one(conn)).collect()
+    }
+}
+
+impl ResetKeys {
+    fn apply_one(&self, conn: &mut DbConn) -> Result<usize, StoreError> {
+        lock_keys(conn)?;
+        let present = load_keys(conn)?;
+        for key in &present {
+            retire(conn, &key.id, self.at, &self.actor)?;
+        }
+        diesel::update(identities::table)
+            .set((
+                identities::session_key.eq(None::<Vec<u8>>),
+                identities::session_key_digest.eq(None::<String>),
+                identities::previous_session_key.eq(None::<Vec<u8>>),
+                identities::previous_session_key_until.eq(None::<chrono::NaiveDateTime>),
+            ))
+            .execute(conn)?;
+        Ok(present.len())
+    }
+}
+
+fn retire(conn: &mut DbConn, id: &str, at: Time, actor: &str) -> Result<(), StoreError> {
+    let destroyed = (keys::sealed.eq(Vec::new()), keys::retired_at.eq(at.to_stored()));
+    diesel::update(keys::table.find(id)).set(destroyed).execute(conn)?;
+    note(conn, at, actor, "key.retire", id)
+}
+
+fn note(conn: &mut DbConn, at: Time, actor: &str, action: &str, target: &str) -> Result<(), StoreError> {
+    let id = uuid::Uuid::now_v7().simple().to_string();
+    let row = (
+        audit::id.eq(id),
+        audit::at.eq(at.to_stored()),
+        audit::actor.eq(actor),
+        audit::action.eq(action),
+        audit::target.eq(target),
+    );
+    per_dialect!(conn, conn => diesel::insert_into(audit::table).values(row).execute(conn))?;
+    Ok(())
+}

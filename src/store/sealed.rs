@@ -1,0 +1,212 @@
+//! Everything that lies in the database under the master key, so that all of it can be sealed anew. A column that
+//! holds sealed values has a [`SealedPlace`] here; a test counts the columns.
+
+use super::keys::NewKey;
+use super::schema::{identities, keys};
+use super::{DbConn, Query, RecordSignIn, StoreError, Write};
+use crate::crypto::Sealed;
+use crate::domain::{AppId, OpenId};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+
+/// Where a sealed value lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SealedPlace {
+    /// The session key of an identity.
+    SessionKey(AppId, OpenId),
+    /// The one before it.
+    PreviousSessionKey(AppId, OpenId),
+    /// The private part of a key of ours.
+    Key(String),
+}
+
+impl SealedPlace {
+    /// The row identity under which it is sealed.
+    pub fn seal_row(&self) -> String {
+        match self {
+            Self::SessionKey(app, openid) | Self::PreviousSessionKey(app, openid) => {
+                RecordSignIn::seal_row(app, openid)
+            }
+            Self::Key(id) => NewKey::seal_row(id),
+        }
+    }
+}
+
+impl std::fmt::Display for SealedPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::SessionKey(app, openid) => {
+                write!(f, "identities.session_key of {app}, {}", openid.as_str())
+            }
+            Self::PreviousSessionKey(app, openid) => {
+                write!(f, "identities.previous_session_key of {app}, {}", openid.as_str())
+            }
+            Self::Key(id) => write!(f, "keys.sealed of {id}"),
+        }
+    }
+}
+
+/// A value, and where it lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedValue {
+    /// Where.
+    pub place: SealedPlace,
+    /// What.
+    pub sealed: Sealed,
+}
+
+/// A place on the walk over all rows that hold sealed values. The keys come last: a server refuses to start with a
+/// master key that opens none of them, and so with the new one alone until the walk has come to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SealedCursor {
+    /// After this identity, given by appid and openid.
+    Identities(String, String),
+    /// After this key.
+    Keys(String),
+}
+
+impl Default for SealedCursor {
+    fn default() -> Self {
+        Self::Identities(String::new(), String::new())
+    }
+}
+
+/// Counts the rows that the walk will come by.
+pub struct CountSealed;
+
+impl Query for CountSealed {
+    type Output = u64;
+
+    fn run(&self, conn: &mut DbConn) -> Result<u64, StoreError> {
+        let of_identities: i64 = identities::table.count().get_result(conn)?;
+        let of_keys: i64 = keys::table.filter(keys::retired_at.is_null()).count().get_result(conn)?;
+        Ok(of_identities.saturating_add(of_keys).unsigned_abs())
+    }
+}
+
+/// Looks at some rows that hold sealed values, in the order of their keys.
+pub struct FindSealed {
+    /// Where to go on.
+    pub after: SealedCursor,
+    /// How many rows to look at.
+    pub limit: i64,
+}
+
+/// The sealed values of some rows, and where to go on; `None` at the end.
+#[derive(Debug)]
+pub struct SealedBite {
+    /// The values.
+    pub values: Vec<SealedValue>,
+    /// How many rows were looked at.
+    pub rows: u64,
+    /// The last row looked at.
+    pub next: Option<SealedCursor>,
+}
+
+impl Query for FindSealed {
+    type Output = SealedBite;
+
+    fn run(&self, conn: &mut DbConn) -> Result<SealedBite, StoreError> {
+        match &self.after {
+            SealedCursor::Identities(appid, openid) => self.in_identities(appid, openid, conn),
+            SealedCursor::Keys(id) => self.in_keys(id, conn),
+        }
+    }
+}
+
+impl FindSealed {
+    fn in_identities(&self, appid: &str, openid: &str, conn: &mut DbConn) -> Result<SealedBite, StoreError> {
+        type Row = (String, String, Option<Sealed>, Option<Sealed>);
+        let columns = (
+            identities::appid,
+            identities::openid,
+            identities::session_key,
+            identities::previous_session_key,
+        );
+        let same_app =
+            identities::table.filter(identities::appid.eq(appid).and(identities::openid.gt(openid)));
+        let same_app = same_app.order(identities::openid).limit(self.limit);
+        let mut rows: Vec<Row> = same_app.select(columns).load(conn)?;
+        let left = self.limit - rows.len() as i64;
+        let next_apps = identities::table.filter(identities::appid.gt(appid));
+        let next_apps = next_apps.order((identities::appid, identities::openid)).limit(left);
+        rows.extend(next_apps.select(columns).load::<Row>(conn)?);
+        let at_end = (rows.len() as i64) < self.limit;
+        let last = rows.last().filter(|_| !at_end);
+        let next = last.map_or(SealedCursor::Keys(String::new()), |row| {
+            SealedCursor::Identities(row.0.clone(), row.1.clone())
+        });
+        let looked_at = rows.len() as u64;
+        let values = rows.into_iter().flat_map(|(appid, openid, current, previous)| {
+            let (app, openid) = (AppId::from_stored(&appid), OpenId::from_stored(openid));
+            let previous_place = SealedPlace::PreviousSessionKey(app.clone(), openid.clone());
+            let current =
+                current.map(|sealed| SealedValue { place: SealedPlace::SessionKey(app, openid), sealed });
+            let previous = previous.map(|sealed| SealedValue { place: previous_place, sealed });
+            [current, previous].into_iter().flatten()
+        });
+        Ok(SealedBite { values: values.collect(), rows: looked_at, next: Some(next) })
+    }
+
+    fn in_keys(&self, id: &str, conn: &mut DbConn) -> Result<SealedBite, StoreError> {
+        let rows = keys::table.filter(keys::retired_at.is_null().and(keys::id.gt(id)));
+        let rows: Vec<(String, Sealed)> =
+            rows.order(keys::id).limit(self.limit).select((keys::id, keys::sealed)).load(conn)?;
+        let at_end = (rows.len() as i64) < self.limit;
+        let next = rows.last().filter(|_| !at_end).map(|row| SealedCursor::Keys(row.0.clone()));
+        let looked_at = rows.len() as u64;
+        let value = |(id, sealed)| SealedValue { place: SealedPlace::Key(id), sealed };
+        Ok(SealedBite { values: rows.into_iter().map(value).collect(), rows: looked_at, next })
+    }
+}
+
+/// A value sealed anew.
+#[derive(Debug, Clone)]
+pub struct Resealed {
+    /// The value as it was read.
+    pub was: SealedValue,
+    /// As it is to be.
+    pub now: Sealed,
+}
+
+/// Writes values back, each only where still that lies which was read: a login that came in between has brought a
+/// newer session key.
+#[derive(Debug, Clone)]
+pub struct Reseal(pub Vec<Resealed>);
+
+impl Write for Reseal {
+    /// How many were written.
+    type Output = usize;
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<usize>, StoreError> {
+        // Gives way rather than to wait in a circle with a group of logins.
+        if let DbConn::Postgres(conn) = conn {
+            conn.batch_execute("SET LOCAL lock_timeout = '200ms'")?;
+        }
+        batch.iter().map(|reseal| reseal.0.iter().map(|value| value.write(conn)).sum()).collect()
+    }
+}
+
+impl Resealed {
+    fn write(&self, conn: &mut DbConn) -> Result<usize, StoreError> {
+        let (was, now) = (&self.was.sealed, &self.now);
+        let written = match &self.was.place {
+            SealedPlace::SessionKey(app, openid) => {
+                let row = identities::table.find((app.as_str(), openid.as_str()));
+                diesel::update(row.filter(identities::session_key.eq(was)))
+                    .set(identities::session_key.eq(now))
+                    .execute(conn)
+            }
+            SealedPlace::PreviousSessionKey(app, openid) => {
+                let row = identities::table.find((app.as_str(), openid.as_str()));
+                diesel::update(row.filter(identities::previous_session_key.eq(was)))
+                    .set(identities::previous_session_key.eq(now))
+                    .execute(conn)
+            }
+            SealedPlace::Key(id) => diesel::update(keys::table.find(id).filter(keys::sealed.eq(was)))
+                .set(keys::sealed.eq(now))
+                .execute(conn),
+        };
+        Ok(written?)
+    }
+}
