@@ -5,8 +5,8 @@ use crate::config::{Config, DatabaseConfig, TokenConfig, WeChatConfig};
 use crate::crypto::MasterKeys;
 use crate::domain::{App, AppId, Cidr, Clock, RolePolicy};
 use crate::flows::{
-    Issuer, LastLogins, Sessions, SignIn, StartKeysError, TokenLifetimes, Users, follow_revocations,
-    load_revocations, purge_forever, start_keys,
+    FollowRevocations, Issuer, LastLogins, Sessions, SignIn, SignInLimits, StartKeysError, TokenLifetimes,
+    Users, purge_forever, start_keys,
 };
 use crate::http::{HttpState, everything, extractor_state, observed};
 use crate::store::{Migrator, StoreError};
@@ -112,10 +112,15 @@ impl Weauth {
         let apps: Vec<AppId> = wechat.apps.iter().map(|app: &App| app.id.clone()).collect();
         let revocations = Revocations::default();
         let access_ttl = i64::from(tokens.access_ttl);
-        load_revocations(&db, &revocations, clock, access_ttl)
-            .await
-            .map_err(|error| StartError::Database { url: database.url.to_string(), error })?;
-        let verifier = Verifier::new(keys, apps.clone(), revocations.clone(), clock);
+        let follow = FollowRevocations {
+            db: db.clone(),
+            revocations: revocations.clone(),
+            roles: roles.clone(),
+            clock,
+            access_ttl,
+        };
+        follow.load().await.map_err(|error| StartError::Database { url: database.url.to_string(), error })?;
+        let verifier = Verifier::new(keys, apps.clone(), revocations.clone(), access_ttl, clock);
         let users = Users::new(db.clone(), clock, roles);
         let lifetimes = TokenLifetimes { access: access_ttl, refresh: i64::from(tokens.refresh_ttl) };
         let issuer = Issuer::new(users.clone(), verifier.clone(), lifetimes, clock);
@@ -126,8 +131,9 @@ impl Weauth {
         let replay_window = i64::from(tokens.replay_window);
         let last_logins = LastLogins::default();
         let noted = last_logins.clone();
-        let sign_in = SignIn::new(wechat, db.clone(), issuer, master_keys, replay_window, noted, clock);
-        tokio::task::spawn_local(follow_revocations(db.clone(), revocations, clock, access_ttl));
+        let limits = SignInLimits { replay_window, max_sessions: tokens.max_sessions };
+        let sign_in = SignIn::new(wechat, db.clone(), issuer, master_keys, limits, revocations, noted, clock);
+        tokio::task::spawn_local(follow.follow());
         tokio::task::spawn_local(last_logins.clone().write_forever(db.clone()));
         tokio::task::spawn_local(purge_forever(db.clone(), clock, replay_window));
         let state = HttpState {

@@ -59,7 +59,10 @@
 //!
 //! A call with a token is shorter: [`AuthenticatedUser`] → [`Verifier::verify`](tokens::Verifier::verify),
 //! where a token that the worker has seen before costs a hash look-up and no signature; that its session has
-//! not ended is looked up in memory, which `flows/follow_revocations.rs` keeps true to the other nodes.
+//! not ended, and that nothing changed about its user, is looked up in memory
+//! ([`Revocations`](tokens::Revocations)), which `flows/follow_revocations.rs` keeps true to the other nodes and
+//! the terminal. What changes there (`store/user_status.rs`, `user_roles.rs`, `user_deletion.rs`, `sessions.rs`)
+//! leaves word in the transaction of the change itself.
 //!
 //! # What is deliberately absent
 //!

@@ -117,6 +117,8 @@ settings! {
         "How long a refresh token that was just rotated still answers.";
     WEAUTH_REPLAY_WINDOW, seconds(0, DAY), Value("300"),
         "How long a login repeated with the same code and Idempotency-Key is answered again; 0: never.";
+    WEAUTH_MAX_SESSIONS, Form::Number { unit: "sessions", least: 0, most: 1000 }, Value("0"),
+        "Sessions that a user may have at once; a login beyond ends the oldest. 0: any number.";
     WEAUTH_WORKERS, count("threads", 1024), Words("the number of cores"),
         "Threads that answer HTTP.";
     WEAUTH_MAX_CONNECTIONS, count("connections", 1_000_000), Value("20000"),

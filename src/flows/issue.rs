@@ -72,6 +72,7 @@ impl Issuer {
             permissions: user.permissions.clone(),
             issued_at: now,
             expires_at: now.plus_seconds(self.lifetimes.access),
+            as_of: now,
         })?;
         let refresh_token = keys.refresh().issue(&user.user.id, session, generation);
         Ok(Issued {

@@ -10,11 +10,11 @@ mod sign_in;
 mod start_keys;
 mod users;
 
-pub use follow_revocations::{follow_revocations, load_revocations};
+pub use follow_revocations::FollowRevocations;
 pub use issue::{Issued, Issuer, TokenLifetimes};
 pub use last_logins::LastLogins;
 pub use purge::purge_forever;
 pub use sessions::{RefreshError, Sessions};
-pub use sign_in::{SignIn, SignInError, SignInRequest};
+pub use sign_in::{SignIn, SignInError, SignInLimits, SignInRequest};
 pub use start_keys::{StartKeysError, start_keys};
 pub use users::{KnownUser, Users};

@@ -27,7 +27,7 @@ pub(super) fn render(issued: &Issued, phone_error: Option<&Problem>) -> HttpResp
         expires_in: issued.expires_in,
         refresh_token: issued.refresh_token.expose(),
         refresh_expires_in: issued.refresh_expires_in,
-        user: UserView::of(&issued.user, Some(issued.created)),
+        user: UserView::of(&issued.user.user, &issued.user.permissions, Some(issued.created)),
         phone_error: phone_error.map(Problem::to_body),
     };
     HttpResponse::Ok()

@@ -4,6 +4,7 @@
 //! language, over [`DbConn`]; what every login writes (`sign_in`, `last_logins`) has a hand-written statement for
 //! each dialect, kept prepared by the macro in `prepared`.
 
+mod audit;
 mod checkpoint;
 mod connection;
 mod direct;
@@ -11,6 +12,7 @@ mod error;
 mod exchanges;
 mod expired_sessions;
 mod group_commit;
+mod identities;
 mod keys;
 mod last_logins;
 mod migrate;
@@ -22,6 +24,11 @@ mod sessions;
 mod sign_in;
 #[cfg(test)]
 mod tests;
+mod user_changes;
+mod user_deletion;
+mod user_list;
+mod user_roles;
+mod user_status;
 mod users;
 
 pub use checkpoint::keep_checkpointed;
@@ -33,6 +40,7 @@ pub use exchanges::{
 };
 pub use expired_sessions::{DeleteExpiredSessions, ExpiredSessions, FindExpiredSessions, SessionCursor};
 pub use group_commit::{GroupCommit, Reply};
+pub use identities::ListIdentities;
 pub use keys::{KeyPurpose, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
 pub use last_logins::NoteLogins;
 pub use migrate::{CheckSchema, MigrationState, Migrator};
@@ -40,4 +48,9 @@ pub use query::{Query, Write};
 pub use revocations::{FindRevocations, PurgeRevocations};
 pub use sessions::{EndSessions, Ending, ListSessions, RotateSession, Rotation};
 pub use sign_in::{RecordSignIn, SignInRecord};
+pub use user_changes::{ChangedUser, FindUserChanges, UserChange};
+pub use user_deletion::DeleteUser;
+pub use user_list::{ListUsers, UserPage};
+pub use user_roles::ChangeRoles;
+pub use user_status::SetUserStatus;
 pub use users::FindUser;

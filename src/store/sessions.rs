@@ -1,12 +1,14 @@
 //! Sessions after the sign-in: they turn, are listed, and end.
 
+use super::audit::{Audited, audit};
 use super::revocations::revoke;
-use super::schema::{audit, sessions};
+use super::schema::sessions;
 use super::users::find_user;
 use super::{DbConn, Query, StoreError, Write};
-use crate::domain::{AppId, Generation, Session, SessionId, Time, User, UserId, UserStatus};
+use crate::domain::{Actor, AppId, Generation, Session, SessionId, Time, User, UserId, UserStatus};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use std::net::IpAddr;
 
 /// Turns a session's refresh token: the presented one becomes old, its successor good.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ pub struct RotateSession {
     /// Seconds in which the token just replaced still answers: a mini-program fires many requests at launch.
     pub grace: i64,
     /// Where the request came from.
-    pub ip: Option<String>,
+    pub ip: Option<IpAddr>,
 }
 
 /// What became of a refresh token.
@@ -109,17 +111,10 @@ impl RotateSession {
 
     fn end_reused(&self, conn: &mut DbConn) -> Result<(), StoreError> {
         end(conn, &self.user, std::slice::from_ref(&self.session), self.at)?;
-        let row = (
-            audit::id.eq(uuid::Uuid::now_v7().simple().to_string()),
-            audit::at.eq(self.at.to_stored()),
-            audit::actor.eq(self.user.as_str()),
-            audit::action.eq("refresh.reuse"),
-            audit::target.eq(self.user.as_str()),
-            audit::ip.eq(self.ip.as_deref()),
-            audit::detail.eq(self.session.as_str()),
-        );
-        diesel::insert_into(audit::table).values(row).execute(conn)?;
-        Ok(())
+        let by = Actor::user(&self.user, self.ip);
+        let (at, target) = (self.at, self.user.as_str());
+        let detail = Some(self.session.as_str());
+        audit(conn, &Audited { at, by: &by, action: "refresh.reuse", target, detail })
     }
 }
 
@@ -139,6 +134,8 @@ pub struct EndSessions {
     pub user: UserId,
     /// Which.
     pub which: Ending,
+    /// By whom.
+    pub by: Actor,
     /// Now.
     pub at: Time,
 }
@@ -153,19 +150,36 @@ impl Write for EndSessions {
 
 impl EndSessions {
     fn apply_one(&self, conn: &mut DbConn) -> Result<Vec<SessionId>, StoreError> {
-        let theirs = sessions::table.filter(sessions::user_id.eq(self.user.as_str())).select(sessions::id);
-        let ids: Vec<String> = match &self.which {
-            Ending::One(session) => theirs.filter(sessions::id.eq(session.as_str())).load(conn)?,
-            Ending::All => theirs.load(conn)?,
+        let (ended, detail) = match &self.which {
+            Ending::One(session) => (self.end_one(session, conn)?, session.as_str()),
+            Ending::All => (end_all(conn, &self.user, self.at)?, "everywhere"),
         };
-        let ids: Vec<SessionId> = ids.into_iter().map(SessionId::from_stored).collect();
+        if !ended.is_empty() {
+            let (at, by, target) = (self.at, &self.by, self.user.as_str());
+            audit(conn, &Audited { at, by, action: "user.logout", target, detail: Some(detail) })?;
+        }
+        Ok(ended)
+    }
+
+    fn end_one(&self, session: &SessionId, conn: &mut DbConn) -> Result<Vec<SessionId>, StoreError> {
+        let row = sessions::table.find((self.user.as_str(), session.as_str()));
+        let found: Option<String> = row.select(sessions::id).first(conn).optional()?;
+        let ids: Vec<SessionId> = found.into_iter().map(SessionId::from_stored).collect();
         end(conn, &self.user, &ids, self.at)?;
         Ok(ids)
     }
 }
 
+/// Ends all sessions of a user; gives back which.
+pub(super) fn end_all(conn: &mut DbConn, user: &UserId, at: Time) -> Result<Vec<SessionId>, StoreError> {
+    let theirs = sessions::table.filter(sessions::user_id.eq(user.as_str())).select(sessions::id);
+    let ids: Vec<SessionId> = theirs.load(conn)?.into_iter().map(SessionId::from_stored).collect();
+    end(conn, user, &ids, at)?;
+    Ok(ids)
+}
+
 /// Removes the rows and leaves word of it for every node.
-fn end(conn: &mut DbConn, user: &UserId, ids: &[SessionId], at: Time) -> Result<(), StoreError> {
+pub(super) fn end(conn: &mut DbConn, user: &UserId, ids: &[SessionId], at: Time) -> Result<(), StoreError> {
     for id in ids {
         diesel::delete(sessions::table.find((user.as_str(), id.as_str()))).execute(conn)?;
         revoke(conn, id, at)?;

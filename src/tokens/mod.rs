@@ -5,6 +5,7 @@ mod key;
 mod key_ring;
 mod memory;
 mod revocations;
+mod standing;
 mod verify;
 
 pub use claims::{AccessToken, Principal};
@@ -12,4 +13,5 @@ pub use key::{Algorithm, InvalidKey, SigningKey};
 pub use key_ring::KeyRing;
 pub use memory::TokenMemory;
 pub use revocations::Revocations;
+pub use standing::{Standing, StandingState};
 pub use verify::{TokenError, Verifier};

@@ -69,6 +69,7 @@ impl From<TokenError> for Problem {
             TokenError::Invalid => ErrorCode::TokenInvalid,
             TokenError::Expired => ErrorCode::TokenExpired,
             TokenError::Revoked => ErrorCode::TokenRevoked,
+            TokenError::Banned => ErrorCode::UserBanned,
         })
     }
 }

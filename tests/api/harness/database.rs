@@ -60,26 +60,39 @@ impl Database {
 
     /// Counts the rows of a table.
     pub fn count(&self, table: &str) -> i64 {
+        self.texts("CAST(COUNT(*) AS TEXT)", &format!("FROM {table}"))[0].parse().unwrap()
+    }
+
+    /// What `SELECT column rest` finds: one column, of texts.
+    pub fn texts(&self, column: &str, rest: &str) -> Vec<String> {
         use diesel::RunQueryDsl;
         #[derive(diesel::QueryableByName)]
-        struct Count {
-            #[diesel(sql_type = diesel::sql_types::BigInt)]
-            rows: i64,
+        struct Line {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            line: String,
         }
-        let query = diesel::sql_query(format!("SELECT COUNT(*) AS rows FROM {table}"));
-        let counted: Count = match &*self.0 {
-            Kind::Sqlite(folder) => {
-                let path = folder.path().join("weauth.db");
-                let mut connection = diesel::SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-                connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
-                query.get_result(&mut connection).unwrap()
-            }
-            Kind::Postgres { .. } => {
-                query.get_result(&mut PgConnection::establish(&self.url()).unwrap()).unwrap()
-            }
+        let query = diesel::sql_query(format!("SELECT {column} AS line {rest}"));
+        let lines: Vec<Line> = match &*self.0 {
+            Kind::Sqlite(folder) => query.load(&mut open_sqlite(folder)).unwrap(),
+            Kind::Postgres { .. } => query.load(&mut PgConnection::establish(&self.url()).unwrap()).unwrap(),
         };
-        counted.rows
+        lines.into_iter().map(|found| found.line).collect()
     }
+
+    /// Does something to the rows, past every server.
+    pub fn execute(&self, statement: &str) {
+        match &*self.0 {
+            Kind::Sqlite(folder) => open_sqlite(folder).batch_execute(statement).unwrap(),
+            Kind::Postgres { .. } => execute(&self.url(), statement),
+        }
+    }
+}
+
+fn open_sqlite(folder: &TempDir) -> diesel::SqliteConnection {
+    let path = folder.path().join("weauth.db");
+    let mut connection = diesel::SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
+    connection
 }
 
 impl Drop for Kind {

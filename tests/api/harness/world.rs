@@ -99,12 +99,13 @@ pub struct Builder {
     apps: usize,
     scripted: Option<ScriptedWeChat>,
     environment: Vec<(String, String)>,
+    file: Option<String>,
 }
 
 impl Builder {
     /// One mini-program, a simulator, the defaults of every setting.
     pub fn new(database: Database) -> Self {
-        Self { database, database_url: None, apps: 1, scripted: None, environment: Vec::new() }
+        Self { database, database_url: None, apps: 1, scripted: None, environment: Vec::new(), file: None }
     }
 
     /// So many mini-programs; more than one go into a configuration file.
@@ -122,6 +123,12 @@ impl Builder {
     /// Sets a variable.
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Writes this as `weauth.toml`, where every program of the world finds it; for one mini-program only.
+    pub fn file(mut self, toml: &str) -> Self {
+        self.file = Some(toml.to_owned());
         self
     }
 
@@ -164,6 +171,9 @@ impl Builder {
             environment.push(("WECHAT_SECRET", app.secret.clone()));
         } else {
             std::fs::write(folder.path().join("apps.toml"), toml_of(&apps)).unwrap();
+        }
+        if let Some(file) = &self.file {
+            std::fs::write(folder.path().join("weauth.toml"), file).unwrap();
         }
         let mut environment: Vec<(String, String)> =
             environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
