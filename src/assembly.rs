@@ -5,8 +5,8 @@ use crate::config::{Config, DatabaseConfig, KeyConfig, TokenConfig, WeChatConfig
 use crate::crypto::MasterKeys;
 use crate::domain::{App, AppId, Cidr, Clock, RolePolicy};
 use crate::flows::{
-    ApiKeys, Introspection, Issuer, KeyPolicy, LastLogins, Revoking, ServerKeys, Sessions, SignIn,
-    StartKeysError, TokenLifetimes, Users, follow_keys, follow_revocations, load_revocations, purge_forever,
+    ApiKeys, FollowRevocations, Introspection, Issuer, KeyPolicy, LastLogins, Revoking, ServerKeys, Sessions,
+    SignIn, SignInLimits, StartKeysError, TokenLifetimes, Users, follow_keys, purge_forever,
 };
 use crate::http::{HttpState, everything, extractor_state, observed};
 use crate::store::{Migrator, StoreError};
@@ -118,16 +118,21 @@ impl Weauth {
         let keys = server_keys.start().await?;
         let apps: Vec<AppId> = wechat.apps.iter().map(|app: &App| app.id.clone()).collect();
         let revocations = Revocations::default();
-        load_revocations(&db, &revocations, clock, access_ttl)
-            .await
-            .map_err(|error| StartError::Database { url: database.url.to_string(), error })?;
-        let verifier = Verifier::new(keys, apps.clone(), revocations.clone(), clock);
+        let follow = FollowRevocations {
+            db: db.clone(),
+            revocations: revocations.clone(),
+            roles: roles.clone(),
+            clock,
+            access_ttl,
+        };
+        follow.load().await.map_err(|error| StartError::Database { url: database.url.to_string(), error })?;
+        let verifier = Verifier::new(keys, apps.clone(), revocations.clone(), access_ttl, clock);
         let users = Users::new(db.clone(), clock, roles);
         let lifetimes = TokenLifetimes { access: access_ttl, refresh: i64::from(tokens.refresh_ttl) };
         let issuer = Issuer::new(users.clone(), verifier.clone(), lifetimes, clock);
         let grace = i64::from(tokens.refresh_grace);
         let sessions = Sessions::new(db.clone(), issuer.clone(), revocations.clone(), grace, clock);
-        let introspection = Introspection::new(db.clone(), users.clone(), verifier.clone(), grace, clock);
+        let introspection = Introspection::new(db.clone(), verifier.clone(), grace, clock);
         let revoking = Revoking::new(db.clone(), verifier.clone(), revocations.clone(), clock);
         let api_keys = ApiKeys::new(db.clone(), clock);
         let client = Client::new(&wechat.api_base).map_err(StartError::Client)?;
@@ -135,9 +140,10 @@ impl Weauth {
         let replay_window = i64::from(tokens.replay_window);
         let last_logins = LastLogins::default();
         let noted = last_logins.clone();
-        let sign_in = SignIn::new(wechat, db.clone(), issuer, master_keys, replay_window, noted, clock);
+        let limits = SignInLimits { replay_window, max_sessions: tokens.max_sessions };
+        let sign_in = SignIn::new(wechat, db.clone(), issuer, master_keys, limits, revocations, noted, clock);
+        tokio::task::spawn_local(follow.follow());
         tokio::task::spawn_local(follow_keys(server_keys, verifier.clone()));
-        tokio::task::spawn_local(follow_revocations(db.clone(), revocations, clock, access_ttl));
         tokio::task::spawn_local(api_keys.clone().follow_forever());
         tokio::task::spawn_local(last_logins.clone().write_forever(db.clone()));
         tokio::task::spawn_local(purge_forever(db.clone(), clock, replay_window));

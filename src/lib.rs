@@ -60,10 +60,13 @@
 //!
 //! A call with a token is shorter: [`AuthenticatedUser`] → [`Verifier::verify`](tokens::Verifier::verify),
 //! where a token that the worker has seen before costs a hash look-up and no signature; that its session has
-//! not ended is looked up in memory, which `flows/follow_revocations.rs` keeps true to the other nodes;
-//! `flows/follow_keys.rs` does the same for the keys: every node publishes a new one before it signs.
-//! A backend's API key is looked up in memory likewise (`http/api_key.rs`, `flows/api_keys.rs`).
-//! `GET /verify` is such a call and nothing else: a proxy makes it for a backend that can't.
+//! not ended, and that nothing changed about its user, is looked up in memory
+//! ([`Revocations`](tokens::Revocations)), which `flows/follow_revocations.rs` keeps true to the other nodes and
+//! the terminal. What changes there (`store/user_status.rs`, `user_roles.rs`, `user_deletion.rs`, `sessions.rs`)
+//! leaves word in the transaction of the change itself. `flows/follow_keys.rs` does the same for the keys: every
+//! node publishes a new one before it signs. A backend's API key is looked up in memory likewise
+//! (`http/api_key.rs`, `flows/api_keys.rs`). `GET /verify` is such a call and nothing else: a proxy makes it for a
+//! backend that can't.
 //!
 //! `POST /token` is a second face of the login and the refresh, for standard OAuth clients: `http/token.rs`
 //! reads its form and calls the same flows, and `http/problem/oauth.rs` tells a [`Problem`] in OAuth's words.

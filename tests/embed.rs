@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
 
 const APPID: &str = "wx5eb1a7d09c3f2e64";
 const SECRET: &str = "8f1d64c2b97e03a5d6c8417f92be30da";
@@ -107,14 +108,12 @@ impl World {
         (text(&answer["access_token"]), text(&answer["user"]["id"]))
     }
 
-    /// Grants a role, as the database knows it.
+    /// Grants a role at the terminal.
     fn grant(&self, user: &str, role: &str) {
-        use diesel::connection::SimpleConnection;
-        use diesel::{Connection, SqliteConnection};
-        let path = self.folder.path().join("embed.db");
-        let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-        let row = format!("INSERT INTO user_roles VALUES ('{user}', '{role}', '2026-01-01 00:00:00')");
-        conn.batch_execute(&row).unwrap();
+        let mut weauth = Command::new(env!("CARGO_BIN_EXE_weauth"));
+        weauth.current_dir(self.folder.path()).env_clear().env("DATABASE_URL", "sqlite://embed.db");
+        let granted = weauth.args(["users", "grant", user, role]).output().unwrap();
+        assert!(granted.status.success(), "{granted:?}");
     }
 }
 
@@ -160,15 +159,19 @@ async fn a_handler_that_takes_a_user_answers_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_permission_comes_with_a_role_at_the_next_login() {
+async fn a_role_opens_what_it_permits_to_tokens_that_are_out_within_a_second() {
     let world = World::start();
     let (token, id) = world.login("sim.alice.1").await;
     let (status, problem) = json_of(world.get("/notes/all").bearer_auth(&token)).await;
     assert_eq!((status, &problem["code"]), (StatusCode::FORBIDDEN, &json!("permission_denied")));
     world.grant(&id, "editor");
+    let deadline = Instant::now() + Duration::from_secs(1);
+    while json_of(world.get("/notes/all").bearer_auth(&token)).await != (StatusCode::OK, json!({})) {
+        assert!(Instant::now() < deadline, "the token still speaks with its old roles");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let (token, _) = world.login("sim.alice.2").await;
-    let all = json_of(world.get("/notes/all").bearer_auth(&token)).await;
-    assert_eq!(all, (StatusCode::OK, json!({})));
+    assert_eq!(json_of(world.get("/notes/all").bearer_auth(&token)).await.0, StatusCode::OK);
 }
 
 #[tokio::test]

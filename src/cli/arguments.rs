@@ -1,6 +1,7 @@
 //! The arguments of the command line.
 
 use super::keys::KeysArguments;
+use super::users::UsersArguments;
 use crate::config::{parse_listen, settings};
 use crate::domain::{App, AppId, AppSecret};
 use clap::builder::TypedValueParser;
@@ -35,6 +36,8 @@ pub(super) enum Action {
     Migrate(MigrateArguments),
     /// Runs the WeChat simulator alone, for tests of other programs.
     Simulate(SimulateArguments),
+    /// The users: who they are, bans, roles, sessions.
+    Users(UsersArguments),
     /// The keys that sign access tokens, and the API keys of backends.
     Keys(KeysArguments),
 }
@@ -104,7 +107,7 @@ mod tests {
     fn help_explains_every_command_and_names_every_variable() {
         Arguments::command().debug_assert();
         let help = Arguments::command().render_long_help().to_string();
-        for command in ["dev", "serve", "migrate", "simulate", "keys", "--config"] {
+        for command in ["dev", "serve", "migrate", "simulate", "users", "keys", "--config"] {
             assert!(help.contains(command), "{command}");
         }
         for setting in settings::ALL {

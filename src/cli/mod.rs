@@ -10,6 +10,7 @@ mod migrate;
 mod serve;
 mod simulate;
 mod terminal;
+mod users;
 
 use crate::config::{LogConfig, Sources};
 use arguments::{Action, Arguments, DevArguments, MigrateArguments, SimulateArguments};
@@ -57,6 +58,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Action::Serve => serve::run(&sources),
         Action::Migrate(migrate) => migrate::run(&sources, &migrate),
         Action::Simulate(simulate) => simulate::run(simulate),
+        Action::Users(users) => users::run(&sources, &users),
         Action::Keys(keys) => keys::run(&sources, &keys),
     }
 }

@@ -3,27 +3,17 @@
 
 use super::Failure;
 use crate::config::{DatabaseConfig, Sources};
+use crate::domain::Actor;
 use crate::store::Direct;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 /// Opens the database of the settings.
 pub(super) fn open_database(sources: &Sources) -> Result<Direct, Failure> {
     let database = DatabaseConfig::for_command(sources)?;
     Direct::open(&database.url)
         .map_err(|error| Failure::new(format!("DATABASE_URL: {}: {error}", database.url)))
-}
-
-/// Who sits at the terminal, for the audit log: `terminal`, and the name of the account where the environment
-/// tells it.
-pub(super) fn actor() -> String {
-    let name = ["USER", "LOGNAME"].iter().find_map(|variable| std::env::var(variable).ok());
-    let is_name = |name: &String| {
-        (1..=64).contains(&name.len())
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
-    };
-    name.filter(is_name).map_or_else(|| "terminal".to_owned(), |name| format!("terminal:{name}"))
 }
 
 /// Prints rows under a header, in columns as wide as they need to be (a Chinese character takes two places).
@@ -45,8 +35,35 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Says in one line what was done.
+pub(super) fn say(sentence: &str) -> Result<(), Failure> {
+    writeln!(std::io::stdout().lock(), "{sentence}")?;
+    Ok(())
+}
+
+/// Whoever gives the commands, for the audit log.
+pub(super) fn operator() -> Actor {
+    let name = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    Actor::terminal(name.as_deref())
+}
+
+/// Asks before something that can't be undone; fails where the answer is not yes, or nobody is there to ask.
+pub(super) fn confirm(what: &str) -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::new(format!(
+            "to {what} without a terminal to ask at, give --yes; nothing was done"
+        )));
+    }
+    let mut question = std::io::stderr().lock();
+    write!(question, "Do you want to {what}? This can't be undone. Type yes: ")?;
+    question.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    if answer.trim() == "yes" { Ok(()) } else { Err(Failure::new("nothing was done")) }
+}
+
 /// What strangers wrote must not move the cursor.
-fn printable(text: String) -> String {
+pub(super) fn printable(text: String) -> String {
     if text.chars().any(char::is_control) { text.escape_debug().to_string() } else { text }
 }
 

@@ -1,10 +1,19 @@
 //! `[roles.NAME] permissions = […]`: what each role allows.
 
+use super::mistakes::Mistakes;
 use super::reader::{Reader, strings, wrong_type};
+use super::sources::Sources;
 use crate::domain::{Permission, Role, RolePolicy};
 use std::collections::{BTreeMap, BTreeSet};
 
 const NAME: &str = "a name is 1 to 64 of lowercase letters, digits, `_`, `-`, `.`, `:`";
+
+/// Reads what a command needs that speaks of roles, and nothing else of the settings.
+pub fn roles_for_command(sources: &Sources) -> Result<RolePolicy, Mistakes> {
+    let mut reader = Reader::new(sources);
+    let read = read_roles(&mut reader);
+    reader.finish(Some(read))
+}
 
 /// Reads all roles; what is wrong with any is noted.
 pub(super) fn read_roles(reader: &mut Reader<'_>) -> RolePolicy {

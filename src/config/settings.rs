@@ -117,6 +117,8 @@ settings! {
         "How long a refresh token that was just rotated still answers.";
     WEAUTH_REPLAY_WINDOW, seconds(0, DAY), Value("300"),
         "How long a login repeated with the same code and Idempotency-Key is answered again; 0: never.";
+    WEAUTH_MAX_SESSIONS, Form::Number { unit: "sessions", least: 0, most: 1000 }, Value("0"),
+        "Sessions that a user may have at once; a login beyond ends the oldest. 0: any number.";
     WEAUTH_SIGNING_ALGORITHM, Text, Value("EdDSA"),
         "How access tokens are signed: EdDSA, ES256 or RS256; at the next start a key of that kind comes in.";
     WEAUTH_KEY_MAX_AGE, seconds(0, TEN_YEARS), Value("0"),

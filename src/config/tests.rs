@@ -39,8 +39,13 @@ fn three_variables_are_enough_for_serve() {
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.server.public_url, None);
     assert!(config.server.trusted_proxies.is_empty() && config.server.workers >= 1);
-    let times =
-        TokenConfig { access_ttl: 7200, refresh_ttl: 2_592_000, refresh_grace: 10, replay_window: 300 };
+    let times = TokenConfig {
+        access_ttl: 7200,
+        refresh_ttl: 2_592_000,
+        refresh_grace: 10,
+        replay_window: 300,
+        max_sessions: 0,
+    };
     assert_eq!(config.tokens, times);
     assert_eq!(config.keys, KeyConfig::default());
     assert_eq!(config.log, LogConfig { filter: "info".to_owned(), format: LogFormat::Text });

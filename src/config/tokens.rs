@@ -1,9 +1,11 @@
 //! How long tokens and sessions hold.
 
 use super::reader::Reader;
-use super::settings::{WEAUTH_ACCESS_TTL, WEAUTH_REFRESH_GRACE, WEAUTH_REFRESH_TTL, WEAUTH_REPLAY_WINDOW};
+use super::settings::{
+    WEAUTH_ACCESS_TTL, WEAUTH_MAX_SESSIONS, WEAUTH_REFRESH_GRACE, WEAUTH_REFRESH_TTL, WEAUTH_REPLAY_WINDOW,
+};
 
-/// Times, all in seconds.
+/// Times, all in seconds, and how many sessions there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenConfig {
     /// How long an access token is good (`WEAUTH_ACCESS_TTL`).
@@ -14,6 +16,8 @@ pub struct TokenConfig {
     pub refresh_grace: u32,
     /// How long a repeated login is answered again (`WEAUTH_REPLAY_WINDOW`); 0: never.
     pub replay_window: u32,
+    /// How many sessions a user may have at once (`WEAUTH_MAX_SESSIONS`); 0: any number.
+    pub max_sessions: u32,
 }
 
 impl TokenConfig {
@@ -23,6 +27,7 @@ impl TokenConfig {
         let refresh_ttl = reader.number(&WEAUTH_REFRESH_TTL);
         let refresh_grace = reader.number(&WEAUTH_REFRESH_GRACE);
         let replay_window = reader.number(&WEAUTH_REPLAY_WINDOW);
+        let max_sessions = reader.number(&WEAUTH_MAX_SESSIONS);
         let refresh_ttl = refresh_ttl?;
         if let Some(access_ttl) = access_ttl.filter(|access_ttl| refresh_ttl < *access_ttl) {
             let what = format!("is {refresh_ttl}: give at least WEAUTH_ACCESS_TTL, which is {access_ttl}");
@@ -37,6 +42,7 @@ impl TokenConfig {
             refresh_ttl,
             refresh_grace: refresh_grace?,
             replay_window: replay_window?,
+            max_sessions: max_sessions?,
         })
     }
 }

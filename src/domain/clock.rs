@@ -1,6 +1,6 @@
 //! Time, always UTC and never finer than a microsecond, so that both databases give back what they were given.
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const MICROS: i64 = 1_000_000;
@@ -9,7 +9,28 @@ const MICROS: i64 = 1_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(i64);
 
+/// A text is not a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "is not a time: give it like `2026-11-23T08:30:00Z`, or a date like `2026-11-23`, which begins at 00:00 UTC"
+)]
+pub struct InvalidTime;
+
 impl Time {
+    /// Reads RFC 3339 with any offset, or a date, which stands for its first moment in UTC.
+    pub fn parse(text: &str) -> Result<Self, InvalidTime> {
+        if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+            return Ok(Self::from_stored(date.and_time(NaiveTime::MIN)));
+        }
+        let time = DateTime::parse_from_rfc3339(text).map_err(|_| InvalidTime)?;
+        Ok(Self(time.timestamp_micros()))
+    }
+
+    /// The moment `micros` microseconds after 1970-01-01T00:00:00Z; `None` where no calendar reaches.
+    pub fn from_unix_micros(micros: i64) -> Option<Self> {
+        DateTime::from_timestamp_micros(micros).map(|_| Self(micros))
+    }
+
     /// The moment `seconds` after 1970-01-01T00:00:00Z.
     pub fn from_unix(seconds: i64) -> Self {
         Self(seconds.saturating_mul(MICROS))
@@ -87,5 +108,14 @@ mod tests {
         assert_eq!(time.rfc3339(), "2023-11-14T22:13:20.000Z");
         assert_eq!(Time::from_stored(time.to_stored()), time);
         assert!(time.plus_seconds(i64::MAX) > time);
+    }
+    #[test]
+    fn a_time_is_read_with_its_offset_and_a_date_begins_at_midnight() {
+        let time = Time::parse("2026-11-23T08:30:00+08:00").unwrap();
+        assert_eq!(time.rfc3339(), "2026-11-23T00:30:00.000Z");
+        assert_eq!(Time::parse("2026-11-23").unwrap().rfc3339(), "2026-11-23T00:00:00.000Z");
+        for wrong in ["", "2026-11", "2026-13-01", "2026-11-23T08:30", "yesterday", "2026-11-23 "] {
+            assert_eq!(Time::parse(wrong), Err(InvalidTime), "{wrong}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Who a person is at WeChat: an openid for each mini-program, one unionid over all of a company's.
 
+use super::{AppId, Time};
 use secrecy::{ExposeSecret, SecretString};
 
 /// A person within one mini-program. Unique only together with the appid.
@@ -34,6 +35,19 @@ macro_rules! wechat_id {
 }
 wechat_id!(OpenId);
 wechat_id!(UnionId);
+
+/// A person as one mini-program knows them, without the session key.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The mini-program.
+    pub app: AppId,
+    /// The person within it.
+    pub openid: OpenId,
+    /// The person over all apps of the company, where WeChat told.
+    pub unionid: Option<UnionId>,
+    /// First sign-in to this mini-program.
+    pub created_at: Time,
+}
 
 /// The `session_key` of a user at WeChat: 24 base64 characters. It never leaves the server.
 #[derive(Clone)]

@@ -1,6 +1,7 @@
 //! The words of the trade. Everything is parsed once, at the edge, into a type that can only hold a
 //! valid value; no I/O happens here and nothing above this folder is known.
 
+mod actor;
 mod api_key;
 mod app;
 mod client;
@@ -14,20 +15,23 @@ mod role;
 mod session;
 mod signing_key;
 mod user;
+mod user_filter;
 
+pub use actor::Actor;
 pub use api_key::{ApiKey, ApiKeyHash, ApiKeyName, ApiScope, InvalidApiKeyName};
 pub use app::{App, AppId, AppSecret, InvalidApp};
 pub use client::{ClientInfo, MAX_USER_AGENT};
-pub use clock::{Clock, Time};
+pub use clock::{Clock, InvalidTime, Time};
 pub use code::{CodeHash, IdempotencyKey, InvalidCode, LoginCode, MAX_CODE};
 pub use database_url::{DatabaseUrl, InvalidDatabaseUrl};
-pub use identity::{OpenId, SessionKey, UnionId};
+pub use identity::{Identity, OpenId, SessionKey, UnionId};
 pub use network::{Cidr, InvalidCidr, client_address};
 pub use refresh_token::{RefreshToken, RefreshTokenMac};
 pub use role::{Permission, Role, RolePolicy};
 pub use session::{Generation, Session, SessionId};
 pub use signing_key::{KEPT_AFTER_LAST_TOKEN, KeyState, PUBLISHED_BEFORE_SIGNING, signing_place};
 pub use user::{User, UserId, UserStatus, mask_phone};
+pub use user_filter::{InvalidCursor, MAX_SEARCH, UserCursor, UserFilter, UserOrder, UserSearch, UserSort};
 
 /// Defines an opaque text id: a UUIDv7 of our own, so that keys arrive in nearly rising order.
 macro_rules! text_id {

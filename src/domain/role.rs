@@ -47,6 +47,16 @@ impl RolePolicy {
         Self(roles)
     }
 
+    /// Is this role configured?
+    pub fn knows(&self, role: &Role) -> bool {
+        self.0.contains_key(role)
+    }
+
+    /// The configured roles, sorted.
+    pub fn roles(&self) -> impl Iterator<Item = &Role> {
+        self.0.keys()
+    }
+
     /// All permissions of these roles, sorted, each once. A role no longer configured carries none.
     pub fn permissions(&self, roles: &[Role]) -> Vec<Permission> {
         let all: BTreeSet<_> = roles.iter().filter_map(|role| self.0.get(role)).flatten().collect();

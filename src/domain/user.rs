@@ -26,6 +26,11 @@ impl UserStatus {
         }
     }
 
+    /// Reads a status as people give it.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Active, Self::Banned].into_iter().find(|status| status.as_str() == text)
+    }
+
     /// Reads the stored text; anything unknown bars, it never lets in.
     pub fn from_stored(text: &str) -> Self {
         if text == "active" { Self::Active } else { Self::Banned }

@@ -1,10 +1,11 @@
-//! What other nodes, and the terminal, have ended is known here within a second, and after a restart.
+//! What other nodes, and the terminal, did to sessions and users is known here within a second, and after a
+//! restart.
 
 use crate::actors::Db;
-use crate::domain::{Clock, Time};
-use crate::store::{FindRevocations, PurgeRevocations, StoreError};
-use crate::tokens::Revocations;
-use std::time::Duration;
+use crate::domain::{Clock, RolePolicy, Time, UserStatus};
+use crate::store::{ChangedUser, FindRevocations, FindUserChanges, PurgeRevocations, StoreError};
+use crate::tokens::{Revocations, Standing, StandingState};
+use std::time::{Duration, Instant};
 
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -14,41 +15,112 @@ const OVERLAP: i64 = 30;
 /// How often what is over is forgotten, counted in looks.
 const LOOKS_BETWEEN_PURGES: u32 = 120;
 
-/// Reads all that could still matter; to be done before the first request.
-pub async fn load_revocations(
-    db: &Db,
-    revocations: &Revocations,
-    clock: Clock,
-    access_ttl: i64,
-) -> Result<(), StoreError> {
-    look(db, revocations, clock.now().plus_seconds(-access_ttl - OVERLAP)).await
+/// After so long without news the log says so, once.
+const DEAF: Duration = Duration::from_secs(5);
+
+/// Hears what happened to sessions and users, and tells those who look at tokens.
+pub struct FollowRevocations {
+    /// Where it is written.
+    pub db: Db,
+    /// Who is told.
+    pub revocations: Revocations,
+    /// What the roles allow.
+    pub roles: RolePolicy,
+    /// The time.
+    pub clock: Clock,
+    /// Seconds that an access token is good, for which everything is kept.
+    pub access_ttl: i64,
 }
 
-/// Looks for news until the process ends. While the database can't be read, what was ended elsewhere is not
-/// known here, and tokens stay good until they expire: a database that is away must not sign everybody out.
-pub async fn follow_revocations(db: Db, revocations: Revocations, clock: Clock, access_ttl: i64) {
-    let mut since = clock.now();
-    for count in 1_u32.. {
-        tokio::time::sleep(PAUSE).await;
-        let now = clock.now();
-        match look(&db, &revocations, since.plus_seconds(-OVERLAP)).await {
-            Ok(()) => since = now,
-            Err(error) => log::warn!("what other nodes have ended could not be read: {error}"),
-        }
-        if count % LOOKS_BETWEEN_PURGES == 0 {
-            let over = now.plus_seconds(-access_ttl - 2 * OVERLAP);
-            revocations.forget_before(over);
-            if let Err(error) = db.commit(PurgeRevocations { before: over }).await {
-                log::warn!("old revocations could not be purged: {error}");
+impl FollowRevocations {
+    /// Reads all that could still matter; to be done before the first request.
+    pub async fn load(&self) -> Result<(), StoreError> {
+        self.look(self.clock.now().plus_seconds(-self.access_ttl - OVERLAP)).await
+    }
+
+    /// Looks for news until the process ends. While the database can't be read, what was ended elsewhere is not
+    /// known here, and tokens stay good until they expire: a database that is away must not sign everybody out.
+    pub async fn follow(self) {
+        let mut since = self.clock.now();
+        let mut silence = Silence::default();
+        for count in 1_u32.. {
+            tokio::time::sleep(PAUSE).await;
+            let now = self.clock.now();
+            // A look that hangs is no better than one that fails.
+            let looked = tokio::time::timeout(DEAF, self.look(since.plus_seconds(-OVERLAP))).await;
+            match looked.unwrap_or_else(|_| Err(StoreError::Unavailable("it does not answer".into()))) {
+                Ok(()) => {
+                    since = now;
+                    silence.broken();
+                }
+                Err(error) => silence.goes_on(&error),
+            }
+            if count % LOOKS_BETWEEN_PURGES == 0 {
+                self.purge(now).await;
             }
         }
     }
+
+    async fn look(&self, since: Time) -> Result<(), StoreError> {
+        // Users are read last and told of first: whose session is known to have ended by a ban is known to be
+        // banned, and is not sent to log in again.
+        let ended = self.db.run(FindRevocations { since }).await?;
+        let changed = self.db.run(FindUserChanges { since }).await?;
+        let heard_at = self.clock.now();
+        for changed in changed {
+            let state = self.state_of(&changed);
+            let standing = Standing { changed_at: changed.at, heard_at, state };
+            self.revocations.let_stand(changed.user, standing);
+        }
+        if !ended.is_empty() {
+            self.revocations.add(ended);
+        }
+        Ok(())
+    }
+
+    fn state_of(&self, changed: &ChangedUser) -> StandingState {
+        match &changed.now {
+            None => StandingState::Gone,
+            Some((UserStatus::Banned, _)) => StandingState::Banned,
+            Some((UserStatus::Active, roles)) => {
+                StandingState::Active { permissions: self.roles.permissions(roles), roles: roles.clone() }
+            }
+        }
+    }
+
+    async fn purge(&self, now: Time) {
+        let over = now.plus_seconds(-self.access_ttl - 2 * OVERLAP);
+        self.revocations.forget_before(over);
+        if let Err(error) = self.db.commit(PurgeRevocations { before: over }).await {
+            log::warn!("old revocations could not be purged: {error}");
+        }
+    }
 }
 
-async fn look(db: &Db, revocations: &Revocations, since: Time) -> Result<(), StoreError> {
-    let ended = db.run(FindRevocations { since }).await?;
-    if !ended.is_empty() {
-        revocations.add(ended);
+/// How long there has been no news. The log hears of it when it begins to matter and when it is over.
+#[derive(Default)]
+struct Silence {
+    since: Option<Instant>,
+    told: bool,
+}
+
+impl Silence {
+    fn goes_on(&mut self, error: &StoreError) {
+        let silent = self.since.get_or_insert_with(Instant::now).elapsed();
+        log::debug!("what was ended elsewhere could not be read: {error}");
+        if silent >= DEAF && !self.told {
+            self.told = true;
+            log::warn!(
+                "for {} s it could not be heard what other nodes and the terminal ended; until the database is \
+                 back, access tokens from there stay good until they expire: {error}",
+                silent.as_secs()
+            );
+        }
     }
-    Ok(())
+
+    fn broken(&mut self) {
+        if std::mem::take(self).told {
+            log::info!("the database is back: what other nodes and the terminal ended is heard again");
+        }
+    }
 }

@@ -1,6 +1,5 @@
 //! Is a token good, and whom does it speak for? Asked by a backend, of both kinds; nothing is changed.
 
-use super::users::Users;
 use crate::actors::Db;
 use crate::domain::{AppId, Clock, RefreshToken, SessionId, Time, UserId, UserStatus};
 use crate::store::{FindRefreshSession, RefreshSession, StoreError};
@@ -29,7 +28,6 @@ pub enum ActiveToken {
 #[derive(Debug, Clone)]
 pub struct Introspection {
     db: Db,
-    users: Users,
     tokens: Verifier,
     grace: i64,
     clock: Clock,
@@ -37,28 +35,22 @@ pub struct Introspection {
 
 impl Introspection {
     /// Puts the parts together; `grace` is the time in seconds in which a just-replaced refresh token still answers.
-    pub fn new(db: Db, users: Users, tokens: Verifier, grace: i64, clock: Clock) -> Self {
-        Self { db, users, tokens, grace, clock }
+    pub fn new(db: Db, tokens: Verifier, grace: i64, clock: Clock) -> Self {
+        Self { db, tokens, grace, clock }
     }
 
     /// What this token is good for; `None` where it is good for nothing, whatever the reason.
     pub async fn introspect(&self, token: &str) -> Result<Option<ActiveToken>, StoreError> {
         let verified = TokenMemory::of_this_thread(|memory| self.tokens.verify(token, memory));
         match verified {
-            Ok(principal) => self.access_token(principal).await,
+            Ok(principal) => Ok(Some(ActiveToken::Access(principal))),
             Err(TokenError::Invalid) => {
                 let refresh = self.tokens.keys().refresh().verify(token);
                 let Some(refresh) = refresh else { return Ok(None) };
                 self.refresh_token(refresh).await
             }
-            Err(TokenError::Expired | TokenError::Revoked) => Ok(None),
+            Err(TokenError::Expired | TokenError::Revoked | TokenError::Banned) => Ok(None),
         }
-    }
-
-    async fn access_token(&self, principal: Arc<Principal>) -> Result<Option<ActiveToken>, StoreError> {
-        let known = self.users.find(&principal.user, principal.issued_at).await?;
-        let is_active = known.is_some_and(|known| known.user.status == UserStatus::Active);
-        Ok(is_active.then_some(ActiveToken::Access(principal)))
     }
 
     async fn refresh_token(&self, token: RefreshToken) -> Result<Option<ActiveToken>, StoreError> {

@@ -77,6 +77,7 @@ impl Issuer {
             issued_at: now,
             expires_at: now.plus_seconds(self.lifetimes.access),
             token_id: uuid::Uuid::now_v7().simple().to_string(),
+            as_of: now,
         })?;
         let refresh_token = keys.refresh().issue(&user.user.id, session, generation);
         Ok(Issued {

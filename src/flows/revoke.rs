@@ -1,8 +1,8 @@
 //! A backend revokes a token: the session that it belongs to ends, with all its tokens.
 
 use crate::actors::Db;
-use crate::domain::{ApiKeyName, Clock, SessionId, UserId};
-use crate::store::{RevokeSession, StoreError};
+use crate::domain::{Actor, ApiKeyName, Clock, SessionId, UserId};
+use crate::store::{EndSessions, Ending, StoreError};
 use crate::tokens::{Revocations, Verifier};
 use std::net::IpAddr;
 
@@ -31,9 +31,8 @@ impl Revoking {
     ) -> Result<(), StoreError> {
         let Some((user, session)) = self.session_of(token) else { return Ok(()) };
         let at = self.clock.now();
-        let actor = format!("api_key:{caller}");
-        let ip = ip.map(|ip| ip.to_string());
-        self.db.commit(RevokeSession { user, session: session.clone(), at, actor, ip }).await?;
+        let (which, by) = (Ending::One(session.clone()), Actor::api_key(caller, ip));
+        self.db.commit(EndSessions { user, which, by, at }).await?;
         // Also where another node was quicker: word of that may still be on its way here.
         self.revocations.add([(session, at)]);
         Ok(())

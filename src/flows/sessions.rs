@@ -2,7 +2,7 @@
 
 use super::issue::{Issued, Issuer};
 use crate::actors::Db;
-use crate::domain::{AppId, ClientInfo, Clock, Permission, Session, SessionId, Time, UserId};
+use crate::domain::{Actor, AppId, ClientInfo, Clock, Permission, Session, SessionId, Time, UserId};
 use crate::store::{EndSessions, Ending, ListSessions, RotateSession, Rotation, StoreError};
 use crate::tokens::{InvalidKey, Revocations};
 
@@ -82,7 +82,7 @@ impl Sessions {
             at,
             expires_at: at.plus_seconds(self.issuer.lifetimes().refresh),
             grace: self.grace,
-            ip: request.client.ip.map(|ip| ip.to_string()),
+            ip: request.client.ip,
         });
         match rotation.await? {
             Rotation::Turned { user, app, generation } => {
@@ -113,19 +113,19 @@ impl Sessions {
     }
 
     /// Ends one session of a user; false where it is none of theirs.
-    pub async fn end(&self, user: &UserId, session: SessionId) -> Result<bool, StoreError> {
-        Ok(self.end_some(user, Ending::One(session)).await? > 0)
+    pub async fn end(&self, user: &UserId, session: SessionId, by: Actor) -> Result<bool, StoreError> {
+        Ok(self.end_some(user, Ending::One(session), by).await? > 0)
     }
 
     /// Ends all sessions of a user.
-    pub async fn end_all(&self, user: &UserId) -> Result<(), StoreError> {
-        self.end_some(user, Ending::All).await?;
+    pub async fn end_all(&self, user: &UserId, by: Actor) -> Result<(), StoreError> {
+        self.end_some(user, Ending::All, by).await?;
         Ok(())
     }
 
-    async fn end_some(&self, user: &UserId, which: Ending) -> Result<usize, StoreError> {
+    async fn end_some(&self, user: &UserId, which: Ending, by: Actor) -> Result<usize, StoreError> {
         let at = self.clock.now();
-        let ended = self.db.commit(EndSessions { user: user.clone(), which, at }).await?;
+        let ended = self.db.commit(EndSessions { user: user.clone(), which, by, at }).await?;
         let count = ended.len();
         self.revocations.add(ended.into_iter().map(|session| (session, at)));
         Ok(count)

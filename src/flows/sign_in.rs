@@ -13,7 +13,7 @@ use crate::domain::{
     AppId, ClientInfo, Clock, CodeHash, IdempotencyKey, LoginCode, SessionId, Time, UserId, UserStatus,
 };
 use crate::store::{FindExchange, FoundExchange, RecordSignIn, SignInRecord, StoreError};
-use crate::tokens::InvalidKey;
+use crate::tokens::{InvalidKey, Revocations};
 use crate::wechat::WeChatError;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +57,15 @@ pub enum SignInError {
     Crashed,
 }
 
+/// What bounds logins.
+#[derive(Debug, Clone, Copy)]
+pub struct SignInLimits {
+    /// Seconds in which a repeat with the same `Idempotency-Key` is answered again; 0: never.
+    pub replay_window: i64,
+    /// Sessions that a user may have at once; 0: any number.
+    pub max_sessions: u32,
+}
+
 /// Signs people in. Cheap to clone; one for all workers.
 #[derive(Debug, Clone)]
 pub struct SignIn(Arc<Inner>);
@@ -67,26 +76,37 @@ struct Inner {
     db: Db,
     issuer: Issuer,
     master_keys: MasterKeys,
-    replay_window: i64,
+    limits: SignInLimits,
+    revocations: Revocations,
     clock: Clock,
     last_logins: LastLogins,
     overlaps: Overlaps,
 }
 
 impl SignIn {
-    /// Puts the parts together. `replay_window` is the time in seconds in which a repeat with the same
-    /// `Idempotency-Key` is answered again; 0: never.
+    /// Puts the parts together.
     pub fn new(
         wechat: WeChat,
         db: Db,
         issuer: Issuer,
         master_keys: MasterKeys,
-        replay_window: i64,
+        limits: SignInLimits,
+        revocations: Revocations,
         last_logins: LastLogins,
         clock: Clock,
     ) -> Self {
         let overlaps = Overlaps::default();
-        Self(Arc::new(Inner { wechat, db, issuer, master_keys, replay_window, clock, last_logins, overlaps }))
+        Self(Arc::new(Inner {
+            wechat,
+            db,
+            issuer,
+            master_keys,
+            limits,
+            revocations,
+            clock,
+            last_logins,
+            overlaps,
+        }))
     }
 
     /// Exchanges the code, records the sign-in and issues the tokens. Once begun it is finished, also when
@@ -130,7 +150,8 @@ impl Inner {
         let record = self.record_of(&waiting, exchange, client);
         let session = record.session.clone();
         match self.db.commit(record).await? {
-            SignInRecord::Opened { user, created } => {
+            SignInRecord::Opened { user, created, ended } => {
+                self.revocations.add(ended.into_iter().map(|session| (session, user.last_login_at)));
                 self.last_logins.note(&user.id, user.last_login_at);
                 let issued = self.issuer.issue(user, &app, &session, 1)?;
                 Ok(Issued { created, ..issued })
@@ -165,6 +186,7 @@ impl Inner {
             ends_at,
             new_user: UserId::generate(),
             session: SessionId::generate(),
+            max_sessions: self.limits.max_sessions,
         }
     }
 
@@ -204,7 +226,7 @@ impl Inner {
             (Some(given), Some(recorded)) => given.digest() == recorded,
             _ => false,
         };
-        let window_ends = found.exchanged_at.plus_seconds(self.replay_window);
-        same_key && self.replay_window > 0 && self.clock.now() <= window_ends
+        let window_ends = found.exchanged_at.plus_seconds(self.limits.replay_window);
+        same_key && self.limits.replay_window > 0 && self.clock.now() <= window_ends
     }
 }

@@ -4,7 +4,7 @@ use super::check_clock::shared_time;
 use super::new_keys::{new_refresh_key, new_signing_key};
 use crate::actors::Db;
 use crate::crypto::{InvalidKey, MacKey, MasterKeys, SigningAlgorithm, UnsealError};
-use crate::domain::{Clock, PUBLISHED_BEFORE_SIGNING, RefreshTokenMac, Time};
+use crate::domain::{Actor, Clock, PUBLISHED_BEFORE_SIGNING, RefreshTokenMac, Time};
 use crate::store::{
     KeyPurpose, LoadKeys, NewKey, RaiseTokenSeconds, RotateIf, RotateKey, StoreError, StoreFirstKeys,
     StoredKey,
@@ -138,7 +138,7 @@ impl ServerKeys {
         let key = self.new_key().await?;
         let (id, algorithm) = (key.id.clone(), key.algorithm.clone());
         let active_from = now.plus_seconds(PUBLISHED_BEFORE_SIGNING);
-        let rotate = RotateKey { key, condition, at: now, active_from, actor: "server".to_owned() };
+        let rotate = RotateKey { key, condition, at: now, active_from, by: Actor::server() };
         let came_in = self.db.commit(rotate).await?;
         if came_in {
             log::info!(

@@ -1,7 +1,7 @@
 //! Users as they are now, without a database read for one that was read a moment ago.
 
 use crate::actors::Db;
-use crate::domain::{Clock, Permission, RolePolicy, Time, User, UserId};
+use crate::domain::{Clock, Permission, RolePolicy, Time, User, UserId, UserStatus};
 use crate::store::{FindUser, StoreError};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -70,6 +70,10 @@ impl Users {
         let found = self.db.run(FindUser(id.clone())).await?;
         let Some(user) = found else { return Ok(None) };
         let known = self.know(user, loaded_at);
+        if known.user.status == UserStatus::Banned {
+            // Not kept: who is let in again is let in at once.
+            return Ok(Some(known));
+        }
         self.known.write().unwrap_or_else(PoisonError::into_inner).remember(known.clone());
         Ok(Some(known))
     }

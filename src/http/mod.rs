@@ -29,3 +29,4 @@ pub use access::observed;
 pub use authenticated_user::AuthenticatedUser;
 pub use routes::{HttpState, everything, extractor_state};
 pub use server::{MoreRoutes, RunningServer, ServerSettings, start};
+pub(crate) use user_view::{UserDetailView, UserPageView, UserView};

@@ -4,7 +4,7 @@ use super::AuthenticatedUser;
 use super::fields::Fields;
 use super::problem::{ErrorCode, Problem};
 use super::routes::HttpState;
-use crate::domain::{AppId, Session, SessionId, Time};
+use crate::domain::{Actor, AppId, Session, SessionId, Time};
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -12,27 +12,28 @@ use serde_json::json;
 
 /// A session in an answer.
 #[derive(Serialize)]
-struct SessionView<'a> {
+pub(super) struct SessionView<'a> {
     id: &'a SessionId,
     appid: &'a AppId,
     created_at: Time,
     last_used_at: Time,
     ip: Option<&'a str>,
     user_agent: Option<&'a str>,
-    /// Is it the session of the token that asks?
-    current: bool,
+    /// Is it the session of the token that asks? Not told to operators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current: Option<bool>,
 }
 
 pub(super) async fn list(request: HttpRequest, user: AuthenticatedUser) -> Result<HttpResponse, Problem> {
     let sessions = HttpState::of(&request)?.sessions.list(&user.user).await?;
-    let view = |session| SessionView::of(session, &user.session);
+    let view = |session| SessionView::of(session, Some(&user.session));
     let items: Vec<SessionView<'_>> = sessions.iter().map(view).collect();
     let no_store = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(HttpResponse::Ok().insert_header(no_store).json(json!({"items": items})))
 }
 
 impl<'a> SessionView<'a> {
-    fn of(session: &'a Session, current: &SessionId) -> Self {
+    pub(super) fn of(session: &'a Session, current: Option<&SessionId>) -> Self {
         Self {
             id: &session.id,
             appid: &session.app,
@@ -40,7 +41,7 @@ impl<'a> SessionView<'a> {
             last_used_at: session.last_used_at,
             ip: session.ip.as_deref(),
             user_agent: session.user_agent.as_deref(),
-            current: session.id == *current,
+            current: current.map(|current| session.id == *current),
         }
     }
 }
@@ -51,7 +52,9 @@ pub(super) async fn end(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let session = SessionId::from_stored(id.into_inner());
-    let ended = HttpState::of(&request)?.sessions.end(&user.user, session).await?;
+    let state = HttpState::of(&request)?;
+    let by = Actor::user(&user.user, state.client_ip(&request));
+    let ended = state.sessions.end(&user.user, session, by).await?;
     if ended { Ok(HttpResponse::NoContent().finish()) } else { Err(Problem::new(ErrorCode::NotFound)) }
 }
 
@@ -61,7 +64,8 @@ pub(super) async fn logout(
     user: AuthenticatedUser,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let sessions = &HttpState::of(&request)?.sessions;
+    let state = HttpState::of(&request)?;
+    let by = Actor::user(&user.user, state.client_ip(&request));
     let everywhere = if has_body(&request) {
         let fields = Fields::from_request(&request, &mut payload.into_inner()).await?;
         let everywhere = fields.optional_flag("everywhere");
@@ -71,9 +75,9 @@ pub(super) async fn logout(
         false
     };
     if everywhere {
-        sessions.end_all(&user.user).await?;
+        state.sessions.end_all(&user.user, by).await?;
     } else {
-        sessions.end(&user.user, user.session.clone()).await?;
+        state.sessions.end(&user.user, user.session.clone(), by).await?;
     }
     Ok(HttpResponse::NoContent().finish())
 }

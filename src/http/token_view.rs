@@ -42,7 +42,7 @@ fn answer(issued: &Issued, scope: Option<String>, phone_error: Option<&Problem>)
         refresh_token: issued.refresh_token.expose(),
         refresh_expires_in: issued.refresh_expires_in,
         scope,
-        user: UserView::of(&issued.user, Some(issued.created)),
+        user: UserView::of(&issued.user.user, &issued.user.permissions, Some(issued.created)),
         phone_error: phone_error.map(Problem::to_body),
     };
     HttpResponse::Ok()

@@ -1,12 +1,12 @@
-//! The user as they are shown: what `GET /me` answers, and `user` in a login's answer.
+//! Users as they are shown: to themselves by `GET /me` and a login's answer, to operators in lists and one by one.
 
-use crate::domain::{Permission, Role, Time, UserId, UserStatus, mask_phone};
-use crate::flows::KnownUser;
+use super::sessions::SessionView;
+use crate::domain::{AppId, Identity, Permission, Role, Session, Time, User, UserId, UserStatus, mask_phone};
 use serde::Serialize;
 
 /// A user in an answer.
 #[derive(Serialize)]
-pub(super) struct UserView<'a> {
+pub(crate) struct UserView<'a> {
     id: &'a UserId,
     status: UserStatus,
     roles: &'a [Role],
@@ -22,13 +22,13 @@ pub(super) struct UserView<'a> {
 }
 
 impl<'a> UserView<'a> {
-    pub(super) fn of(known: &'a KnownUser, created: Option<bool>) -> Self {
-        let user = &known.user;
+    /// A user with the permissions of their roles; `created` only in a login's answer.
+    pub(crate) fn of(user: &'a User, permissions: &'a [Permission], created: Option<bool>) -> Self {
         Self {
             id: &user.id,
             status: user.status,
             roles: &user.roles,
-            permissions: &known.permissions,
+            permissions,
             nickname: user.nickname.as_deref(),
             avatar_url: user.avatar_url.as_deref(),
             phone: user.phone.as_deref().map(mask_phone),
@@ -37,5 +37,49 @@ impl<'a> UserView<'a> {
             last_login_at: user.last_login_at,
             created,
         }
+    }
+}
+
+/// A page of a list of users.
+#[derive(Serialize)]
+pub(crate) struct UserPageView<'a> {
+    /// The users, in order.
+    pub(crate) items: Vec<UserView<'a>>,
+    /// To be given for the next page; absent at the end.
+    pub(crate) next_cursor: Option<String>,
+    /// How many there are in all.
+    pub(crate) total: usize,
+    /// Are there more than `total`, which was counted no further?
+    pub(crate) total_is_estimate: bool,
+}
+
+/// A user with what belongs to them, for operators.
+#[derive(Serialize)]
+pub(crate) struct UserDetailView<'a> {
+    #[serde(flatten)]
+    user: UserView<'a>,
+    identities: Vec<IdentityView<'a>>,
+    sessions: Vec<SessionView<'a>>,
+}
+
+#[derive(Serialize)]
+struct IdentityView<'a> {
+    appid: &'a AppId,
+    openid: &'a str,
+    unionid: Option<&'a str>,
+    created_at: Time,
+}
+
+impl<'a> UserDetailView<'a> {
+    /// A user with their identities and live sessions.
+    pub(crate) fn of(user: UserView<'a>, identities: &'a [Identity], sessions: &'a [Session]) -> Self {
+        let identities = identities.iter().map(|identity| IdentityView {
+            appid: &identity.app,
+            openid: identity.openid.as_str(),
+            unionid: identity.unionid.as_ref().map(|unionid| unionid.as_str()),
+            created_at: identity.created_at,
+        });
+        let sessions = sessions.iter().map(|session| SessionView::of(session, None));
+        Self { user, identities: identities.collect(), sessions: sessions.collect() }
     }
 }

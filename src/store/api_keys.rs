@@ -1,9 +1,10 @@
 //! API keys of backends: rows and queries. Only a key's digest is ever here.
 
+use super::audit::{Audited, audit};
 use super::connection::per_dialect;
-use super::schema::{api_keys, audit};
+use super::schema::api_keys;
 use super::{DbConn, Query, StoreError, Write};
-use crate::domain::{ApiKeyHash, ApiKeyName, ApiScope, Time};
+use crate::domain::{Actor, ApiKeyHash, ApiKeyName, ApiScope, Time};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -82,8 +83,8 @@ pub struct AddApiKey {
     pub scopes: Vec<ApiScope>,
     /// Now.
     pub at: Time,
-    /// Who adds it, for the audit log.
-    pub actor: String,
+    /// Who adds it.
+    pub by: Actor,
 }
 
 impl Write for AddApiKey {
@@ -109,7 +110,8 @@ impl AddApiKey {
         let added = per_dialect!(conn, conn => insert.execute(conn))?;
         if added == 1 {
             let detail = format!("{} {scopes}", self.hint);
-            write_audit(conn, self.at, &self.actor, "api_key.add", self.name.as_str(), None, &detail)?;
+            let (at, by, target) = (self.at, &self.by, self.name.as_str());
+            audit(conn, &Audited { at, by, action: "api_key.add", target, detail: Some(&detail) })?;
         }
         Ok(added == 1)
     }
@@ -122,8 +124,8 @@ pub struct RevokeApiKey {
     pub name: ApiKeyName,
     /// Now.
     pub at: Time,
-    /// Who revokes it, for the audit log.
-    pub actor: String,
+    /// Who revokes it.
+    pub by: Actor,
 }
 
 /// What became of a revocation.
@@ -155,7 +157,8 @@ impl RevokeApiKey {
             return Ok(if known { RevokedApiKey::Before } else { RevokedApiKey::Unknown });
         };
         diesel::update(in_use).set(api_keys::revoked_at.eq(self.at.to_stored())).execute(conn)?;
-        write_audit(conn, self.at, &self.actor, "api_key.revoke", self.name.as_str(), None, &hint)?;
+        let (at, by, target) = (self.at, &self.by, self.name.as_str());
+        audit(conn, &Audited { at, by, action: "api_key.revoke", target, detail: Some(&hint) })?;
         Ok(RevokedApiKey::Now)
     }
 }
@@ -177,27 +180,4 @@ impl Write for NoteApiKeyUses {
         }
         Ok(vec![(); batch.len()])
     }
-}
-
-/// Leaves word in the audit log of who did what to whom.
-pub(super) fn write_audit(
-    conn: &mut DbConn,
-    at: Time,
-    actor: &str,
-    action: &str,
-    target: &str,
-    ip: Option<&str>,
-    detail: &str,
-) -> Result<(), StoreError> {
-    let row = (
-        audit::id.eq(uuid::Uuid::now_v7().simple().to_string()),
-        audit::at.eq(at.to_stored()),
-        audit::actor.eq(actor),
-        audit::action.eq(action),
-        audit::target.eq(target),
-        audit::ip.eq(ip),
-        audit::detail.eq(detail),
-    );
-    diesel::insert_into(audit::table).values(row).execute(conn)?;
-    Ok(())
 }

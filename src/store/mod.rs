@@ -5,6 +5,7 @@
 //! each dialect, kept prepared by the macro in `prepared`.
 
 mod api_keys;
+mod audit;
 mod checkpoint;
 mod clock;
 mod connection;
@@ -13,6 +14,7 @@ mod error;
 mod exchanges;
 mod expired_sessions;
 mod group_commit;
+mod identities;
 mod introspect;
 mod keys;
 mod last_logins;
@@ -20,7 +22,6 @@ mod migrate;
 mod prepared;
 mod query;
 mod revocations;
-mod revoke;
 mod rotate_keys;
 mod schema;
 mod sealed;
@@ -28,6 +29,11 @@ mod sessions;
 mod sign_in;
 #[cfg(test)]
 mod tests;
+mod user_changes;
+mod user_deletion;
+mod user_list;
+mod user_roles;
+mod user_status;
 mod users;
 
 pub use api_keys::{
@@ -43,13 +49,13 @@ pub use exchanges::{
 };
 pub use expired_sessions::{DeleteExpiredSessions, ExpiredSessions, FindExpiredSessions, SessionCursor};
 pub use group_commit::{GroupCommit, Reply};
+pub use identities::ListIdentities;
 pub use introspect::{FindRefreshSession, RefreshSession};
 pub use keys::{KeyPurpose, ListRetiredKeys, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
 pub use last_logins::NoteLogins;
 pub use migrate::{CheckSchema, MigrationState, Migrator};
 pub use query::{Query, Write};
 pub use revocations::{FindRevocations, PurgeRevocations};
-pub use revoke::RevokeSession;
 pub use rotate_keys::{
     RaiseTokenSeconds, ResetKeys, RetireDueKeys, RetireKey, Retirement, RotateIf, RotateKey,
 };
@@ -58,4 +64,9 @@ pub use sealed::{
 };
 pub use sessions::{EndSessions, Ending, ListSessions, RotateSession, Rotation};
 pub use sign_in::{RecordSignIn, SignInRecord};
+pub use user_changes::{ChangedUser, FindUserChanges, UserChange};
+pub use user_deletion::DeleteUser;
+pub use user_list::{ListUsers, UserPage};
+pub use user_roles::ChangeRoles;
+pub use user_status::SetUserStatus;
 pub use users::FindUser;

@@ -1,6 +1,6 @@
 //! Word of ended sessions, from node to node and from the terminal to every node.
 
-use super::schema::revocations;
+use super::schema::{revocations, user_changes};
 use super::{DbConn, Query, StoreError, Write};
 use crate::domain::{SessionId, Time};
 use chrono::NaiveDateTime;
@@ -25,7 +25,7 @@ impl Query for FindRevocations {
     }
 }
 
-/// Forgets word of sessions that were ended before a moment.
+/// Forgets word of sessions that were ended, and of users who were changed, before a moment.
 #[derive(Debug)]
 pub struct PurgeRevocations {
     /// Older ones go.
@@ -37,8 +37,10 @@ impl Write for PurgeRevocations {
 
     fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<usize>, StoreError> {
         let purge = |purge: &&Self| {
-            let old = revocations::table.filter(revocations::id.lt(first_id_at(purge.before)));
-            Ok(diesel::delete(old).execute(conn)?)
+            let first = first_id_at(purge.before);
+            let changes = user_changes::table.filter(user_changes::id.lt(&first));
+            diesel::delete(changes).execute(conn)?;
+            Ok(diesel::delete(revocations::table.filter(revocations::id.lt(&first))).execute(conn)?)
         };
         batch.iter().map(purge).collect()
     }
@@ -55,6 +57,6 @@ pub(super) fn revoke(conn: &mut DbConn, session: &SessionId, at: Time) -> Result
 }
 
 /// Ids begin with their time in milliseconds (RFC 9562 5.7), so the rows of a time lie together.
-fn first_id_at(time: Time) -> String {
+pub(super) fn first_id_at(time: Time) -> String {
     format!("{:012x}", time.unix_micros().max(0) / 1000)
 }

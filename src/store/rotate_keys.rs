@@ -1,11 +1,11 @@
 //! What changes the keys: a new one comes in, an old one goes. Each write decides under a lock by the keys that
 //! then stand, so that of any number of nodes that want the same one does it.
 
-use super::connection::per_dialect;
+use super::audit::{Audited, audit};
 use super::keys::{KeyPurpose, NewKey, StoredKey, load_keys, lock_keys};
-use super::schema::{audit, identities, keys};
+use super::schema::{identities, keys};
 use super::{DbConn, StoreError, Write};
-use crate::domain::Time;
+use crate::domain::{Actor, Time};
 use diesel::prelude::*;
 
 /// When a new key is to come in.
@@ -30,8 +30,8 @@ pub struct RotateKey {
     pub at: Time,
     /// From when on it signs.
     pub active_from: Time,
-    /// Who does it: `server`, or `terminal:` and a name.
-    pub actor: String,
+    /// Who does it.
+    pub by: Actor,
 }
 
 impl Write for RotateKey {
@@ -56,7 +56,7 @@ impl RotateKey {
         };
         if wanted {
             self.key.insert(self.at, self.active_from, conn)?;
-            note(conn, self.at, &self.actor, "key.rotate", &self.key.id)?;
+            note(conn, self.at, &self.by, "key.rotate", &self.key.id)?;
         }
         Ok(wanted)
     }
@@ -84,7 +84,7 @@ impl RetireDueKeys {
         let is_due = |key: &StoredKey| key.verifies_until.is_some_and(|until| until <= self.at);
         let due: Vec<String> = load_keys(conn)?.into_iter().filter(is_due).map(|key| key.id).collect();
         for id in &due {
-            retire(conn, id, self.at, "server")?;
+            retire(conn, id, self.at, &Actor::server())?;
         }
         Ok(due)
     }
@@ -98,7 +98,7 @@ pub struct RetireKey {
     /// Now.
     pub at: Time,
     /// Who does it.
-    pub actor: String,
+    pub by: Actor,
 }
 
 /// What became of a [`RetireKey`].
@@ -131,7 +131,7 @@ impl RetireKey {
         if key.purpose == KeyPurpose::Sign && !present.iter().any(|other| could_sign(&other)) {
             return Ok(Retirement::Needed);
         }
-        retire(conn, &self.id, self.at, &self.actor)?;
+        retire(conn, &self.id, self.at, &self.by)?;
         Ok(Retirement::Done)
     }
 }
@@ -162,7 +162,7 @@ pub struct ResetKeys {
     /// Now.
     pub at: Time,
     /// Who does it.
-    pub actor: String,
+    pub by: Actor,
 }
 
 impl Write for ResetKeys {
@@ -179,7 +179,7 @@ impl ResetKeys {
         lock_keys(conn)?;
         let present = load_keys(conn)?;
         for key in &present {
-            retire(conn, &key.id, self.at, &self.actor)?;
+            retire(conn, &key.id, self.at, &self.by)?;
         }
         diesel::update(identities::table)
             .set((
@@ -193,21 +193,12 @@ impl ResetKeys {
     }
 }
 
-fn retire(conn: &mut DbConn, id: &str, at: Time, actor: &str) -> Result<(), StoreError> {
+fn retire(conn: &mut DbConn, id: &str, at: Time, by: &Actor) -> Result<(), StoreError> {
     let destroyed = (keys::sealed.eq(Vec::new()), keys::retired_at.eq(at.to_stored()));
     diesel::update(keys::table.find(id)).set(destroyed).execute(conn)?;
-    note(conn, at, actor, "key.retire", id)
+    note(conn, at, by, "key.retire", id)
 }
 
-fn note(conn: &mut DbConn, at: Time, actor: &str, action: &str, target: &str) -> Result<(), StoreError> {
-    let id = uuid::Uuid::now_v7().simple().to_string();
-    let row = (
-        audit::id.eq(id),
-        audit::at.eq(at.to_stored()),
-        audit::actor.eq(actor),
-        audit::action.eq(action),
-        audit::target.eq(target),
-    );
-    per_dialect!(conn, conn => diesel::insert_into(audit::table).values(row).execute(conn))?;
-    Ok(())
+fn note(conn: &mut DbConn, at: Time, by: &Actor, action: &str, target: &str) -> Result<(), StoreError> {
+    audit(conn, &Audited { at, by, action, target, detail: None })
 }

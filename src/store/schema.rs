@@ -89,6 +89,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    user_changes (id) {
+        id -> Text,
+        user_id -> Text,
+        at -> Timestamp,
+    }
+}
+
+diesel::table! {
     user_roles (user_id, role) {
         user_id -> Text,
         role -> Text,
@@ -121,6 +129,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     keys,
     revocations,
     sessions,
+    user_changes,
     user_roles,
     users,
 );

@@ -1,12 +1,14 @@
 //! Sessions after the sign-in: they turn, are listed, and end.
 
+use super::audit::{Audited, audit};
 use super::revocations::revoke;
-use super::schema::{audit, sessions};
+use super::schema::sessions;
 use super::users::find_user;
 use super::{DbConn, Query, StoreError, Write};
-use crate::domain::{AppId, Generation, Session, SessionId, Time, User, UserId, UserStatus};
+use crate::domain::{Actor, AppId, Generation, Session, SessionId, Time, User, UserId, UserStatus};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use std::net::IpAddr;
 
 /// Turns a session's refresh token: the presented one becomes old, its successor good.
 #[derive(Debug)]
@@ -26,7 +28,7 @@ pub struct RotateSession {
     /// Seconds in which the token just replaced still answers: a mini-program fires many requests at launch.
     pub grace: i64,
     /// Where the request came from.
-    pub ip: Option<String>,
+    pub ip: Option<IpAddr>,
 }
 
 /// What became of a refresh token.
@@ -122,17 +124,10 @@ impl RotateSession {
 
     fn end_reused(&self, conn: &mut DbConn) -> Result<(), StoreError> {
         end(conn, &self.user, std::slice::from_ref(&self.session), self.at)?;
-        let row = (
-            audit::id.eq(uuid::Uuid::now_v7().simple().to_string()),
-            audit::at.eq(self.at.to_stored()),
-            audit::actor.eq(self.user.as_str()),
-            audit::action.eq("refresh.reuse"),
-            audit::target.eq(self.user.as_str()),
-            audit::ip.eq(self.ip.as_deref()),
-            audit::detail.eq(self.session.as_str()),
-        );
-        diesel::insert_into(audit::table).values(row).execute(conn)?;
-        Ok(())
+        let by = Actor::user(&self.user, self.ip);
+        let (at, target) = (self.at, self.user.as_str());
+        let detail = Some(self.session.as_str());
+        audit(conn, &Audited { at, by: &by, action: "refresh.reuse", target, detail })
     }
 }
 
@@ -152,6 +147,8 @@ pub struct EndSessions {
     pub user: UserId,
     /// Which.
     pub which: Ending,
+    /// By whom.
+    pub by: Actor,
     /// Now.
     pub at: Time,
 }
@@ -166,34 +163,41 @@ impl Write for EndSessions {
 
 impl EndSessions {
     fn apply_one(&self, conn: &mut DbConn) -> Result<Vec<SessionId>, StoreError> {
-        let theirs = sessions::table.filter(sessions::user_id.eq(self.user.as_str())).select(sessions::id);
-        let ids: Vec<String> = match &self.which {
-            Ending::One(session) => theirs.filter(sessions::id.eq(session.as_str())).load(conn)?,
-            Ending::All => theirs.load(conn)?,
+        let (ended, detail) = match &self.which {
+            Ending::One(session) => {
+                (end(conn, &self.user, std::slice::from_ref(session), self.at)?, session.as_str())
+            }
+            Ending::All => (end_all(conn, &self.user, self.at)?, "everywhere"),
         };
-        let ids: Vec<SessionId> = ids.into_iter().map(SessionId::from_stored).collect();
-        end(conn, &self.user, &ids, self.at)?;
-        Ok(ids)
+        if !ended.is_empty() {
+            let (at, by, target) = (self.at, &self.by, self.user.as_str());
+            audit(conn, &Audited { at, by, action: "user.logout", target, detail: Some(detail) })?;
+        }
+        Ok(ended)
     }
 }
 
-fn end(conn: &mut DbConn, user: &UserId, ids: &[SessionId], at: Time) -> Result<(), StoreError> {
-    for id in ids {
-        end_one(conn, user, id, at)?;
-    }
-    Ok(())
+/// Ends all sessions of a user; gives back which.
+pub(super) fn end_all(conn: &mut DbConn, user: &UserId, at: Time) -> Result<Vec<SessionId>, StoreError> {
+    let theirs = sessions::table.filter(sessions::user_id.eq(user.as_str())).select(sessions::id);
+    let ids: Vec<SessionId> = theirs.load(conn)?.into_iter().map(SessionId::from_stored).collect();
+    end(conn, user, &ids, at)
 }
 
-/// Removes the row and leaves word of it for every node. Of those who end a session at once, one does.
-pub(super) fn end_one(
+/// Removes the rows and leaves word of it for every node. Of those who end a session at once, one does; gives back
+/// what this one ended.
+pub(super) fn end(
     conn: &mut DbConn,
     user: &UserId,
-    id: &SessionId,
+    ids: &[SessionId],
     at: Time,
-) -> Result<bool, StoreError> {
-    let ended = diesel::delete(sessions::table.find((user.as_str(), id.as_str()))).execute(conn)? > 0;
-    if ended {
-        revoke(conn, id, at)?;
+) -> Result<Vec<SessionId>, StoreError> {
+    let mut ended = Vec::new();
+    for id in ids {
+        if diesel::delete(sessions::table.find((user.as_str(), id.as_str()))).execute(conn)? > 0 {
+            revoke(conn, id, at)?;
+            ended.push(id.clone());
+        }
     }
     Ok(ended)
 }

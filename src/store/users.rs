@@ -9,7 +9,7 @@ use diesel::prelude::*;
 /// A row of `users`.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
-struct UserRow {
+pub(super) struct UserRow {
     id: String,
     status: String,
     nickname: Option<String>,
@@ -20,7 +20,11 @@ struct UserRow {
 }
 
 impl UserRow {
-    fn into_user(self, roles: Vec<Role>, unionid_linked: bool) -> User {
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn into_user(self, roles: Vec<Role>, unionid_linked: bool) -> User {
         User {
             id: UserId::from_stored(self.id),
             status: UserStatus::from_stored(&self.status),
@@ -50,17 +54,33 @@ pub(super) fn find_user(conn: &mut DbConn, id: &str) -> Result<Option<User>, Sto
     let Some(row) = users::table.find(id).select(UserRow::as_select()).first(conn).optional()? else {
         return Ok(None);
     };
-    let roles: Vec<String> =
-        user_roles::table.filter(user_roles::user_id.eq(id)).select(user_roles::role).load(conn)?;
     let linked =
         identities::table.filter(identities::user_id.eq(id)).filter(identities::unionid.is_not_null());
     let unionid_linked = diesel::select(diesel::dsl::exists(linked)).get_result(conn)?;
     let newest = sessions::table.filter(sessions::user_id.eq(id)).order(sessions::id.desc());
     let newest: Option<NaiveDateTime> = newest.select(sessions::created_at).first(conn).optional()?;
-    let mut roles: Vec<Role> = roles.iter().map(|role| Role::from_stored(role)).collect();
-    roles.sort();
-    let mut user = row.into_user(roles, unionid_linked);
+    let mut user = row.into_user(roles_of(conn, id)?, unionid_linked);
     user.last_login_at =
         newest.map_or(user.last_login_at, |newest| user.last_login_at.max(Time::from_stored(newest)));
     Ok(Some(user))
+}
+
+/// The roles that a user was granted, sorted.
+pub(super) fn roles_of(conn: &mut DbConn, id: &str) -> Result<Vec<Role>, StoreError> {
+    let roles = user_roles::table.filter(user_roles::user_id.eq(id)).select(user_roles::role);
+    let mut roles: Vec<Role> =
+        roles.load::<String>(conn)?.iter().map(|role| Role::from_stored(role)).collect();
+    roles.sort();
+    Ok(roles)
+}
+
+/// Holds a user until the transaction ends: whoever is signing them in has done so or waits. Gives back their
+/// status; `None` where there is no such user. (On SQLite the transaction alone holds everything.)
+pub(super) fn lock_user(conn: &mut DbConn, id: &UserId) -> Result<Option<UserStatus>, StoreError> {
+    let status = users::table.find(id.as_str()).select(users::status);
+    let status: Option<String> = match conn {
+        DbConn::Postgres(conn) => status.for_update().first(conn).optional()?,
+        DbConn::Sqlite(conn) => status.first(conn).optional()?,
+    };
+    Ok(status.map(|status| UserStatus::from_stored(&status)))
 }

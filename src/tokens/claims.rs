@@ -15,7 +15,7 @@ pub struct Principal {
     pub app: AppId,
     /// The session (`sid`).
     pub session: SessionId,
-    /// The user's roles when the token was issued.
+    /// The user's roles at `as_of`.
     pub roles: Vec<Role>,
     /// The permissions of these roles (`scope`).
     pub permissions: Vec<Permission>,
@@ -25,6 +25,9 @@ pub struct Principal {
     pub expires_at: Time,
     /// The token's own id (`jti`).
     pub token_id: String,
+    /// When roles and permissions were so: when the token was issued, or, where they were changed since, when
+    /// this node heard of it.
+    pub as_of: Time,
 }
 
 /// An access token as it is handed out. `Debug` shows nothing of it.
@@ -82,6 +85,7 @@ impl From<IncomingClaims> for Principal {
             issued_at: Time::from_unix(claims.iat),
             expires_at: Time::from_unix(claims.exp),
             token_id: claims.jti,
+            as_of: Time::from_unix(claims.iat),
         }
     }
 }

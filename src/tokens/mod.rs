@@ -5,6 +5,7 @@ mod key;
 mod key_ring;
 mod memory;
 mod revocations;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -15,4 +16,5 @@ pub use key::SigningKey;
 pub use key_ring::KeyRing;
 pub use memory::TokenMemory;
 pub use revocations::Revocations;
+pub use standing::{Standing, StandingState};
 pub use verify::{TokenError, Verifier};

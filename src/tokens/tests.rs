@@ -9,6 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://login.test";
+/// Seconds that an access token lives.
+const LIFETIME: i64 = 7200;
 const APP: &str = "wx0123456789abcdef";
 
 /// A verifier and, for the forger, its private key once more.
@@ -31,7 +33,7 @@ impl World {
         let ring = KeyRing::new(ISSUER.into(), vec![key()], refresh).unwrap();
         let revocations = Revocations::default();
         let audience = vec![AppId::parse(APP).unwrap()];
-        let verifier = Verifier::new(ring, audience, revocations.clone(), clock);
+        let verifier = Verifier::new(ring, audience, revocations.clone(), LIFETIME, clock);
         Self { verifier, key: key(), revocations }
     }
 

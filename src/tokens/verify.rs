@@ -1,7 +1,7 @@
 //! Is this token ours, whole, and still good?
 
 use super::claims::{ACCESS_TOKEN_TYPE, IncomingClaims};
-use super::{KeyRing, Principal, Revocations, TokenMemory};
+use super::{KeyRing, Principal, Revocations, StandingState, TokenMemory};
 use crate::domain::{AppId, Clock};
 use jsonwebtoken::{Validation, decode, decode_header};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,9 +22,12 @@ pub enum TokenError {
     /// Ours, but its time is over.
     #[error("the access token has expired")]
     Expired,
-    /// Ours, but its session has ended.
+    /// Ours, but its session has ended, or its user was deleted.
     #[error("the session of the access token has ended")]
     Revoked,
+    /// Ours, but an operator barred its user since.
+    #[error("the user of the access token is banned")]
+    Banned,
 }
 
 /// Verifies access tokens against the key ring. Cheap to clone; one for all workers.
@@ -35,14 +38,24 @@ pub struct Verifier {
     withdrawals: Arc<AtomicU64>,
     audience: Arc<[AppId]>,
     revocations: Revocations,
+    /// Seconds.
+    lifetime: i64,
     clock: Clock,
 }
 
 impl Verifier {
-    /// Verifies tokens that `keys` signed for one of the apps in `audience`, unless their session has ended.
-    pub fn new(keys: KeyRing, audience: Vec<AppId>, revocations: Revocations, clock: Clock) -> Self {
+    /// Verifies tokens that `keys` signed for one of the apps in `audience`, unless `revocations` speak against
+    /// them. `lifetime`: the seconds for which revocations are kept; a token that was issued for longer, under
+    /// another setting, is good for no longer.
+    pub fn new(
+        keys: KeyRing,
+        audience: Vec<AppId>,
+        revocations: Revocations,
+        lifetime: i64,
+        clock: Clock,
+    ) -> Self {
         let keys = Arc::new(RwLock::new(Arc::new(keys)));
-        Self { keys, withdrawals: Arc::default(), audience: audience.into(), revocations, clock }
+        Self { keys, withdrawals: Arc::default(), audience: audience.into(), revocations, lifetime, clock }
     }
 
     /// The present keys.
@@ -63,7 +76,7 @@ impl Verifier {
     }
 
     /// Verifies a token. One that this thread has verified before costs a hash look-up; that it has not
-    /// expired is looked at every time.
+    /// expired, and that nothing has happened to its session or user since, is looked at every time.
     pub fn verify(&self, token: &str, memory: &mut TokenMemory) -> Result<Arc<Principal>, TokenError> {
         memory.forget_unless(self.withdrawals.load(Ordering::Acquire));
         let principal = match memory.get(token) {
@@ -73,10 +86,12 @@ impl Verifier {
         if principal.expires_at.unix() <= self.clock.now().unix() {
             return Err(TokenError::Expired);
         }
-        if self.revocations.contains(&principal.session) {
-            return Err(TokenError::Revoked);
-        }
-        Ok(principal)
+        self.revocations.apply(principal)
+    }
+
+    /// Refuses the session of this token from now on: the database shows its user in this state.
+    pub fn refuse(&self, principal: &Principal, state: StandingState) {
+        self.revocations.refuse(principal, state, self.clock.now());
     }
 
     /// Whom a token of ours speaks for, though it may have expired and its session ended: enough to end that
@@ -107,7 +122,9 @@ impl Verifier {
         if claims.iat > soon || claims.nbf.is_some_and(|nbf| nbf > soon) || claims.exp <= claims.iat {
             return Err(TokenError::Invalid);
         }
-        Ok(claims.into())
+        let principal = Principal::from(claims);
+        let longest = principal.issued_at.plus_seconds(self.lifetime);
+        Ok(Principal { expires_at: principal.expires_at.min(longest), ..principal })
     }
 
     fn validation(&self, keys: &KeyRing, algorithm: jsonwebtoken::Algorithm) -> Validation {

@@ -1,7 +1,7 @@
 //! `weauth keys api`: adds, lists and revokes the API keys of backends.
 
 use crate::cli::Failure;
-use crate::cli::terminal::{actor, open_database, print_json, print_table};
+use crate::cli::terminal::{open_database, operator, print_json, print_table};
 use crate::config::Sources;
 use crate::domain::{ApiKey, ApiKeyName, ApiScope, Clock, Time};
 use crate::store::{AddApiKey, ListApiKeys, RevokeApiKey, RevokedApiKey, StoredApiKey};
@@ -79,7 +79,7 @@ impl AddArguments {
             hint: key.hint(),
             scopes,
             at: Clock::system().now(),
-            actor: actor(),
+            by: operator(),
         };
         if !open_database(sources)?.commit(&add)? {
             return Err(Failure::new(format!(
@@ -152,7 +152,7 @@ impl ListArguments {
 impl RevokeArguments {
     fn run(&self, sources: &Sources) -> Result<(), Failure> {
         let name = &self.name;
-        let revoke = RevokeApiKey { name: name.clone(), at: Clock::system().now(), actor: actor() };
+        let revoke = RevokeApiKey { name: name.clone(), at: Clock::system().now(), by: operator() };
         match open_database(sources)?.commit(&revoke)? {
             RevokedApiKey::Now => say(&format!("API key {name} was revoked")),
             RevokedApiKey::Before => say(&format!("API key {name} was revoked before")),

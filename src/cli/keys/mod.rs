@@ -53,10 +53,3 @@ pub(super) fn run(sources: &Sources, arguments: &KeysArguments) -> Result<(), Fa
 fn shared_now(db: &mut Direct) -> Result<Time, Failure> {
     Ok(db.run(&ReadClock)?.now.unwrap_or_else(|| Clock::system().now()))
 }
-
-/// Who sits at the terminal, for the audit log.
-fn actor() -> String {
-    let name =
-        ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
-    format!("terminal:{}", name.as_deref().unwrap_or("unknown"))
-}

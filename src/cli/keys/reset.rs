@@ -1,8 +1,8 @@
 //! `weauth keys reset`.
 
-use super::{actor, shared_now};
+use super::shared_now;
 use crate::cli::Failure;
-use crate::cli::terminal::open_database;
+use crate::cli::terminal::{open_database, operator};
 use crate::config::Sources;
 use crate::store::ResetKeys;
 use clap::Args;
@@ -20,7 +20,7 @@ pub(super) struct ResetArguments {
 pub(super) fn run(sources: &Sources, _: &ResetArguments) -> Result<(), Failure> {
     let mut db = open_database(sources)?;
     let at = shared_now(&mut db)?;
-    let destroyed = db.commit(&ResetKeys { at, actor: actor() })?;
+    let destroyed = db.commit(&ResetKeys { at, by: operator() })?;
     writeln!(
         std::io::stdout().lock(),
         "{destroyed} keys and all session keys of WeChat are destroyed; set a new WEAUTH_MASTER_KEY and start every \

@@ -1,8 +1,8 @@
 //! `weauth keys retire`.
 
-use super::{actor, shared_now};
+use super::shared_now;
 use crate::cli::Failure;
-use crate::cli::terminal::open_database;
+use crate::cli::terminal::{open_database, operator};
 use crate::config::Sources;
 use crate::store::{RetireKey, Retirement};
 use clap::Args;
@@ -20,7 +20,7 @@ pub(super) fn run(sources: &Sources, arguments: &RetireArguments) -> Result<(), 
     let mut db = open_database(sources)?;
     let at = shared_now(&mut db)?;
     let id = arguments.kid.clone();
-    match db.commit(&RetireKey { id, at, actor: actor() })? {
+    match db.commit(&RetireKey { id, at, by: operator() })? {
         Retirement::Done => {
             let kid = &arguments.kid;
             writeln!(

@@ -1,8 +1,8 @@
 //! `weauth keys rotate`.
 
-use super::{actor, shared_now};
+use super::shared_now;
 use crate::cli::Failure;
-use crate::cli::terminal::open_database;
+use crate::cli::terminal::{open_database, operator};
 use crate::config::{KeyCommandConfig, Sources};
 use crate::domain::PUBLISHED_BEFORE_SIGNING;
 use crate::flows::{StartKeysError, master_key_fits, new_signing_key};
@@ -39,7 +39,7 @@ pub(super) fn run(sources: &Sources, arguments: &RotateArguments) -> Result<(), 
     let kid = key.id.clone();
     let at = shared_now(&mut db)?;
     let active_from = at.plus_seconds(arguments.seconds);
-    db.commit(&RotateKey { key, condition: RotateIf::Asked, at, active_from, actor: actor() })?;
+    db.commit(&RotateKey { key, condition: RotateIf::Asked, at, active_from, by: operator() })?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{kid} ({}) signs from {}", algorithm.as_str(), active_from.rfc3339())?;
     if arguments.seconds < PUBLISHED_BEFORE_SIGNING {

@@ -70,6 +70,7 @@ impl From<TokenError> for Problem {
             TokenError::Invalid => ErrorCode::TokenInvalid,
             TokenError::Expired => ErrorCode::TokenExpired,
             TokenError::Revoked => ErrorCode::TokenRevoked,
+            TokenError::Banned => ErrorCode::UserBanned,
         })
     }
 }

@@ -2,6 +2,7 @@
 //! the exchange. Written twice, because it is the hot path: on SQLite a few prepared statements for each
 //! sign-in, on Postgres, where every statement is a round trip, a few for the whole group.
 
+mod limit;
 mod postgres;
 mod sqlite;
 
@@ -45,6 +46,8 @@ pub struct RecordSignIn {
     pub new_user: UserId,
     /// The id of the session.
     pub session: SessionId,
+    /// How many sessions the user may have with this one; 0: any number.
+    pub max_sessions: u32,
 }
 
 impl RecordSignIn {
@@ -63,6 +66,8 @@ pub enum SignInRecord {
         user: User,
         /// Was the user made by this very sign-in?
         created: bool,
+        /// Sessions of theirs that ended because there were too many.
+        ended: Vec<SessionId>,
     },
     /// The user is barred; no session was opened.
     Banned,
@@ -74,10 +79,14 @@ impl Write for RecordSignIn {
     type Output = SignInRecord;
 
     fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<SignInRecord>, StoreError> {
-        match conn {
-            DbConn::Sqlite(conn) => batch.iter().map(|sign_in| sqlite::record(sign_in, conn)).collect(),
+        let mut records = match conn {
+            DbConn::Sqlite(conn) => {
+                batch.iter().map(|sign_in| sqlite::record(sign_in, conn)).collect::<Result<_, _>>()
+            }
             DbConn::Postgres(conn) => postgres::record(batch, conn),
-        }
+        }?;
+        limit::end_surplus(batch, &mut records, conn)?;
+        Ok(records)
     }
 }
 

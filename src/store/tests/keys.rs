@@ -3,7 +3,7 @@
 use super::sign_in::{AT, ONE, record, sign_in};
 use super::{Fresh, both};
 use crate::crypto::MasterKeys;
-use crate::domain::Time;
+use crate::domain::{Actor, Time};
 use crate::store::group_commit::transact;
 use crate::store::schema::identities;
 use crate::store::{
@@ -31,7 +31,7 @@ fn with_first_keys(database: &Fresh) {
 fn rotate(id: &str, condition: RotateIf, at: i64) -> RotateKey {
     let at = Time::from_unix(at);
     let key = key(id, KeyPurpose::Sign, "ES256");
-    RotateKey { key, condition, at, active_from: at.plus_seconds(45), actor: "server".into() }
+    RotateKey { key, condition, at, active_from: at.plus_seconds(45), by: Actor::server() }
 }
 
 fn ids(keys: &[StoredKey]) -> Vec<&str> {
@@ -88,8 +88,7 @@ fn the_only_key_that_signs_is_not_retired() {
         with_first_keys(&database);
         let mut conn = database.pool.get().unwrap();
         write(&mut conn, &rotate("new", RotateIf::Asked, AT));
-        let retire =
-            |id: &str, at| RetireKey { id: id.into(), at: Time::from_unix(at), actor: "test".into() };
+        let retire = |id: &str, at| RetireKey { id: id.into(), at: Time::from_unix(at), by: Actor::server() };
         assert_eq!(write(&mut conn, &retire("old", AT + 44)), Retirement::Needed);
         assert_eq!(write(&mut conn, &retire("old", AT + 45)), Retirement::Done);
         assert_eq!(write(&mut conn, &retire("old", AT + 46)), Retirement::Unknown);

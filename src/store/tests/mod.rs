@@ -3,7 +3,9 @@
 mod group_commit;
 mod keys;
 mod purge;
+mod session_model;
 mod sign_in;
+mod user_list;
 
 use super::{Migrator, Pool, Purpose, open_pool};
 use crate::domain::DatabaseUrl;

@@ -26,6 +26,7 @@ pub(super) fn sign_in(app: &str, openid: &str, code: &str, key: &str, began: i64
         ends_at: at.plus_seconds(600),
         new_user: UserId::generate(),
         session: SessionId::generate(),
+        max_sessions: 0,
     }
 }
 
@@ -41,7 +42,7 @@ pub(super) fn record(database: &Fresh, batch: &[RecordSignIn]) -> Vec<SignInReco
 
 fn user_of(record: &SignInRecord) -> (String, bool) {
     match record {
-        SignInRecord::Opened { user, created } => (user.id.as_str().to_owned(), *created),
+        SignInRecord::Opened { user, created, .. } => (user.id.as_str().to_owned(), *created),
         other => panic!("no session was opened: {other:?}"),
     }
 }
@@ -103,7 +104,7 @@ fn a_unionid_links_the_apps_of_one_company() {
         let (other, _) = user_of(&record(&database, &[sign_in(ONE, "o2", "c3", "k3", 3)])[0]);
         let mut later = sign_in(ONE, "o2", "c4", "k3", 4);
         later.unionid = UnionId::parse("u2");
-        let SignInRecord::Opened { user: known, created } = record(&database, &[later]).remove(0) else {
+        let SignInRecord::Opened { user: known, created, .. } = record(&database, &[later]).remove(0) else {
             panic!("no session was opened");
         };
         assert_eq!((known.id.as_str(), created, known.unionid_linked), (other.as_str(), false, true));

@@ -293,6 +293,16 @@ impl TestApp {
         assert!(status.success(), "after SIGTERM the server ended with {status}");
     }
 
+    /// Waits until the server says a line with this in it.
+    pub fn wait_for_line(&self, text: &str) {
+        self.server.wait_for(text, |line| line.contains(text).then_some(()));
+    }
+
+    /// How many lines with this in them the server said so far.
+    pub fn lines_with(&self, text: &str) -> usize {
+        self.server.lines().iter().filter(|line| line.contains(text)).count()
+    }
+
     /// Kills the server as a power cut does.
     pub fn kill(&self) {
         self.server.kill();

@@ -191,7 +191,7 @@ fn outcomes(pairs: &[Pair<'_>], fresh: &[usize]) -> Vec<SignInRecord> {
             user.last_login_at = sign_in.at;
             user.unionid_linked |= sign_in.unionid.is_some();
             let created = identity.created && announced.insert(&identity.user.id);
-            SignInRecord::Opened { user, created }
+            SignInRecord::Opened { user, created, ended: Vec::new() }
         });
     }
     outcomes

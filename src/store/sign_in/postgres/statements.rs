@@ -10,7 +10,9 @@ type OptionalTexts<'a> = Vec<Option<&'a str>>;
 type Times = Vec<NaiveDateTime>;
 
 prepared! {
-    /// The users behind identities, and what is known of their session keys.
+    /// The users behind identities, and what is known of their session keys. The users are held (as the session's
+    /// reference to them will do anyway), so that nobody is banned or deleted before the sign-in is written down:
+    /// a ban then finds the session, or the sign-in the ban.
     FindIdentities on Pg { appids: Array<Text> = Texts<'a>, openids: Array<Text> = Texts<'a> } ->
     (Text, Text, (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp, Nullable<Text>, Bool),
      Nullable<Text>, Nullable<Text>, Timestamp),
@@ -20,7 +22,7 @@ prepared! {
              (SELECT true FROM identities o WHERE o.user_id = u.id AND o.unionid IS NOT NULL LIMIT 1), false),
          i.unionid, i.session_key_digest, i.session_key_began_at
      FROM unnest(?, ?) AS wanted (appid, openid) JOIN identities i USING (appid, openid)
-     JOIN users u ON u.id = i.user_id"
+     JOIN users u ON u.id = i.user_id FOR KEY SHARE OF u"
 }
 
 prepared! {

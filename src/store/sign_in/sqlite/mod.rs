@@ -46,7 +46,7 @@ pub(super) fn record(
     user.last_login_at = sign_in.at;
     user.unionid_linked |= sign_in.unionid.is_some();
     open_session(sign_in, &user.id, &at, conn)?;
-    Ok(SignInRecord::Opened { user, created: found.created })
+    Ok(SignInRecord::Opened { user, created: found.created, ended: Vec::new() })
 }
 
 fn find(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Option<Found>, StoreError> {

@@ -1,0 +1,87 @@
+//! No more sessions than a user may have: where a login opens one too many, the oldest end.
+
+use super::{RecordSignIn, SignInRecord};
+use crate::domain::{Actor, SessionId, UserId};
+use crate::store::audit::{Audited, audit};
+use crate::store::prepared::prepared;
+use crate::store::schema::sessions;
+use crate::store::sessions::end;
+use crate::store::{DbConn, StoreError};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Text};
+use std::collections::{BTreeMap, HashSet};
+
+prepared! {
+    /// Takes a lock a user until the transaction ends: logins of one person on several nodes take turns, and each
+    /// sees what the one before it opened.
+    LockUsers on Pg { user_ids: Array<Text> = Vec<&'a str> } -> (),
+    "SELECT pg_advisory_xact_lock(key)
+     FROM (SELECT DISTINCT hashtextextended(id, 1) AS key FROM unnest(?) AS t (id) ORDER BY 1) AS k"
+}
+
+/// Ends what is too much after these sign-ins were written down, and notes it in their records.
+pub(super) fn end_surplus(
+    batch: &[&RecordSignIn],
+    records: &mut [SignInRecord],
+    conn: &mut DbConn,
+) -> Result<(), StoreError> {
+    let mut limited: BTreeMap<UserId, Vec<&RecordSignIn>> = BTreeMap::new();
+    for (sign_in, record) in batch.iter().zip(records.iter()) {
+        if let SignInRecord::Opened { user, .. } = record
+            && sign_in.max_sessions > 0
+        {
+            limited.entry(user.id.clone()).or_default().push(sign_in);
+        }
+    }
+    if limited.is_empty() {
+        return Ok(());
+    }
+    if let DbConn::Postgres(conn) = conn {
+        LockUsers::new(limited.keys().map(UserId::as_str).collect()).execute(conn)?;
+    }
+    for (id, sign_ins) in &limited {
+        let surplus = surplus_of(id, sign_ins, conn)?;
+        end_for(sign_ins, id, &surplus, conn)?;
+        for record in records.iter_mut() {
+            if let SignInRecord::Opened { user, ended, .. } = record
+                && user.id == *id
+            {
+                ended.clone_from(&surplus);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn end_for(
+    sign_ins: &[&RecordSignIn],
+    user: &UserId,
+    surplus: &[SessionId],
+    conn: &mut DbConn,
+) -> Result<(), StoreError> {
+    let Some(RecordSignIn { at, client, max_sessions, .. }) = sign_ins.last().filter(|_| !surplus.is_empty())
+    else {
+        return Ok(());
+    };
+    end(conn, user, surplus, *at)?;
+    let by = Actor::user(user, client.ip);
+    let detail = format!("more than {max_sessions} sessions");
+    let (action, target) = ("user.logout", user.as_str());
+    audit(conn, &Audited { at: *at, by: &by, action, target, detail: Some(&detail) })
+}
+
+/// The oldest sessions beyond the limit. What was opened just now counts as the newest, whatever its id says: the
+/// clock of this node may be behind.
+fn surplus_of(
+    user: &UserId,
+    opened: &[&RecordSignIn],
+    conn: &mut DbConn,
+) -> Result<Vec<SessionId>, StoreError> {
+    let theirs = sessions::table.filter(sessions::user_id.eq(user.as_str()));
+    let mut ids: Vec<String> = theirs.select(sessions::id).order(sessions::id.desc()).load(conn)?;
+    let fresh: HashSet<&str> = opened.iter().map(|sign_in| sign_in.session.as_str()).collect();
+    ids.sort_by_key(|id| !fresh.contains(id.as_str()));
+    let most = opened.iter().map(|sign_in| sign_in.max_sessions).min().unwrap_or_default();
+    Ok(ids.into_iter().skip(most as usize).map(SessionId::from_stored).collect())
+}

@@ -1,0 +1,52 @@
+//! Bans: a user is barred, or let in again.
+
+use super::audit::{Audited, audit};
+use super::schema::users;
+use super::sessions::end_all;
+use super::user_changes::leave_word;
+use super::users::lock_user;
+use super::{DbConn, StoreError, UserChange, Write};
+use crate::domain::{Actor, Time, UserId, UserStatus};
+use diesel::prelude::*;
+
+/// Bans a user, or lets them in again. Either way their sessions end: a ban must leave none, and what is from
+/// before a ban stays ended.
+#[derive(Debug)]
+pub struct SetUserStatus {
+    /// Whom.
+    pub user: UserId,
+    /// What they are to be.
+    pub status: UserStatus,
+    /// By whom.
+    pub by: Actor,
+    /// Now.
+    pub at: Time,
+}
+
+impl Write for SetUserStatus {
+    type Output = UserChange;
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<UserChange>, StoreError> {
+        batch.iter().map(|set| set.apply_one(conn)).collect()
+    }
+}
+
+impl SetUserStatus {
+    fn apply_one(&self, conn: &mut DbConn) -> Result<UserChange, StoreError> {
+        let Some(before) = lock_user(conn, &self.user)? else { return Ok(UserChange::NoSuchUser) };
+        if before == self.status {
+            return Ok(UserChange::AsBefore);
+        }
+        let user = users::table.find(self.user.as_str());
+        diesel::update(user).set(users::status.eq(self.status.as_str())).execute(conn)?;
+        let ended = end_all(conn, &self.user, self.at)?;
+        leave_word(conn, &self.user, self.at)?;
+        let action = match self.status {
+            UserStatus::Active => "user.unban",
+            UserStatus::Banned => "user.ban",
+        };
+        let act = Audited { at: self.at, by: &self.by, action, target: self.user.as_str(), detail: None };
+        audit(conn, &act)?;
+        Ok(UserChange::Done { ended })
+    }
+}
