@@ -213,7 +213,7 @@ impl Run<'_> {
     fn check(&mut self) {
         let Some(user) = self.user.clone() else { return };
         let at = Time::from_unix(self.now);
-        let listed = ListSessions { user: user.clone(), at }.run(self.conn).unwrap();
+        let listed = ListSessions { user, at }.run(self.conn).unwrap();
         let mut listed: Vec<SessionId> = listed.into_iter().map(|session| session.id).collect();
         let live = self.sessions.iter().filter(|session| session.is_live(self.now));
         let mut live: Vec<SessionId> = live.map(|session| session.id.clone()).collect();
