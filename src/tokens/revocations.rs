@@ -52,7 +52,7 @@ impl Revocations {
     pub fn forget_before(&self, moment: Time) {
         let mut known = self.write();
         known.ended.retain(|_, ended| *ended >= moment);
-        known.users.retain(|_, standing| standing.changed_at >= moment);
+        known.users.retain(|_, standing| standing.heard_at >= moment);
     }
 
     /// What a token that is otherwise good comes to: the principal it speaks for, with the roles they have now.

@@ -1,8 +1,8 @@
 //! Users by a text: the beginning of an id, of an openid, a unionid or a nickname, or a phone number.
 //!
-//! What few people match is looked up in the indexes first, and the list then holds to those. What very many
-//! match, such as the `o` that openids begin with, becomes a condition instead: along the order of the list a page
-//! is full soon.
+//! Where few people match they are looked up in an index first, and the list then holds to them. Where very many
+//! do, such as by the `o` that openids begin with, a condition is made of it instead: along the order of the list
+//! a page is full soon.
 
 use super::Backend;
 use crate::domain::UserSearch;
@@ -11,42 +11,50 @@ use crate::store::{DbConn, StoreError};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
-use std::collections::HashSet;
 
-/// More than so many in one place are very many.
+/// More than so many by one field are very many.
 const FEW: usize = 5_000;
 
 /// After every text that has more characters of any kind.
 const LAST_CHARACTER: char = '\u{10FFFF}';
 
-/// What a search comes to.
-pub(super) enum Found {
-    /// These users alone, by their ids.
-    Few(Vec<String>),
-    /// Whoever fits.
-    Many(Beginning, Vec<String>),
+/// What a search comes to: these users, and whoever very many others match by.
+pub(super) struct Found {
+    id_range: (String, String),
+    beginning: Beginning,
+    phones: Vec<String>,
+    ids: Vec<String>,
+    many_by: Vec<Field>,
 }
 
-type Condition<'a> = Box<dyn BoxableExpression<users::table, Backend, SqlType = Bool> + 'a>;
+/// Where the text may stand.
+#[derive(Debug, Clone, Copy)]
+enum Field {
+    Id,
+    Nickname,
+    Phone,
+    UnionId,
+    OpenId,
+}
 
 /// The beginning of a text, in the form in which the dialect finds it in an index.
-pub(super) enum Beginning {
+enum Beginning {
     /// Texts are in the order of their bytes: from here, up to there.
     Between(String, String),
     /// The order is the locale's, so a pattern is needed.
     Like(String),
 }
 
-/// `column` begins so. Nothing that is NULL does.
+/// Does something with the condition that `column` begins so.
 macro_rules! begins {
-    ($column:expr, $beginning:expr, $query:ident => $done:expr) => {
+    ($column:expr, $beginning:expr, $condition:ident => $done:expr) => {
         match $beginning {
             Beginning::Between(from, to) => {
-                let $query = $column.ge(from).and($column.lt(to));
+                let $condition = $column.ge(from).and($column.lt(to));
                 $done
             }
             Beginning::Like(pattern) => {
-                let $query = $column.like(pattern).escape('\\');
+                let $condition = $column.like(pattern).escape('\\');
                 $done
             }
         }
@@ -58,39 +66,76 @@ impl Beginning {
         match conn {
             DbConn::Sqlite(_) => Self::Between(prefix.to_owned(), format!("{prefix}{LAST_CHARACTER}")),
             DbConn::Postgres(_) => {
-                let escaped: String = prefix
-                    .chars()
-                    .flat_map(|c| matches!(c, '\\' | '%' | '_').then_some('\\').into_iter().chain([c]))
-                    .collect();
+                let special = |c: &char| matches!(c, '\\' | '%' | '_');
+                let escape = |c: char| Some('\\').filter(|_| special(&c)).into_iter().chain([c]);
+                let escaped: String = prefix.chars().flat_map(escape).collect();
                 Self::Like(format!("{escaped}%"))
             }
         }
     }
 }
 
+/// The ids that begin so. They are hexadecimal, so a range of them is the same in every locale; a text that is not
+/// begins none, and its range is empty.
+fn id_range(prefix: &str) -> (String, String) {
+    let is_hex = prefix.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if is_hex { (prefix.to_owned(), format!("{prefix}g")) } else { (String::new(), String::new()) }
+}
+
 /// Looks the text up wherever it may stand.
 pub(super) fn find(search: &UserSearch, conn: &mut DbConn) -> Result<Found, StoreError> {
     let (beginning, phones) = (Beginning::of(search.prefix(), conn), search.phones());
-    let most = FEW as i64 + 1;
-    let ids = users::table.select(users::id).limit(most);
-    let of_identities = identities::table.select(identities::user_id).limit(most);
-    let mut found: Vec<Vec<String>> = vec![
-        begins!(users::id, &beginning, begins => ids.filter(begins).load(conn))?,
-        begins!(users::nickname, &beginning, begins => ids.filter(begins).load(conn))?,
-        ids.filter(users::phone.eq_any(&phones)).load(conn)?,
-        begins!(identities::unionid, &beginning, begins => of_identities.filter(begins).load(conn))?,
+    let id_range = id_range(search.prefix());
+    let ids = users::table.select(users::id).limit(FEW as i64 + 1);
+    let by_id = ids.filter(users::id.ge(&id_range.0)).filter(users::id.lt(&id_range.1));
+    let whole = by_whole_identity(search, conn)?;
+    let (by_unionid, by_openid) = match whole.is_empty() {
+        true => (by_unionid(&beginning, conn)?, by_openid(&beginning, conn)?),
+        false => (Vec::new(), whole),
+    };
+    let by_field: [(Field, Vec<String>); 5] = [
+        (Field::Id, by_id.load(conn)?),
+        (Field::Nickname, begins!(users::nickname, &beginning, begins => ids.filter(begins).load(conn))?),
+        (Field::Phone, ids.filter(users::phone.eq_any(&phones)).load(conn)?),
+        (Field::UnionId, by_unionid),
+        (Field::OpenId, by_openid),
     ];
-    for app in apps(conn)? {
-        let in_app = of_identities.filter(identities::appid.eq(app));
-        found.push(begins!(identities::openid, &beginning, begins => in_app.filter(begins).load(conn))?);
+    let mut found = Found { id_range, beginning, phones, ids: Vec::new(), many_by: Vec::new() };
+    for (field, ids) in by_field {
+        if ids.len() > FEW { found.many_by.push(field) } else { found.ids.extend(ids) }
     }
-    let few = found.iter().all(|ids| ids.len() <= FEW);
-    let all: HashSet<String> = found.into_iter().flatten().collect();
-    Ok(if few && all.len() <= FEW {
-        Found::Few(all.into_iter().collect())
-    } else {
-        Found::Many(beginning, phones)
-    })
+    Ok(found)
+}
+
+/// Users whose whole openid or unionid it is, which an index finds in every locale. No other one begins so: those of
+/// WeChat are of one length.
+fn by_whole_identity(search: &UserSearch, conn: &mut DbConn) -> Result<Vec<String>, StoreError> {
+    let users = identities::table.select(identities::user_id).limit(FEW as i64 + 1);
+    let openid = identities::appid.eq_any(apps(conn)?).and(identities::openid.eq(search.prefix()));
+    let mut found: Vec<String> = users.filter(openid).load(conn)?;
+    found.extend(users.filter(identities::unionid.eq(search.prefix())).load::<String>(conn)?);
+    Ok(found)
+}
+
+fn by_unionid(beginning: &Beginning, conn: &mut DbConn) -> Result<Vec<String>, StoreError> {
+    let users = identities::table.select(identities::user_id).limit(FEW as i64 + 1);
+    Ok(begins!(identities::unionid, beginning, begins => users.filter(begins).load(conn))?)
+}
+
+/// Users by the beginning of an openid, of whichever mini-program.
+fn by_openid(beginning: &Beginning, conn: &mut DbConn) -> Result<Vec<String>, StoreError> {
+    let users = identities::table.select(identities::user_id).limit(FEW as i64 + 1);
+    let mut found = Vec::new();
+    for app in apps(conn)? {
+        let users = users.filter(identities::appid.eq(app));
+        let in_app: Vec<String> =
+            begins!(identities::openid, beginning, begins => users.filter(begins).load(conn))?;
+        found.extend(in_app);
+        if found.len() > FEW {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 /// Every appid that an identity has, found by leaps over the index: an openid lies behind its appid.
@@ -106,24 +151,41 @@ fn apps(conn: &mut DbConn) -> Result<Vec<String>, StoreError> {
     }
 }
 
+type Condition<'a> = Box<dyn BoxableExpression<users::table, Backend, SqlType = Bool> + 'a>;
+
 impl Found {
     /// The condition that picks them from the table of users.
     pub(super) fn condition(&self) -> Condition<'_> {
-        let (beginning, phones) = match self {
-            Self::Few(ids) => return Box::new(users::id.eq_any(ids)),
-            Self::Many(beginning, phones) => (beginning, phones),
+        let mut many = self.many_by.iter().map(|field| self.by(*field));
+        let first = match many.next() {
+            // Without an `OR FALSE`, which would keep SQLite from entering the index of the other half.
+            Some(first) if self.ids.is_empty() => first,
+            Some(first) => Box::new(first.or(users::id.eq_any(&self.ids))),
+            None => Box::new(users::id.eq_any(&self.ids)),
         };
+        many.fold(first, |others, one| Box::new(others.or(one)))
+    }
+
+    fn by(&self, field: Field) -> Condition<'_> {
         let theirs = identities::table.filter(identities::user_id.eq(users::id));
-        let by_id: Condition<'_> = begins!(users::id, beginning, begins => Box::new(begins));
-        let by_nickname: Condition<'_> = begins!(users::nickname, beginning, begins => {
-            Box::new(begins.assume_not_null().and(users::nickname.is_not_null()))
-        });
-        let by_identity: Condition<'_> = begins!(identities::openid, beginning, openid => {
-            begins!(identities::unionid, beginning, unionid => {
-                Box::new(exists(theirs.filter(openid.or(unionid.assume_not_null()))))
-            })
-        });
-        let by_phone = users::phone.eq_any(phones).assume_not_null();
-        Box::new(by_id.or(by_nickname).or(by_identity).or(by_phone.and(users::phone.is_not_null())))
+        match field {
+            Field::Id => {
+                let (from, to) = &self.id_range;
+                Box::new(users::id.ge(from).and(users::id.lt(to)))
+            }
+            Field::Nickname => begins!(users::nickname, &self.beginning, begins => {
+                Box::new(users::nickname.is_not_null().and(begins.assume_not_null()))
+            }),
+            Field::Phone => {
+                let phone = users::phone.eq_any(&self.phones).assume_not_null();
+                Box::new(users::phone.is_not_null().and(phone))
+            }
+            Field::UnionId => begins!(identities::unionid, &self.beginning, begins => {
+                Box::new(exists(theirs.filter(begins)))
+            }),
+            Field::OpenId => begins!(identities::openid, &self.beginning, begins => {
+                Box::new(exists(theirs.filter(begins)))
+            }),
+        }
     }
 }
