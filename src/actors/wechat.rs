@@ -243,7 +243,7 @@ impl Drop for Flight {
 mod tests {
     use super::*;
 
-    #[actix_web::test]
+    #[actix::test]
     async fn a_leader_who_goes_away_before_asking_leaves_the_lead_to_the_next() {
         let id = AppId::parse("wx0123456789abcdef").unwrap();
         let secret = crate::domain::AppSecret::parse("9f86d081884c7d659a2feaa0c55ad015").unwrap();

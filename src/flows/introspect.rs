@@ -1,7 +1,7 @@
 //! Is a token good, and whom does it speak for? Asked by a backend, of both kinds; nothing is changed.
 
 use crate::actors::Db;
-use crate::domain::{AppId, Clock, RefreshToken, SessionId, Time, UserId, UserStatus};
+use crate::domain::{AppId, Clock, Generation, RefreshToken, SessionId, Time, UserId, UserStatus, Worth};
 use crate::store::{FindRefreshSession, RefreshSession, StoreError};
 use crate::tokens::{Principal, TokenError, TokenMemory, Verifier};
 use std::sync::Arc;
@@ -57,44 +57,42 @@ impl Introspection {
         let RefreshToken { user, session, generation, .. } = token;
         let found = self.db.run(FindRefreshSession { user: user.clone(), session: session.clone() }).await?;
         let Some(found) = found else { return Ok(None) };
-        let good_until = good_until(&found, generation, self.grace).filter(|until| *until > self.clock.now());
+        let good_until = good_until(&found, generation, self.clock.now(), self.grace);
         Ok(good_until.map(|expires_at| ActiveToken::Refresh { user, app: found.app, session, expires_at }))
     }
 }
 
 /// Until when a refresh would take the token of this generation.
-fn good_until(session: &RefreshSession, generation: i32, grace: i64) -> Option<Time> {
-    if session.user_status != UserStatus::Active {
-        return None;
+fn good_until(session: &RefreshSession, generation: Generation, at: Time, grace: i64) -> Option<Time> {
+    let state = &session.state;
+    match state.worth(generation, at, grace) {
+        _ if session.user_status != UserStatus::Active => None,
+        Worth::Present => Some(state.expires_at),
+        Worth::JustReplaced => Some(state.grace_ends(grace).min(state.expires_at)),
+        Worth::Reused | Worth::Over => None,
     }
-    if generation == session.generation {
-        return Some(session.expires_at);
-    }
-    let was_just_replaced = generation.checked_add(1) == Some(session.generation);
-    was_just_replaced.then(|| session.rotated_at.plus_seconds(grace).min(session.expires_at))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::RefreshState;
 
     #[test]
-    fn the_present_generation_is_good_and_the_one_before_it_for_the_grace() {
+    fn a_refresh_token_is_active_as_long_as_it_would_be_taken() {
         let (rotated_at, expires_at) = (Time::from_unix(1000), Time::from_unix(5000));
+        let state = RefreshState { generation: 3, rotated_at, expires_at };
         let session = |user_status| RefreshSession {
             app: AppId::from_stored("wx0123456789abcdef"),
-            generation: 3,
-            rotated_at,
-            expires_at,
+            state,
             user_status,
         };
         let active = session(UserStatus::Active);
-        assert_eq!(good_until(&active, 3, 10), Some(expires_at));
-        assert_eq!(good_until(&active, 2, 10), Some(Time::from_unix(1010)));
-        assert_eq!(good_until(&active, 2, 9000), Some(expires_at));
-        for other in [1, 4, 0, -1, i32::MAX, i32::MIN] {
-            assert_eq!(good_until(&active, other, 10), None, "{other}");
-        }
-        assert_eq!(good_until(&session(UserStatus::Banned), 3, 10), None);
+        assert_eq!(good_until(&active, 3, rotated_at, 10), Some(expires_at));
+        assert_eq!(good_until(&active, 2, rotated_at, 10), Some(Time::from_unix(1010)));
+        assert_eq!(good_until(&active, 2, rotated_at, 9000), Some(expires_at));
+        assert_eq!(good_until(&active, 1, rotated_at, 10), None);
+        assert_eq!(good_until(&active, 3, expires_at, 10), None);
+        assert_eq!(good_until(&session(UserStatus::Banned), 3, rotated_at, 10), None);
     }
 }

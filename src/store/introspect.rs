@@ -2,7 +2,7 @@
 
 use super::schema::{sessions, users};
 use super::{DbConn, Query, StoreError};
-use crate::domain::{AppId, Generation, SessionId, Time, UserId, UserStatus};
+use crate::domain::{AppId, Generation, RefreshState, SessionId, Time, UserId, UserStatus};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -21,12 +21,8 @@ pub struct FindRefreshSession {
 pub struct RefreshSession {
     /// The mini-program.
     pub app: AppId,
-    /// The generation that is good now.
-    pub generation: Generation,
-    /// When the one before it was replaced.
-    pub rotated_at: Time,
-    /// When the session ends unless it is used.
-    pub expires_at: Time,
+    /// Its refresh tokens.
+    pub state: RefreshState,
     /// May the user sign in?
     pub user_status: UserStatus,
 }
@@ -52,9 +48,11 @@ impl Query for FindRefreshSession {
             .optional()?;
         Ok(row.map(|(appid, generation, rotated_at, expires_at, ends_at, status)| RefreshSession {
             app: AppId::from_stored(&appid),
-            generation,
-            rotated_at: Time::from_stored(rotated_at),
-            expires_at: Time::from_stored(expires_at.min(ends_at)),
+            state: RefreshState {
+                generation,
+                rotated_at: Time::from_stored(rotated_at),
+                expires_at: Time::from_stored(expires_at.min(ends_at)),
+            },
             user_status: UserStatus::from_stored(&status),
         }))
     }

@@ -1,8 +1,8 @@
 //! The database: SQLite or Postgres, chosen by the URL at run time. The only folder that names diesel.
 //!
 //! A file a noun, holding its rows and its queries. Common queries are written once, in diesel's own
-//! language, over [`DbConn`]; what every login writes (`sign_in`, `last_logins`) has a hand-written statement for
-//! each dialect, kept prepared by the macro in `prepared`.
+//! language, over [`DbConn`]; what every login and refresh writes (`sign_in`, `rotate_session`, `last_logins`) has hand-written statements
+//! for each dialect, kept prepared by the macro in `prepared`.
 
 mod api_keys;
 mod audit;
@@ -23,6 +23,7 @@ mod prepared;
 mod query;
 mod revocations;
 mod rotate_keys;
+mod rotate_session;
 mod schema;
 mod sealed;
 mod sessions;
@@ -59,10 +60,11 @@ pub use revocations::{FindRevocations, PurgeRevocations};
 pub use rotate_keys::{
     RaiseTokenSeconds, ResetKeys, RetireDueKeys, RetireKey, Retirement, RotateIf, RotateKey,
 };
+pub use rotate_session::{RotateSession, Rotation};
 pub use sealed::{
     CountSealed, FindSealed, Reseal, Resealed, SealedBite, SealedCursor, SealedPlace, SealedValue,
 };
-pub use sessions::{EndSessions, Ending, ListSessions, RotateSession, Rotation};
+pub use sessions::{EndSessions, Ending, ListSessions};
 pub use sign_in::{RecordSignIn, SignInRecord};
 pub use user_changes::{ChangedUser, FindUserChanges, UserChange};
 pub use user_deletion::DeleteUser;

@@ -74,6 +74,13 @@ pub(super) fn roles_of(conn: &mut DbConn, id: &str) -> Result<Vec<Role>, StoreEr
     Ok(roles)
 }
 
+/// Roles as one text, as both dialects aggregate them; sorted.
+pub(super) fn split_roles(roles: Option<String>) -> Vec<Role> {
+    let mut roles: Vec<Role> = roles.unwrap_or_default().split_whitespace().map(Role::from_stored).collect();
+    roles.sort();
+    roles
+}
+
 /// Holds a user until the transaction ends: whoever is signing them in has done so or waits. Gives back their
 /// status; `None` where there is no such user. (On SQLite the transaction alone holds everything.)
 pub(super) fn lock_user(conn: &mut DbConn, id: &UserId) -> Result<Option<UserStatus>, StoreError> {

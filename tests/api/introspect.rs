@@ -150,14 +150,16 @@ async fn a_token_whose_time_is_over_is_inactive(db: Database) {
 }
 
 async fn a_banned_or_deleted_users_tokens_are_inactive(db: Database) {
-    let app = TestApp::on(db.clone()).await;
+    let app = TestApp::on(db).await;
     let key = key_of(&app).await;
     let (alice, bob) = (app.login("alice").await, app.login("bob").await);
-    db.execute(&format!("UPDATE users SET status = 'banned' WHERE id = '{}'", alice.user_id()));
-    db.execute(&format!("DELETE FROM users WHERE id = '{}'", bob.user_id()));
-    for login in [&alice, &bob] {
-        for token in [&login.access_token, &login.refresh_token] {
-            assert_eq!(ask(&app, &key, token).await, json!({"active": false}));
+    assert!(app.weauth(&["users", "ban", alice.user_id()]).status.success());
+    assert!(app.weauth(&["users", "delete", bob.user_id(), "--yes"]).status.success());
+    let deadline = Instant::now() + Duration::from_secs(1);
+    for token in [&alice.access_token, &alice.refresh_token, &bob.access_token, &bob.refresh_token] {
+        while ask(&app, &key, token).await != json!({"active": false}) {
+            assert!(Instant::now() < deadline, "active a second after the ban");
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 }

@@ -115,13 +115,15 @@ async fn filters_and_orders_do_what_they_say(db: Database) {
     for (day, person) in ["a", "b", "c", "d"].into_iter().enumerate() {
         let appid = &app.apps()[day % 2].appid;
         let answer = app.login_with(json!({"code": app.code_for(person), "appid": appid})).await;
-        let id = Login::from(&answer).user_id().to_owned();
+        people.push(Login::from(&answer).user_id().to_owned());
+    }
+    app.stop(); // else it would still note when they logged in
+    for (day, id) in people.iter().enumerate() {
         let (created, last) = (day + 1, 20 - day);
         db.execute(&format!(
             "UPDATE users SET created_at = '2026-01-0{created} 10:00:00', last_login_at = '2026-02-{last} 10:00:00'
              WHERE id = '{id}'"
         ));
-        people.push(id);
     }
     assert!(app.weauth(&["users", "ban", &people[1]]).status.success());
     assert!(app.weauth(&["users", "grant", &people[2], "editor"]).status.success());

@@ -89,11 +89,3 @@ impl Write for RecordSignIn {
         Ok(records)
     }
 }
-
-/// The ids of roles as one text, as both dialects aggregate them.
-fn split_roles(roles: Option<String>) -> Vec<crate::domain::Role> {
-    let mut roles: Vec<_> =
-        roles.unwrap_or_default().split_whitespace().map(crate::domain::Role::from_stored).collect();
-    roles.sort();
-    roles
-}

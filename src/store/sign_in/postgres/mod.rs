@@ -4,9 +4,10 @@
 mod first;
 mod statements;
 
-use super::{PREVIOUS_KEY_SECONDS, RecordSignIn, SignInRecord, split_roles};
+use super::{PREVIOUS_KEY_SECONDS, RecordSignIn, SignInRecord};
 use crate::domain::{Time, User, UserId, UserStatus};
 use crate::store::StoreError;
+use crate::store::users::split_roles;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use first::create_identities;

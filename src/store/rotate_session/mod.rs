@@ -1,0 +1,154 @@
+//! A refresh token turns. Each session's row is read and held, the rule of `domain/rotation.rs` decides about every
+//! token that was presented, in their order, and what turned is written back where nothing else turned it: of all
+//! callers with one token, one turns it. As with the sign-in, on SQLite that is a few prepared statements for each,
+//! on Postgres a few for the whole group.
+
+mod postgres;
+mod sqlite;
+
+use super::audit::{Audited, audit};
+use super::sessions::end;
+use super::users::find_user;
+use super::{DbConn, StoreError, Write};
+use crate::domain::{
+    Actor, AppId, Generation, RefreshState, SessionId, Time, User, UserId, UserStatus, Worth,
+};
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// Turns a session's refresh token: the presented one becomes old, its successor good.
+#[derive(Debug)]
+pub struct RotateSession {
+    /// Whose session.
+    pub user: UserId,
+    /// Which session.
+    pub session: SessionId,
+    /// The mini-program that must be the session's, where the client named one.
+    pub app: Option<AppId>,
+    /// The generation of the presented token.
+    pub presented: Generation,
+    /// Now.
+    pub at: Time,
+    /// Until when the session is good now, unless it ends before (sliding).
+    pub expires_at: Time,
+    /// Seconds in which the token just replaced still answers: a mini-program fires many requests at launch.
+    pub grace: i64,
+    /// Where the request came from.
+    pub ip: Option<IpAddr>,
+}
+
+/// What became of a refresh token.
+#[derive(Debug, Clone)]
+pub enum Rotation {
+    /// The session goes on with this generation; every concurrent caller is told the same one.
+    Turned {
+        /// The user as they are now.
+        user: User,
+        /// The mini-program of the session.
+        app: AppId,
+        /// The generation that is good now.
+        generation: Generation,
+    },
+    /// There is no such session (of this mini-program), or it has ended; nothing was changed.
+    Gone,
+    /// The user is barred; nothing was changed.
+    Banned,
+    /// A token that was replaced long ago: somebody else has it. The session was ended.
+    Reused,
+}
+
+/// `(user id, session id)`.
+type Key<'a> = (&'a str, &'a str);
+
+/// A session that is held, and its user.
+struct Held {
+    user: User,
+    app: AppId,
+    state: RefreshState,
+    /// When it ends however much it is used.
+    ends_at: Time,
+    /// The generation that stands in its row.
+    stored: Generation,
+    reused: bool,
+}
+
+impl Write for RotateSession {
+    type Output = Rotation;
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<Rotation>, StoreError> {
+        let mut held = match conn {
+            DbConn::Sqlite(conn) => sqlite::hold(batch, conn)?,
+            DbConn::Postgres(conn) => postgres::hold(batch, conn)?,
+        };
+        let mut rotations = Vec::with_capacity(batch.len());
+        for rotate in batch {
+            rotations.push(match held.get_mut(&rotate.key()) {
+                Some(session) => rotate.judge(session),
+                None => rotate.of_no_session(conn)?,
+            });
+        }
+        let turned = |(_, session): &(&Key<'_>, &Held)| session.state.generation != session.stored;
+        let mut turned: Vec<(Key<'_>, &Held)> =
+            held.iter().filter(turned).map(|(key, session)| (*key, session)).collect();
+        turned.sort_unstable_by_key(|(key, _)| *key);
+        let written = match conn {
+            DbConn::Sqlite(conn) => sqlite::write(&turned, conn)?,
+            DbConn::Postgres(conn) => postgres::write(&turned, conn)?,
+        };
+        if written != turned.len() {
+            return Err(StoreError::Refused("a session turned while it was held".into()));
+        }
+        for (rotate, rotation) in batch.iter().zip(&rotations) {
+            if matches!(rotation, Rotation::Reused) {
+                rotate.end_reused(conn)?;
+            }
+        }
+        Ok(rotations)
+    }
+}
+
+impl RotateSession {
+    fn key(&self) -> Key<'_> {
+        (self.user.as_str(), self.session.as_str())
+    }
+
+    fn judge(&self, session: &mut Held) -> Rotation {
+        if session.user.status == UserStatus::Banned {
+            return Rotation::Banned;
+        }
+        // Another mini-program must not end this one's session.
+        let is_of_another = self.app.as_ref().is_some_and(|app| *app != session.app);
+        if is_of_another || session.reused || session.ends_at <= self.at {
+            return Rotation::Gone;
+        }
+        match session.state.worth(self.presented, self.at, self.grace) {
+            Worth::Present => session.state.turn(self.at, self.expires_at),
+            Worth::JustReplaced => {}
+            Worth::Over => return Rotation::Gone,
+            Worth::Reused => {
+                session.reused = true;
+                return Rotation::Reused;
+            }
+        }
+        let (user, app) = (session.user.clone(), session.app.clone());
+        Rotation::Turned { user, app, generation: session.state.generation }
+    }
+
+    /// A session that a ban ended is answered with the ban.
+    fn of_no_session(&self, conn: &mut DbConn) -> Result<Rotation, StoreError> {
+        let user = find_user(conn, self.user.as_str())?;
+        let is_banned = user.is_some_and(|user| user.status == UserStatus::Banned);
+        Ok(if is_banned { Rotation::Banned } else { Rotation::Gone })
+    }
+
+    fn end_reused(&self, conn: &mut DbConn) -> Result<(), StoreError> {
+        end(conn, &self.user, std::slice::from_ref(&self.session), self.at)?;
+        let by = Actor::user(&self.user, self.ip);
+        let (at, target) = (self.at, self.user.as_str());
+        let detail = Some(self.session.as_str());
+        audit(conn, &Audited { at, by: &by, action: "refresh.reuse", target, detail })
+    }
+}
+
+/// The sessions of a group, by their keys.
+type HeldSessions<'a> = HashMap<Key<'a>, Held>;

@@ -1,0 +1,94 @@
+//! Rotation on SQLite. The write lock is held from the start, so what is read here stays true.
+
+use super::{Held, HeldSessions, Key, RotateSession};
+use crate::domain::{AppId, Generation, RefreshState, Time, User, UserId, UserStatus};
+use crate::store::StoreError;
+use crate::store::prepared::prepared;
+use crate::store::users::split_roles;
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Integer, Nullable, Text, Timestamp};
+use diesel::sqlite::Sqlite;
+
+prepared! {
+    /// A session, and the user whose it is.
+    FindSession on Sqlite { user_id: Text = &'a str, id: Text = &'a str } ->
+    ((Text, Integer, Timestamp, Timestamp, Timestamp),
+     (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp, Timestamp),
+     Timestamp, Nullable<Text>, Bool),
+    "SELECT s.appid, s.generation, s.rotated_at, s.expires_at, s.ends_at,
+            u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at, u.last_login_at,
+            (SELECT created_at FROM sessions WHERE user_id = u.id ORDER BY id DESC LIMIT 1),
+            (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = u.id),
+            EXISTS (SELECT 1 FROM identities WHERE user_id = u.id AND unionid IS NOT NULL)
+     FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.user_id = ? AND s.id = ?"
+}
+
+prepared! {
+    /// The next generation, where the row still has the one that was read.
+    TurnSession on Sqlite {
+        generation: Integer = Generation, rotated_at: Timestamp = NaiveDateTime,
+        last_used_at: Timestamp = NaiveDateTime, expires_at: Timestamp = NaiveDateTime,
+        user_id: Text = &'a str, id: Text = &'a str, stored: Integer = Generation,
+    } -> (),
+    "UPDATE sessions SET generation = ?, rotated_at = ?, last_used_at = ?, expires_at = ?
+     WHERE user_id = ? AND id = ? AND generation = ?"
+}
+
+type SessionRow = (String, Generation, NaiveDateTime, NaiveDateTime, NaiveDateTime);
+type UserRow = (String, String, Option<String>, Option<String>, Option<String>, NaiveDateTime, NaiveDateTime);
+type Row = (SessionRow, UserRow, NaiveDateTime, Option<String>, bool);
+
+pub(super) fn hold<'a>(
+    batch: &[&'a RotateSession],
+    conn: &mut SqliteConnection,
+) -> Result<HeldSessions<'a>, StoreError> {
+    let mut held = HeldSessions::new();
+    for rotate in batch {
+        let (user, session) = rotate.key();
+        if !held.contains_key(&(user, session))
+            && let Some(row) = FindSession::new(user, session).get_result(conn).optional()?
+        {
+            held.insert((user, session), into_held(row));
+        }
+    }
+    Ok(held)
+}
+
+pub(super) fn into_held((session, user, newest_login, roles, unionid_linked): Row) -> Held {
+    let (appid, generation, rotated_at, expires_at, ends_at) = session;
+    let (id, status, nickname, avatar_url, phone, created_at, last_login_at) = user;
+    Held {
+        user: User {
+            id: UserId::from_stored(id),
+            status: UserStatus::from_stored(&status),
+            roles: split_roles(roles),
+            nickname,
+            avatar_url,
+            phone,
+            unionid_linked,
+            created_at: Time::from_stored(created_at),
+            last_login_at: Time::from_stored(last_login_at.max(newest_login)),
+        },
+        app: AppId::from_stored(&appid),
+        state: RefreshState {
+            generation,
+            rotated_at: Time::from_stored(rotated_at),
+            expires_at: Time::from_stored(expires_at),
+        },
+        ends_at: Time::from_stored(ends_at),
+        stored: generation,
+        reused: false,
+    }
+}
+
+/// Gives back how many rows were written.
+pub(super) fn write(turned: &[(Key<'_>, &Held)], conn: &mut SqliteConnection) -> Result<usize, StoreError> {
+    let mut written = 0;
+    for ((user, session), held) in turned {
+        let (at, until) = (held.state.rotated_at.to_stored(), held.state.expires_at.to_stored());
+        let turn = TurnSession::new(held.state.generation, at, at, until, user, session, held.stored);
+        written += turn.execute(conn)?;
+    }
+    Ok(written)
+}
