@@ -19,7 +19,7 @@
 //! | [`store`] | rows, queries, migrations, group commit; SQLite or Postgres by the URL | diesel |
 //! | [`tokens`] | signing keys, access tokens, their verification | jsonwebtoken |
 //! | [`actors`] | `WeChatActor` and `DbActor`, behind the handles `WeChat` and `Db` | actix |
-//! | [`flows`] | what the product does, in order: sign-in, refresh, endings, keys at start, purge | – |
+//! | [`flows`] | what the product does, in order: sign-in, refresh, endings, the life of keys, purge | – |
 //! | [`http`] | the route table, extractors, the table of errors, the demo page | actix-web |
 //! | [`config`] | settings from file and environment, read once into small structs | toml |
 //! | [`cli`] | one file a subcommand; the log | clap, env_logger |
@@ -48,7 +48,8 @@
 //!    whatever else waits; answered once it is durable.
 //! 9. `store/sign_in/`, [`RecordSignIn`](store::RecordSignIn): finds or makes the user, keeps the key, opens a
 //!    session, records which session the code became.
-//! 10. `flows/issue.rs`, then `tokens/key_ring.rs`, [`KeyRing::issue`](tokens::KeyRing::issue): signs the access token.
+//! 10. `flows/issue.rs`, then `tokens/key_ring.rs`, [`KeyRing::issue`](tokens::KeyRing::issue): signs the access
+//!     token with the key whose turn it is.
 //! 11. `http/token_view.rs`, `render`: the answer. `http/access.rs`, `finish`: its id, and one line in the log.
 //!
 //! A code that WeChat, or our own memory, calls used takes `repeat` in step 7 instead: the record of the first
@@ -59,7 +60,8 @@
 //!
 //! A call with a token is shorter: [`AuthenticatedUser`] → [`Verifier::verify`](tokens::Verifier::verify),
 //! where a token that the worker has seen before costs a hash look-up and no signature; that its session has
-//! not ended is looked up in memory, which `flows/follow_revocations.rs` keeps true to the other nodes.
+//! not ended is looked up in memory, which `flows/follow_revocations.rs` keeps true to the other nodes;
+//! `flows/follow_keys.rs` does the same for the keys: every node publishes a new one before it signs.
 //! A backend's API key is looked up in memory likewise (`http/api_key.rs`, `flows/api_keys.rs`).
 //! `GET /verify` is such a call and nothing else: a proxy makes it for a backend that can't.
 //!

@@ -42,6 +42,7 @@ fn three_variables_are_enough_for_serve() {
     let times =
         TokenConfig { access_ttl: 7200, refresh_ttl: 2_592_000, refresh_grace: 10, replay_window: 300 };
     assert_eq!(config.tokens, times);
+    assert_eq!(config.keys, KeyConfig::default());
     assert_eq!(config.log, LogConfig { filter: "info".to_owned(), format: LogFormat::Text });
     let names: Vec<_> = config.wechat.apps.iter().map(|app| app.name.as_str()).collect();
     assert_eq!(names, ["wx0123456789abcdef"]);
@@ -228,4 +229,17 @@ fn dev_listens_on_loopback_and_ignores_what_production_needs() {
     let argument = |text| DevConfig::for_dev(&open, Some(parse_listen(text).unwrap()));
     assert!(argument("10.0.0.1:80").unwrap_err().to_string().starts_with("--listen: "));
     assert_eq!(argument("[::1]:0").unwrap().server.listen.to_string(), "[::1]:0");
+}
+
+#[test]
+fn keys_have_a_known_algorithm_and_a_sensible_age() {
+    let config =
+        serve(Some("weauth_signing_algorithm = 'ES256'\nweauth_key_max_age = 3600"), &complete()).unwrap();
+    assert_eq!((config.keys.signing_algorithm.as_str(), config.keys.max_age), ("ES256", 3600));
+    for wrong in ["HS256", "none", "eddsa"] {
+        let mistake = only_mistake(None, &[("WEAUTH_SIGNING_ALGORITHM", wrong)]);
+        assert!(mistake.contains("is none of EdDSA, ES256, RS256"), "{mistake}");
+    }
+    let mistake = only_mistake(None, &[("WEAUTH_KEY_MAX_AGE", "60")]);
+    assert!(mistake.contains("is 60: give at least 3600, or 0 for never"), "{mistake}");
 }

@@ -14,7 +14,9 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Follows the keys until the process ends. While the database can't be read, or a key in it can't be opened, the
 /// server goes on with the keys that it has.
 pub async fn follow_keys(keys: ServerKeys, tokens: Verifier) {
-    let mut follower = Follower { keys, tokens, seen: Vec::new(), opened: false, difference: None };
+    // What is off already was told of at the start.
+    let difference = shared_time(&keys.db, keys.clock).await.ok().and_then(|time| time.difference);
+    let mut follower = Follower { keys, tokens, seen: Vec::new(), opened: false, difference };
     loop {
         tokio::time::sleep(PAUSE).await;
         match follower.look().await {

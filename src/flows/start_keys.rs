@@ -77,10 +77,12 @@ impl ServerKeys {
             log::error!("{difference}");
         }
         let mut stored = self.db.run(LoadKeys).await?;
-        if [KeyPurpose::Sign, KeyPurpose::Refresh]
-            .iter()
-            .any(|wanted| stored.iter().all(|k| k.purpose != *wanted))
-        {
+        // Before anything is sealed: a key under a wrong master key would make it look like a fitting one.
+        if !stored.is_empty() && !master_key_fits(&self.master, &stored) {
+            return Err(StartKeysError::MasterKey);
+        }
+        let lacks = |wanted: KeyPurpose| stored.iter().all(|key| key.purpose != wanted);
+        if lacks(KeyPurpose::Sign) || lacks(KeyPurpose::Refresh) {
             let keys = vec![self.new_key().await?, new_refresh_key(&self.master)];
             stored = self.db.commit(StoreFirstKeys { keys, at: time.now }).await?;
         }

@@ -12,6 +12,7 @@ on_both!(
     a_value_that_opens_under_neither_key_is_named_and_the_rest_goes_on,
     a_lost_master_key_costs_everybody_a_login_and_no_more,
     a_damaged_key_is_named_and_can_be_taken_out_of_use,
+    a_damaged_key_of_refresh_tokens_costs_a_login,
 );
 
 /// Identities that were made under the old key, each with two session keys.
@@ -85,7 +86,7 @@ async fn a_value_that_opens_under_neither_key_is_named_and_the_rest_goes_on(db: 
 
     assert_eq!(finished.status.code(), Some(1), "{}", finished.said);
     assert!(finished.said.contains("identities.session_key of wx"), "{}", finished.said);
-    assert!(finished.said.contains("1 values open under neither"), "{}", finished.said);
+    assert!(finished.said.contains("under neither master key, and stay as they are: 1"), "{}", finished.said);
     assert_eq!(counts(&finished.said), (3, 0), "the other session key and both keys: {}", finished.said);
 }
 
@@ -138,6 +139,27 @@ async fn a_damaged_key_is_named_and_can_be_taken_out_of_use(db: Database) {
     let again = app.login("alice").await;
     assert_eq!(again.user_id(), alice.user_id());
     app.me(&alice.access_token).await.problem(401, "token_invalid");
+}
+
+async fn a_damaged_key_of_refresh_tokens_costs_a_login(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    let alice = app.login("alice").await;
+    app.stop();
+    db.execute(&format!("UPDATE keys SET sealed = {} WHERE purpose = 'refresh'", db.bytes(&[0; 60])));
+    let refused = app.weauth(&["serve"]);
+    let (_, mend) = refused.said.split_once("`weauth keys retire ").expect("the mend is named");
+    let id = mend.split_once('`').unwrap().0;
+
+    assert!(app.weauth(&["keys", "retire", id]).status.success());
+    // Nothing is sealed with a key that does not fit, though one is missing.
+    let wrong = app.weauth_with(&["serve"], &[("WEAUTH_MASTER_KEY", &master_key())]);
+    assert!(wrong.said.contains("does not fit"), "{}", wrong.said);
+
+    let app = app.restart().await;
+    app.me(&alice.access_token).await.ok();
+    let refresh = serde_json::json!({"refresh_token": alice.refresh_token});
+    app.post_json("/token/refresh", refresh).await.problem(401, "refresh_token_invalid");
+    assert_eq!(app.login("alice").await.user_id(), alice.user_id());
 }
 
 /// Many identities of one user, as logins under this master key would have left them.

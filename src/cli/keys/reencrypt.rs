@@ -27,17 +27,17 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     let Reencrypted { resealed, current, unopened, .. } = done;
     writeln!(
         std::io::stdout().lock(),
-        "{resealed} values sealed anew, {current} lay under the new master key already"
+        "values sealed anew: {resealed}; under the new master key already: {current}"
     )?;
     if unopened > 0 {
         return Err(Failure::new(format!(
-            "{unopened} values open under neither master key and stay as they are: keep every key that they may have \
-             been sealed under"
+            "values that open under neither master key, and stay as they are: {unopened}; keep every key that they may \
+             have been sealed under"
         )));
     }
     writeln!(
         std::io::stdout().lock(),
-        "When every server runs with WEAUTH_MASTER_KEY=new,old, the old one may go from the setting."
+        "Nothing in the database needs the old master key any more: restart every server with the new one alone."
     )?;
     Ok(())
 }

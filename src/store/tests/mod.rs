@@ -1,6 +1,7 @@
 //! The store by itself, on both databases.
 
 mod group_commit;
+mod keys;
 mod purge;
 mod sign_in;
 
