@@ -2,15 +2,16 @@
 
 use super::issue::{Issued, Issuer};
 use crate::actors::Db;
-use crate::domain::{Actor, AppId, ClientInfo, Clock, Permission, Session, SessionId, Time, UserId};
+use crate::domain::{Actor, AppId, ClientInfo, Clock, Permission, Session, SessionId, UserId};
 use crate::store::{EndSessions, Ending, ListSessions, RotateSession, Rotation, StoreError};
 use crate::tokens::{InvalidKey, Revocations};
+use secrecy::{ExposeSecret, SecretString};
 
 /// A refresh as it was asked for.
 #[derive(Debug)]
 pub struct RefreshRequest {
     /// The refresh token.
-    pub token: String,
+    pub token: SecretString,
     /// The mini-program, where the client named it: then it must be the session's.
     pub app: Option<AppId>,
     /// The permissions that the client asked for by name: the user must hold each. The new token carries
@@ -71,7 +72,7 @@ impl Sessions {
 
     async fn rotate(&self, request: RefreshRequest) -> Result<Issued, RefreshError> {
         let keys = self.issuer.tokens().keys();
-        let token = keys.refresh().verify(&request.token).ok_or(RefreshError::Invalid)?;
+        let token = keys.refresh().verify(request.token.expose_secret()).ok_or(RefreshError::Invalid)?;
         self.check_scope(&token.user, &request.scope).await?;
         let at = self.clock.now();
         let rotation = self.db.commit(RotateSession {
@@ -102,7 +103,7 @@ impl Sessions {
         if scope.is_empty() {
             return Ok(());
         }
-        let known = self.issuer.users().find(user, Time::from_unix(0)).await?.ok_or(RefreshError::Invalid)?;
+        let known = self.issuer.users().find(user, self.clock.now()).await?.ok_or(RefreshError::Invalid)?;
         let held = scope.iter().all(|asked| known.permissions.contains(asked));
         if held { Ok(()) } else { Err(RefreshError::Scope) }
     }

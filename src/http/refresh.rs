@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 pub(super) async fn refresh(request: HttpRequest, fields: Fields) -> Result<HttpResponse, Problem> {
     let state = HttpState::of(&request)?;
-    let token = fields.required_text("refresh_token").unwrap_or_default().to_owned();
+    let token = fields.required_text("refresh_token").unwrap_or_default().into();
     fields.check()?;
     let client = client_info(&request, state);
     let issued =

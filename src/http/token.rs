@@ -51,7 +51,7 @@ async fn refresh(
     state: &HttpState,
     client: Option<String>,
 ) -> Result<Issued, OAuthProblem> {
-    let token = fields.required_text("refresh_token").unwrap_or_default().to_owned();
+    let token = fields.required_text("refresh_token").unwrap_or_default().into();
     fields.check()?;
     // A token is no good for a client that it was not issued to (RFC 6749 5.2), whether that one exists or not.
     let app = client.map(|client| AppId::parse(&client)).transpose();

@@ -1,7 +1,7 @@
-//! `POST /token`: the logins and refreshes of the mini-program's own calls, for standard OAuth clients.
+//! What comes of a code and of a refresh token.
 
-use crate::harness::{Answer, Builder, Database, Login, Reply, ScriptedWeChat, TestApp, new_code, on_both};
-use crate::harness::{appid, on_sqlite};
+use super::{FORM, WECHAT_CODE, form, refresh, refresh_as_mini_program, token, with_code};
+use crate::harness::{Builder, Database, Login, TestApp, appid, on_both, on_sqlite};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
@@ -17,41 +17,13 @@ on_both!(
     a_repeated_login_is_answered_again_only_with_its_key,
     a_refresh_token_is_good_for_its_own_mini_program_alone,
     a_refused_scope_costs_no_token,
-    a_reused_refresh_token_ends_the_session_here_too,
-    a_banned_user_gets_no_tokens,
 );
 on_sqlite!(
-    what_is_wrong_with_a_request_is_named,
     a_login_names_its_mini_program_where_there_are_several,
     a_client_may_send_its_id_as_basic_without_a_password,
-    a_client_that_shows_a_secret_is_refused,
-    what_wechat_answers_keeps_its_status,
-    errors_speak_ascii_to_standard_clients_and_chinese_to_people,
 );
 
-const FORM: &str = "application/x-www-form-urlencoded";
-const WECHAT_CODE: &str = "urn:weauth:params:oauth:grant-type:wechat-code";
 const ROLES: &str = "[roles.editor]\npermissions = [\"notes:write\", \"notes:read\"]\n";
-
-async fn token(app: &TestApp, parameters: &[(&str, &str)]) -> Answer {
-    app.post("/token", FORM, &form(parameters)).await
-}
-
-fn form(parameters: &[(&str, &str)]) -> String {
-    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish()
-}
-
-async fn with_code(app: &TestApp, code: &str) -> Answer {
-    token(app, &[("grant_type", WECHAT_CODE), ("code", code)]).await
-}
-
-async fn refresh(app: &TestApp, refresh_token: &str) -> Answer {
-    token(app, &[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
-}
-
-async fn refresh_as_mini_program(app: &TestApp, refresh_token: &str) -> Answer {
-    app.post_json("/token/refresh", json!({"refresh_token": refresh_token})).await
-}
 
 async fn a_code_and_a_refresh_token_give_what_rfc_6749_asks_for(db: Database) {
     let app = Builder::new(db.clone()).file(ROLES).start().await;
@@ -190,73 +162,6 @@ async fn a_refused_scope_costs_no_token(db: Database) {
     assert_eq!(body["scope"], "notes:read notes:write", "it says what it carries, which is not less");
 }
 
-async fn a_reused_refresh_token_ends_the_session_here_too(db: Database) {
-    let app = Builder::new(db.clone()).set("WEAUTH_REFRESH_GRACE", "0").start().await;
-    let login = app.login("alice").await;
-    let second = Login::from(&refresh(&app, &login.refresh_token).await);
-
-    refresh(&app, &login.refresh_token).await.oauth_error(400, "invalid_grant", "refresh_token_reused");
-
-    refresh(&app, &second.refresh_token).await.oauth_error(400, "invalid_grant", "refresh_token_invalid");
-    app.me(&second.access_token).await.problem(401, "token_revoked");
-    assert_eq!(db.count("sessions"), 0);
-}
-
-async fn a_banned_user_gets_no_tokens(db: Database) {
-    let app = TestApp::on(db.clone()).await;
-    let login = app.login("alice").await;
-    db.execute("UPDATE users SET status = 'banned'");
-
-    with_code(&app, &app.code_for("alice")).await.oauth_error(400, "invalid_grant", "user_banned");
-    refresh(&app, &login.refresh_token).await.oauth_error(400, "invalid_grant", "user_banned");
-}
-
-async fn what_is_wrong_with_a_request_is_named(db: Database) {
-    let app = TestApp::on(db).await;
-    let login = app.login("alice").await;
-    let refresh_token = login.refresh_token.as_str();
-    let invalid = "invalid_request";
-    for (parameters, error, named) in [
-        (vec![], invalid, "grant_type"),
-        (vec![("grant_type", ""), ("refresh_token", refresh_token)], invalid, "grant_type"),
-        (vec![("grant_type", "password")], "unsupported_grant_type", "grant_type"),
-        (vec![("grant_type", "authorization_code"), ("code", "x")], "unsupported_grant_type", "grant_type"),
-        (vec![("grant_type", "REFRESH_TOKEN")], "unsupported_grant_type", "grant_type"),
-        (vec![("grant_type", "refresh_token")], invalid, "refresh_token"),
-        (vec![("grant_type", "refresh_token"), ("refresh_token", "")], invalid, "refresh_token"),
-        (vec![("grant_type", WECHAT_CODE)], invalid, "code"),
-        (vec![("grant_type", WECHAT_CODE), ("code", "")], invalid, "code"),
-        (vec![("grant_type", WECHAT_CODE), ("code", "a b")], invalid, "code"),
-    ] {
-        let body = token(&app, &parameters).await.oauth_error(400, error, "invalid_request");
-        assert_eq!(body["errors"][0]["field"], named, "{parameters:?}: {body}");
-    }
-    for twice in [
-        [("grant_type", "refresh_token"), ("grant_type", "refresh_token")],
-        [("x", "1"), ("x", "1")],
-        [(refresh_token, "1"), (refresh_token, "2")],
-    ] {
-        let body = token(&app, &twice).await.oauth_error(400, invalid, "invalid_request");
-        assert!(body["detail"].as_str().unwrap().ends_with("twice"), "{body}");
-    }
-    refresh(&app, "x.y.1.z").await.oauth_error(400, "invalid_grant", "refresh_token_invalid");
-    refresh(&app, &login.access_token).await.oauth_error(400, "invalid_grant", "refresh_token_invalid");
-
-    let json = json!({"grant_type": "refresh_token", "refresh_token": refresh_token});
-    app.post_json("/token", json).await.oauth_error(400, invalid, "unsupported_media_type");
-    let untyped = app.request(Method::POST, "/token").body("grant_type=refresh_token");
-    app.send(untyped).await.oauth_error(400, invalid, "unsupported_media_type");
-    app.post("/token", FORM, "%FF=%FE").await.oauth_error(400, invalid, "invalid_request");
-    app.post("/token", FORM, &"x".repeat(70_000)).await.oauth_error(413, invalid, "payload_too_large");
-    app.get("/token").await.problem(405, "method_not_allowed");
-    // In a form an empty parameter is absent, so it comes twice in vain.
-    let twice = format!(
-        "grant_type=&{}&scope=&scope=",
-        form(&[("grant_type", "refresh_token"), ("refresh_token", refresh_token)])
-    );
-    app.post("/token", FORM, &twice).await.ok();
-}
-
 async fn a_login_names_its_mini_program_where_there_are_several(db: Database) {
     let app = Builder::new(db).apps(2).start().await;
     let code = app.code_for("alice");
@@ -307,63 +212,4 @@ async fn a_client_may_send_its_id_as_basic_without_a_password(db: Database) {
     }
     // A token in the header is nobody's concern here.
     login("Bearer x.y.z".to_owned(), Some(&one.appid)).await.ok();
-}
-
-async fn a_client_that_shows_a_secret_is_refused(db: Database) {
-    let app = TestApp::on(db).await;
-    let (appid, secret) = (app.app().appid.clone(), app.app().secret.clone());
-    let refresh_token = app.login("alice").await.refresh_token;
-    let parameters =
-        [("grant_type", "refresh_token"), ("refresh_token", &refresh_token), ("client_id", &appid)];
-
-    let posted = [parameters.as_slice(), &[("client_secret", &secret)]].concat();
-    token(&app, &posted).await.oauth_error(401, "invalid_client", "invalid_request");
-    let request = app.request(Method::POST, "/token").basic_auth(&appid, Some(&secret));
-    let request = request.header("Content-Type", FORM).body(form(&parameters));
-    app.send(request).await.oauth_error(401, "invalid_client", "invalid_request");
-
-    token(&app, &parameters).await.ok();
-}
-
-async fn what_wechat_answers_keeps_its_status(db: Database) {
-    let cases = [
-        (Reply::errcode(40029), 400, "invalid_grant", "wechat_code_invalid"),
-        (Reply::errcode(40163), 400, "invalid_grant", "wechat_code_used"),
-        (Reply::errcode(40226), 400, "invalid_grant", "wechat_user_blocked"),
-        (Reply::errcode(45011), 429, "temporarily_unavailable", "wechat_rate_limited"),
-        (Reply::errcode(-1), 503, "temporarily_unavailable", "wechat_unavailable"),
-        (Reply::errcode(40125), 502, "server_error", "wechat_misconfigured"),
-    ];
-    let wechat = ScriptedWeChat::start().await;
-    let app = Builder::new(db).apps(cases.len()).wechat(&wechat).start().await;
-    for (mini_program, (reply, status, error, ours)) in app.apps().iter().zip(cases) {
-        let code = new_code();
-        wechat.answer(&code, reply);
-        let parameters = [
-            ("grant_type", WECHAT_CODE),
-            ("code", code.as_str()),
-            ("client_id", mini_program.appid.as_str()),
-        ];
-        token(&app, &parameters).await.oauth_error(status, error, ours);
-    }
-    let mock = with_mock_code(&app).await.oauth_error(400, "invalid_grant", "wechat_code_invalid");
-    assert!(mock["error_description"].as_str().unwrap().contains("mock"), "{mock}");
-}
-
-async fn with_mock_code(app: &TestApp) -> Answer {
-    let appid = &app.app().appid;
-    token(app, &[("grant_type", WECHAT_CODE), ("code", "the code is a mock one"), ("client_id", appid)]).await
-}
-
-async fn errors_speak_ascii_to_standard_clients_and_chinese_to_people(db: Database) {
-    let app = TestApp::on(db).await;
-    let request = app.request(Method::POST, "/token").header("Content-Type", FORM);
-    let request = request.header("Accept-Language", "zh-CN").header("X-Request-Id", "the-id-of-mine");
-    let body = form(&[("grant_type", "refresh_token"), ("refresh_token", "x")]);
-
-    let answer = app.send(request.body(body)).await;
-
-    let body = answer.oauth_error(400, "invalid_grant", "refresh_token_invalid");
-    assert_eq!((&body["title"], &body["request_id"]), (&json!("刷新令牌无效"), &json!("the-id-of-mine")));
-    assert!(body["error_description"].as_str().unwrap().starts_with("The refresh token"));
 }
