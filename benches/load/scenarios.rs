@@ -123,18 +123,24 @@ async fn throughput<R: Write + Clone + 'static>(
         load(&process.address, CONNECTIONS, Duration::from_secs(2), request_for(index)).await;
     }
     for round in 0..plan.rounds {
-        let mut baseline = f64::NAN;
-        for (index, (_, process)) in servers.list.iter().enumerate() {
+        // Who comes first one time comes last the next: what a server leaves to do falls on each of them.
+        let mut order: Vec<usize> = (0..servers.list.len()).collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for index in order {
+            let process = &servers.list[index].1;
             let cpu = process.cpu();
             let result =
                 load(&process.address, CONNECTIONS, Duration::from_secs(plan.seconds), request_for(index))
                     .await;
             let cpu = process.cpu() - cpu;
             let rate = result.answered as f64 / result.seconds;
-            if index == 0 {
-                baseline = rate;
-            }
-            note(&mut rows[index], &result, rate, rate / baseline, cpu);
+            note(&mut rows[index], &result, rate, cpu);
+        }
+        let baseline = rows[0].rates[round];
+        for row in &mut rows {
+            row.ratios.push(row.rates[round] / baseline);
         }
         print!("\r{title}: round {} of {}", round + 1, plan.rounds);
         let _shown = std::io::stdout().flush();
@@ -145,9 +151,8 @@ async fn throughput<R: Write + Clone + 'static>(
     print(&format!("{title}, {CONNECTIONS} connections"), &rows);
 }
 
-fn note(row: &mut Row, result: &Load, rate: f64, ratio: f64, cpu: Duration) {
+fn note(row: &mut Row, result: &Load, rate: f64, cpu: Duration) {
     row.rates.push(rate);
-    row.ratios.push(ratio);
     row.p50_ms.push(result.latency.value_at_quantile(0.5) as f64 / 1000.0);
     row.p99_ms.push(result.latency.value_at_quantile(0.99) as f64 / 1000.0);
     row.cpu_us.push(cpu.as_secs_f64() * 1e6 / (result.answered + result.failed).max(1) as f64);

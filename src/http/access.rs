@@ -129,7 +129,7 @@ fn log_line(response: &ServiceResponse<BoxBody>, id: &RequestId, code: Option<Er
         None => request.path(),
         Some(pattern) => pattern.as_deref().unwrap_or("(no route)"),
     };
-    let tenths = began.elapsed().as_micros() / 100;
+    let tenths = began.elapsed().as_micros() as u64 / 100;
     let ip = HttpState::of(request).ok().and_then(|state| state.client_ip(request));
     let ip = ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     // Put together here, because the logger looks at each piece by itself.
