@@ -93,6 +93,7 @@ pub mod crypto;
 pub mod domain;
 pub mod flows;
 pub mod http;
+mod sharded;
 pub mod store;
 pub mod tokens;
 pub mod wechat;

@@ -11,13 +11,14 @@ use std::path::Path;
 const MAY_IMPORT: &[(&str, &str)] = &[
     ("crypto", ""),
     ("domain", "crypto"),
-    ("tokens", "domain crypto"),
+    ("tokens", "domain crypto sharded"),
     ("wechat", "domain crypto"),
     ("store", "domain crypto"),
     ("actors", "wechat store domain"),
-    ("flows", "actors tokens store wechat! domain crypto"),
+    ("flows", "actors tokens store wechat! domain crypto sharded"),
     ("http", "flows tokens actors store! wechat! domain crypto"),
     ("config", "domain crypto"),
+    ("sharded", ""),
     ("metrics", ""),
 ];
 

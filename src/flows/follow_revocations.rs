@@ -72,9 +72,7 @@ impl FollowRevocations {
             let standing = Standing { changed_at: changed.at, heard_at, state };
             self.revocations.let_stand(changed.user, standing);
         }
-        if !ended.is_empty() {
-            self.revocations.add(ended);
-        }
+        self.revocations.add(ended);
         Ok(())
     }
 

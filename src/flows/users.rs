@@ -2,10 +2,11 @@
 
 use crate::actors::Db;
 use crate::domain::{Clock, Permission, RolePolicy, Time, User, UserId, UserStatus};
+use crate::sharded::Sharded;
 use crate::store::{FindUser, StoreError};
 use bytes::Bytes;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 
 /// What is known of a user is good for this long; what changes on this node is known at once.
 const GOOD_FOR_SECONDS: i64 = 10;
@@ -39,7 +40,7 @@ struct Generations {
 
 impl Generations {
     fn remember(&mut self, known: Arc<KnownUser>) {
-        if self.young.len() >= CAPACITY {
+        if self.young.len() >= CAPACITY / Sharded::<Self>::PARTS {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(known.user.id.clone(), known);
@@ -52,13 +53,13 @@ pub struct Users {
     db: Db,
     clock: Clock,
     policy: Arc<RolePolicy>,
-    known: Arc<RwLock<Generations>>,
+    known: Sharded<Generations>,
 }
 
 impl Users {
     /// Reads users from `db`; their permissions come from `policy`.
     pub fn new(db: Db, clock: Clock, policy: RolePolicy) -> Self {
-        Self { db, clock, policy: Arc::new(policy), known: Arc::default() }
+        Self { db, clock, policy: Arc::new(policy), known: Sharded::default() }
     }
 
     /// The user as they were at `not_before` or later; `None` where there is none any more.
@@ -74,7 +75,7 @@ impl Users {
             // Not kept: who is let in again is let in at once.
             return Ok(Some(known));
         }
-        self.known.write().unwrap_or_else(PoisonError::into_inner).remember(known.clone());
+        self.known.write(id.as_str()).remember(known.clone());
         Ok(Some(known))
     }
 
@@ -82,8 +83,8 @@ impl Users {
     /// for the sake of somebody who may never ask.
     pub fn update(&self, user: User, at: Time) -> Arc<KnownUser> {
         let known = self.know(user, at);
-        let mut generations = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let id = &known.user.id;
+        let mut generations = self.known.write(id.as_str());
         if generations.young.contains_key(id) || generations.old.contains_key(id) {
             generations.remember(known.clone());
         }
@@ -101,7 +102,7 @@ impl Users {
     }
 
     fn known(&self, id: &UserId, not_before: Time) -> Option<Arc<KnownUser>> {
-        let generations = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let generations = self.known.read(id.as_str());
         let known = generations.young.get(id).or_else(|| generations.old.get(id))?;
         let fresh = known.loaded_at.plus_seconds(GOOD_FOR_SECONDS) > self.clock.now();
         (fresh && known.loaded_at >= not_before).then(|| known.clone())

@@ -3,42 +3,43 @@
 
 use super::{Principal, Standing, StandingState, TokenError};
 use crate::domain::{SessionId, Time, UserId};
+use crate::sharded::Sharded;
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-
-#[derive(Debug, Default)]
-struct Known {
-    ended: HashMap<SessionId, Time>,
-    users: HashMap<UserId, Standing>,
-}
+use std::sync::Arc;
 
 /// The ended sessions and the changed users of the last access-token lifetime. Cheap to clone; one for all
 /// workers.
 #[derive(Debug, Clone, Default)]
-pub struct Revocations(Arc<RwLock<Known>>);
+pub struct Revocations {
+    ended: Sharded<HashMap<SessionId, Time>>,
+    /// Told of before the sessions that ended with a change, and looked at after them: whose session is known to
+    /// have ended by a ban is known to be banned.
+    users: Sharded<HashMap<UserId, Standing>>,
+}
 
 impl Revocations {
     /// Holds these sessions to be ended, each since the time given.
     pub fn add(&self, ended: impl IntoIterator<Item = (SessionId, Time)>) {
-        self.write().ended.extend(ended);
+        for (session, at) in ended {
+            self.ended.write(session.as_str()).insert(session, at);
+        }
     }
 
     /// Lets a user stand so from now on, unless something later is known of them.
     pub fn let_stand(&self, user: UserId, standing: Standing) {
-        let mut known = self.write();
-        match known.users.get(&user) {
+        let mut users = self.users.write(user.as_str());
+        match users.get(&user) {
             Some(held) if held.changed_at > standing.changed_at => {}
             Some(held) if held.changed_at == standing.changed_at && held.state == standing.state => {}
-            _ => _ = known.users.insert(user, standing),
+            _ => _ = users.insert(user, standing),
         }
     }
 
     /// Holds a token's session to be ended because the database showed its user banned or gone, before word of that
     /// came: whom this node has refused once it does not let in again.
     pub(super) fn refuse(&self, token: &Principal, state: StandingState, at: Time) {
-        let mut known = self.write();
-        known.ended.entry(token.session.clone()).or_insert(at);
-        let held = known.users.entry(token.user.clone());
+        let mut users = self.users.write(token.user.as_str());
+        let held = users.entry(token.user.clone());
         // Of the change itself nothing is known yet; word of it must count as the later.
         let standing = held.or_insert_with(|| Standing {
             changed_at: token.issued_at,
@@ -46,32 +47,25 @@ impl Revocations {
             state: state.clone(),
         });
         standing.state = state;
+        drop(users);
+        self.ended.write(token.session.as_str()).entry(token.session.clone()).or_insert(at);
     }
 
     /// Forgets what is from before a moment: no access token that it contradicts is good any more.
     pub fn forget_before(&self, moment: Time) {
-        let mut known = self.write();
-        known.ended.retain(|_, ended| *ended >= moment);
-        known.users.retain(|_, standing| standing.heard_at >= moment);
+        self.ended.write_each().for_each(|mut ended| ended.retain(|_, at| *at >= moment));
+        self.users.write_each().for_each(|mut users| users.retain(|_, user| user.changed_at >= moment));
     }
 
     /// What a token that is otherwise good comes to: the principal it speaks for, with the roles they have now.
     pub(super) fn apply(&self, token: Arc<Principal>) -> Result<Arc<Principal>, TokenError> {
-        let known = self.read();
-        let ended = known.ended.contains_key(&token.session);
-        match known.users.get(&token.user) {
+        let ended = self.ended.read(token.session.as_str()).contains_key(&token.session);
+        let users = self.users.read(token.user.as_str());
+        match users.get(&token.user) {
             None if ended => Err(TokenError::Revoked),
             None => Ok(token),
             Some(standing) => standing.apply(token, ended),
         }
-    }
-
-    fn read(&self) -> RwLockReadGuard<'_, Known> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Known> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
