@@ -1,133 +1,152 @@
 //! Finished lines on their way out: whoever logs leaves a line in a buffer, one thread writes whole batches.
 //!
-//! A system call for each line would cost more than all else that the log does. After a quiet moment a line
-//! is written at once; while lines keep coming, the thread writes at most once in [`PACE`], and so hundreds
-//! of lines together. A full buffer makes the loggers wait: nothing is lost.
+//! A system call for each line would cost more than all else that the log does, and so would one buffer in which
+//! all threads wait for each other. Each has its own, or shares it with few. After a quiet moment a line is written
+//! at once; while lines keep coming, the thread writes at most once in [`PACE`], and so hundreds of lines together.
+//! A full buffer makes the loggers wait: nothing is lost. The lines of one thread keep their order.
 
+use std::cell::Cell;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How many bytes may wait; a longer line waits alone.
+/// How many bytes may wait in a buffer; a longer line waits alone.
 const CAPACITY: usize = 1 << 20;
 
 /// The time between two writes, unless someone is waiting for the second.
-const PACE: Duration = Duration::from_millis(1);
+const PACE: Duration = Duration::from_millis(2);
+
+/// As many threads as this log without sharing a buffer.
+const BUFFERS: usize = 16;
 
 /// The way to the writing thread, which lives as long as the process.
 #[derive(Clone)]
 pub(super) struct Lines(Arc<Shared>);
 
+/// Each on cache lines of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Buffer(Mutex<Vec<u8>>);
+
+#[derive(Default)]
 struct Shared {
-    state: Mutex<State>,
+    buffers: [Buffer; BUFFERS],
+    /// Is the writing thread asleep until there is work?
+    idle: AtomicBool,
+    rounds: Mutex<Rounds>,
     /// Tells the writing thread that it has work, or that someone waits for it.
     work: Condvar,
-    /// Tells those who wait that a batch was taken or written.
+    /// Tells those who wait that a round is over.
     progress: Condvar,
 }
 
+/// Rounds through all buffers: how many were asked for and how many of these are done.
 #[derive(Default)]
-struct State {
-    waiting: Vec<u8>,
-    /// Bytes ever given, and those that have left: written, or lost to a closed standard error.
-    given: u64,
-    gone: u64,
-    /// Is the writing thread asleep until there is work?
-    idle: bool,
-    /// How many wait for room or for the end of a batch; with any, the thread does not pace itself.
-    hurrying: usize,
+struct Rounds {
+    asked: u64,
+    done: u64,
 }
 
 impl Lines {
     /// Starts the thread that writes to `out`.
     pub(super) fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
-        let shared =
-            Arc::new(Shared { state: Mutex::default(), work: Condvar::new(), progress: Condvar::new() });
-        let lines = Self(Arc::clone(&shared));
-        std::thread::Builder::new().name("log".to_owned()).spawn(move || shared.write_batches(out))?;
+        let lines = Self(Arc::default());
+        let shared = Arc::clone(&lines.0);
+        std::thread::Builder::new().name("log".to_owned()).spawn(move || shared.write_rounds(out))?;
         Ok(lines)
+    }
+
+    /// Takes a line, its end included; waits where too much waits already.
+    pub(super) fn push(&self, line: &[u8]) {
+        let buffer = &self.0.buffers[buffer_of_this_thread()].0;
+        let mut waiting = lock(buffer);
+        while !waiting.is_empty() && waiting.len() + line.len() > CAPACITY {
+            drop(waiting);
+            self.drain();
+            waiting = lock(buffer);
+        }
+        waiting.extend_from_slice(line);
+        drop(waiting);
+        // Waking is a system call: only the first line after a quiet moment pays for it.
+        if self.0.idle.load(Ordering::SeqCst) && self.0.idle.swap(false, Ordering::SeqCst) {
+            let _asleep_or_awake = lock(&self.0.rounds);
+            self.0.work.notify_one();
+        }
     }
 
     /// Returns when all that was given before is written.
     pub(super) fn drain(&self) {
-        let state = self.0.lock();
-        let until = state.given;
-        drop(self.0.wait_while(state, |state| state.gone < until));
+        let mut rounds = lock(&self.0.rounds);
+        rounds.asked += 1;
+        let until = rounds.asked;
+        self.0.idle.store(false, Ordering::SeqCst);
+        self.0.work.notify_one();
+        while rounds.done < until {
+            rounds = self.0.progress.wait(rounds).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 
-impl Write for Lines {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let too_full = |state: &State| {
-            let full = state.waiting.len() + line.len() > CAPACITY;
-            full && !state.waiting.is_empty()
-        };
-        let mut state = self.0.wait_while(self.0.lock(), too_full);
-        state.waiting.extend_from_slice(line);
-        state.given += line.len() as u64;
-        // Waking is a system call: only the first line after a quiet moment pays for it.
-        if std::mem::take(&mut state.idle) {
-            self.0.work.notify_one();
-        }
-        Ok(line.len())
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-    /// Does nothing: env_logger calls it after every line. See [`Lines::drain`].
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+/// Threads take the buffers in turn.
+fn buffer_of_this_thread() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static OURS: Cell<Option<usize>> = const { Cell::new(None) };
     }
+    OURS.get().unwrap_or_else(|| {
+        let ours = NEXT.fetch_add(1, Ordering::Relaxed) % BUFFERS;
+        OURS.set(Some(ours));
+        ours
+    })
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits as long as `blocked` holds, and has the thread hurry meanwhile.
-    fn wait_while<'a>(
-        &self,
-        mut state: MutexGuard<'a, State>,
-        blocked: impl Fn(&State) -> bool,
-    ) -> MutexGuard<'a, State> {
-        if !blocked(&state) {
-            return state;
-        }
-        state.hurrying += 1;
-        self.work.notify_one();
-        while blocked(&state) {
-            state = self.progress.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state.hurrying -= 1;
-        state
-    }
-
-    fn write_batches(&self, mut out: impl Write) {
+    fn write_rounds(&self, mut out: impl Write) {
         let mut batch = Vec::new();
         loop {
-            self.take(&mut batch);
-            // With standard error closed there is nobody to tell; the server goes on without a log.
-            let _ = out.write_all(&batch).and_then(|()| out.flush());
-            let mut state = self.lock();
-            state.gone += batch.len() as u64;
-            batch.clear();
+            let asked = lock(&self.rounds).asked;
+            self.collect(&mut batch);
+            if !batch.is_empty() {
+                // With standard error closed there is nobody to tell; the server goes on without a log.
+                let _ = out.write_all(&batch).and_then(|()| out.flush());
+            }
+            let mut rounds = lock(&self.rounds);
+            rounds.done = asked;
             self.progress.notify_all();
-            if state.hurrying == 0 {
-                let paced = self.work.wait_timeout_while(state, PACE, |state| state.hurrying == 0);
-                drop(paced);
+            let hurried = |rounds: &mut Rounds| rounds.asked == rounds.done;
+            if batch.is_empty() {
+                drop(rounds);
+                self.sleep_until_work();
+            } else {
+                batch.clear();
+                drop(self.work.wait_timeout_while(rounds, PACE, hurried));
             }
         }
     }
 
-    /// Waits for lines and takes all there are.
-    fn take(&self, batch: &mut Vec<u8>) {
-        let mut state = self.lock();
-        while state.waiting.is_empty() {
-            state.idle = true;
-            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+    /// Takes all lines that wait.
+    fn collect(&self, batch: &mut Vec<u8>) {
+        for buffer in &self.buffers {
+            batch.append(&mut lock(&buffer.0));
         }
-        state.idle = false;
-        std::mem::swap(&mut state.waiting, batch);
-        self.progress.notify_all();
+    }
+
+    /// Whoever leaves a line after the look finds the thread idle, and wakes it.
+    fn sleep_until_work(&self) {
+        self.idle.store(true, Ordering::SeqCst);
+        if self.buffers.iter().any(|buffer| !lock(&buffer.0).is_empty()) {
+            self.idle.store(false, Ordering::SeqCst);
+            return;
+        }
+        let rounds = lock(&self.rounds);
+        let asleep = |rounds: &mut Rounds| self.idle.load(Ordering::SeqCst) && rounds.asked == rounds.done;
+        drop(self.work.wait_while(rounds, asleep));
+        self.idle.store(false, Ordering::SeqCst);
     }
 }
 
@@ -159,10 +178,10 @@ mod tests {
         let filler = "x".repeat(190);
         std::thread::scope(|scope| {
             for thread in 0..4 {
-                let (mut lines, filler) = (lines.clone(), &filler);
+                let (lines, filler) = (lines.clone(), &filler);
                 scope.spawn(move || {
                     for number in 0..10_000 {
-                        lines.write_all(format!("{thread} {number} {filler}\n").as_bytes()).unwrap();
+                        lines.push(format!("{thread} {number} {filler}\n").as_bytes());
                     }
                 });
             }
@@ -185,9 +204,9 @@ mod tests {
     #[test]
     fn a_line_after_a_quiet_moment_is_written_without_being_asked_for() {
         let slow = Slow::default();
-        let mut lines = Lines::start(slow.clone()).unwrap();
+        let lines = Lines::start(slow.clone()).unwrap();
         for count in 1..=3 {
-            lines.write_all(b"line\n").unwrap();
+            lines.push(b"line\n");
             let deadline = std::time::Instant::now() + Duration::from_secs(5);
             while slow.0.lock().unwrap().concat().len() < 5 * count {
                 assert!(std::time::Instant::now() < deadline, "line {count} is not written");
@@ -199,9 +218,9 @@ mod tests {
     #[test]
     fn a_line_longer_than_the_buffer_passes() {
         let slow = Slow::default();
-        let mut lines = Lines::start(slow.clone()).unwrap();
-        lines.write_all(b"short\n").unwrap();
-        lines.write_all(&vec![b'x'; CAPACITY + 1]).unwrap();
+        let lines = Lines::start(slow.clone()).unwrap();
+        lines.push(b"short\n");
+        lines.push(&vec![b'x'; CAPACITY + 1]);
         lines.drain();
         assert_eq!(slow.0.lock().unwrap().concat().len(), CAPACITY + 7);
     }

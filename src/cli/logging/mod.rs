@@ -7,9 +7,10 @@ mod lines;
 mod timestamp;
 
 use crate::config::{LogConfig, LogFormat};
-use env_logger::{Builder, Target};
+use env_logger::Builder;
 use lines::Lines;
 use log::{Log, Metadata, Record};
+use std::cell::RefCell;
 use std::time::SystemTime;
 
 /// The log could not be set up.
@@ -25,38 +26,58 @@ pub(super) enum LogStartError {
 
 /// Sets the process's logger. `log::logger().flush()` returns when all that was logged is written.
 pub(super) fn start(config: &LogConfig) -> Result<(), LogStartError> {
-    let lines = Lines::start(std::io::stderr())?;
-    let logger = Logger { filtered: build(config, lines.clone()), lines };
-    log::set_max_level(logger.filtered.filter());
+    let logger = Logger::new(config, Lines::start(std::io::stderr())?);
+    log::set_max_level(logger.filter.filter());
     log::set_boxed_logger(Box::new(logger))?;
     Ok(())
 }
 
-fn build(config: &LogConfig, lines: Lines) -> env_logger::Logger {
-    let mut builder = Builder::new();
-    // What actix says of its threads at info is no news to an operator; RUST_LOG can ask for it.
-    builder.filter_module("actix_server", log::LevelFilter::Warn);
-    builder.parse_filters(&config.filter).target(Target::Pipe(Box::new(lines)));
-    match config.format {
-        LogFormat::Text => builder.format(|line, record| format::text(line, SystemTime::now(), record)),
-        LogFormat::Json => builder.format(|line, record| format::json(line, SystemTime::now(), record)),
-    };
-    builder.build()
+/// env_logger says what is logged; the lines are made and handed on here, without the one lock that its own writer
+/// holds for all threads.
+struct Logger {
+    filter: env_logger::Logger,
+    format: LogFormat,
+    lines: Lines,
 }
 
-/// env_logger, whose own `flush` does nothing, with one that waits for the writing thread.
-struct Logger {
-    filtered: env_logger::Logger,
-    lines: Lines,
+impl Logger {
+    fn new(config: &LogConfig, lines: Lines) -> Self {
+        let mut builder = Builder::new();
+        // What actix says of its threads at info is no news to an operator; RUST_LOG can ask for it.
+        builder.filter_module("actix_server", log::LevelFilter::Warn);
+        let filter = builder.parse_filters(&config.filter).build();
+        Self { filter, format: config.format, lines }
+    }
 }
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.filtered.enabled(metadata)
+        self.filter.enabled(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
-        self.filtered.log(record);
+        thread_local! {
+            static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        if !self.filter.matches(record) {
+            return;
+        }
+        let write = |line: &mut Vec<u8>| {
+            let made = match self.format {
+                LogFormat::Text => format::text(line, SystemTime::now(), record),
+                LogFormat::Json => format::json(line, SystemTime::now(), record),
+            };
+            // Writing into memory never fails; a value that can't show itself costs its line.
+            if made.is_ok() {
+                self.lines.push(line);
+            }
+            line.clear();
+        };
+        // A value that logs while it is shown gets a line of its own.
+        LINE.with(|line| match line.try_borrow_mut() {
+            Ok(mut line) => write(&mut line),
+            Err(_) => write(&mut Vec::new()),
+        });
     }
 
     fn flush(&self) {
@@ -89,7 +110,7 @@ mod tests {
         let kept = Kept::default();
         let lines = Lines::start(kept.clone()).unwrap();
         let config = LogConfig { filter: "warn,weauth=info".to_owned(), format: LogFormat::Text };
-        let logger = Logger { filtered: build(&config, lines.clone()), lines };
+        let logger = Logger::new(&config, lines);
         for (target, level) in [("weauth::http", log::Level::Info), ("other", log::Level::Info)] {
             logger.log(&Record::builder().target(target).level(level).args(format_args!("hello")).build());
         }
