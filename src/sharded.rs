@@ -1,7 +1,32 @@
-//! A value in parts, each behind a lock of its own, chosen by a key: so that threads that only look do not wait for
-//! one another. Even a lock that nobody holds is a place in memory that every look writes to.
+//! Maps that are looked at for every request: cheap hashes, and a value in parts, each behind a lock of its own,
+//! chosen by a key, so that threads that only look do not wait for one another. Even a lock that nobody holds is a
+//! place in memory that every look writes to.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// A map whose keys hold enough chance of their own to be found by, and that strangers can't choose: ids and
+/// signatures of ours.
+pub(crate) type ByChance<K, V> = HashMap<K, V, BuildHasherDefault<ChanceHasher>>;
+
+/// Stirs up to 32 bytes of a key.
+#[derive(Debug, Default)]
+pub(crate) struct ChanceHasher(u64);
+
+impl Hasher for ChanceHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        // A digit holds few bits of a byte, and a map looks at the highest and the lowest of a hash.
+        for chunk in bytes.chunks_exact(8).take(4) {
+            let chunk = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
+            self.0 = (self.0.rotate_left(23) ^ chunk).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
+    }
+}
 
 /// More than there are threads that look at once, on any machine that this runs on.
 const PARTS: usize = 32;

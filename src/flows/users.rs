@@ -2,10 +2,9 @@
 
 use crate::actors::Db;
 use crate::domain::{Clock, Permission, RolePolicy, Time, User, UserId, UserStatus};
-use crate::sharded::Sharded;
+use crate::sharded::{ByChance, Sharded};
 use crate::store::{FindUser, StoreError};
 use bytes::Bytes;
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 /// What is known of a user is good for this long; what changes on this node is known at once.
@@ -34,8 +33,8 @@ impl KnownUser {
 
 #[derive(Debug, Default)]
 struct Generations {
-    young: HashMap<UserId, Arc<KnownUser>>,
-    old: HashMap<UserId, Arc<KnownUser>>,
+    young: ByChance<UserId, Arc<KnownUser>>,
+    old: ByChance<UserId, Arc<KnownUser>>,
 }
 
 impl Generations {

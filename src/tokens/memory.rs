@@ -1,9 +1,8 @@
 //! The tokens that one thread has verified: a hot token costs a hash look-up, not a signature.
 
 use super::Principal;
+use crate::sharded::ByChance;
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 /// How many tokens a thread remembers at least; at most twice as many, about 1.5 KiB each.
@@ -19,25 +18,8 @@ pub struct TokenMemory {
     withdrawals: u64,
 }
 
-type BySignature = HashMap<Box<str>, Remembered, BuildHasherDefault<SignatureHasher>>;
-
-/// A signature hashes to some of its own bytes. Only verified ones are kept: nobody can make many that collide.
-#[derive(Default)]
-struct SignatureHasher(u64);
-
-impl Hasher for SignatureHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        // Base64 holds 6 bits a byte, and a map looks at the highest and the lowest of a hash.
-        for chunk in bytes.chunks_exact(8).take(4) {
-            let chunk = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
-            self.0 = (self.0.rotate_left(23) ^ chunk).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
+/// Only verified ones are kept: nobody can make many that collide.
+type BySignature = ByChance<Box<str>, Remembered>;
 
 #[derive(Debug, Clone)]
 struct Remembered {

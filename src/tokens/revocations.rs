@@ -3,18 +3,17 @@
 
 use super::{Principal, Standing, StandingState, TokenError};
 use crate::domain::{SessionId, Time, UserId};
-use crate::sharded::Sharded;
-use std::collections::HashMap;
+use crate::sharded::{ByChance, Sharded};
 use std::sync::Arc;
 
 /// The ended sessions and the changed users of the last access-token lifetime. Cheap to clone; one for all
 /// workers.
 #[derive(Debug, Clone, Default)]
 pub struct Revocations {
-    ended: Sharded<HashMap<SessionId, Time>>,
+    ended: Sharded<ByChance<SessionId, Time>>,
     /// Told of before the sessions that ended with a change, and looked at after them: whose session is known to
     /// have ended by a ban is known to be banned.
-    users: Sharded<HashMap<UserId, Standing>>,
+    users: Sharded<ByChance<UserId, Standing>>,
 }
 
 impl Revocations {
