@@ -162,7 +162,7 @@ fn note(row: &mut Row, result: &Load, rate: f64, cpu: Duration) {
 /// `/me` of a thousand people, each with their own token, while many sessions have ended.
 async fn me(plan: &Plan, servers: &Servers) {
     let mut requests: Vec<std::rc::Rc<Vec<Vec<u8>>>> = Vec::new();
-    for (name, process) in &servers.list {
+    for (name, process) in &servers.list[1..] {
         let mut connection = Connection::open(&process.address).await;
         let mut list = Vec::new();
         for _ in 0..1000 {
@@ -176,6 +176,8 @@ async fn me(plan: &Plan, servers: &Servers) {
         }
         requests.push(std::rc::Rc::new(list));
     }
+    // The bare handler reads requests of the same length, and does nothing with the token.
+    requests.insert(0, requests[0].clone());
     let next = std::rc::Rc::new(Cell::new(0));
     throughput("GET /me, 1,000 users, 100,000 ended sessions", plan, servers, |index| {
         let (list, next) = (requests[index].clone(), next.clone());

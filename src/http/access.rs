@@ -6,7 +6,6 @@ use super::request_id::{HEADER, RequestId};
 use super::routes::HttpState;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::http::header::HeaderName;
 use actix_web::{Error, HttpMessage, Scope};
 use futures_util::future::LocalBoxFuture;
 use std::fmt::Write;
@@ -97,7 +96,7 @@ fn finish<B: MessageBody + 'static>(
         }
         None => response.map_into_boxed_body(),
     };
-    response.headers_mut().insert(HeaderName::from_static(HEADER), id.header());
+    response.headers_mut().insert(HEADER.clone(), id.header());
     log_line(&response, id, code, began);
     response
 }

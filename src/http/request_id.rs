@@ -1,10 +1,10 @@
 //! Every answer and every log line of a request carries one id.
 
-use actix_web::http::header::{HeaderMap, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use std::cell::Cell;
 
 /// The header, in and out.
-pub(super) const HEADER: &str = "x-request-id";
+pub(super) static HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The id of a request: the caller's, where it is well-formed, else one of ours.
 #[derive(Debug, Clone)]
@@ -13,7 +13,7 @@ pub(super) struct RequestId(HeaderValue);
 impl RequestId {
     /// Keeps the caller's id where it is 8–128 of letters, digits, `.`, `_`, `-`.
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        let given = headers.get(HEADER).filter(|value| is_well_formed(value.as_bytes()));
+        let given = headers.get(&HEADER).filter(|value| is_well_formed(value.as_bytes()));
         given.map_or_else(Self::generate, |id| Self(id.clone()))
     }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 const CAPACITY: usize = 1 << 20;
 
 /// The time between two writes, unless someone is waiting for the second.
-const PACE: Duration = Duration::from_millis(2);
+const PACE: Duration = Duration::from_millis(10);
 
 /// As many threads as this log without sharing a buffer.
 const BUFFERS: usize = 16;
