@@ -52,11 +52,11 @@ pub(crate) async fn run(arguments: &[String]) {
         start(folder.path());
     }
     if plan.wants("login") {
-        let servers = servers(folder.path(), "login", |_| ());
+        let servers = servers(folder.path(), "login", |url| end_sessions(url, 0));
         throughput("Durable login", &plan, &servers, |_| write_login).await;
     }
     if plan.wants("refresh") {
-        let servers = servers(folder.path(), "refresh", |_| ());
+        let servers = servers(folder.path(), "refresh", |url| end_sessions(url, 0));
         throughput("Durable refresh", &plan, &servers, |_| write_refresh).await;
     }
     if plan.wants("me") {
@@ -64,7 +64,7 @@ pub(crate) async fn run(arguments: &[String]) {
         me(&plan, &servers).await;
     }
     if plan.wants("inflight") {
-        let servers = servers(folder.path(), "inflight", |_| ());
+        let servers = servers(folder.path(), "inflight", |url| end_sessions(url, 0));
         in_flight(&servers).await;
     }
 }

@@ -4,7 +4,7 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Writes down that so many sessions were ended ten minutes ago, as a logout of each would have.
+/// Writes down that so many sessions were ended ten minutes ago, as a logout of each would have, and no others.
 pub(crate) fn end_sessions(url: &str, count: u32) {
     let then = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis() - 600_000;
     // Ids begin with their time; what follows only has to differ.
@@ -13,7 +13,7 @@ pub(crate) fn end_sessions(url: &str, count: u32) {
             let sql = format!(
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
                  INSERT INTO revocations SELECT printf('%012x7000%016x', {then}, i), printf('%032x', i),
-                 strftime('%Y-%m-%d %H:%M:%f', 'now', '-10 minutes') FROM n"
+                 strftime('%Y-%m-%d %H:%M:%f', 'now', '-10 minutes') FROM n WHERE i <= {count}"
             );
             SqliteConnection::establish(path).expect("SQLite").batch_execute(&sql).expect("rows");
         }

@@ -1,8 +1,8 @@
 //! The WeChatActor sees to it that a code is exchanged once, however many requests bring it.
 //!
 //! Requests for one code share one call ("single flight"). Who comes first is told to make the call, on its own
-//! thread and in a task of its own: a caller who loses patience cancels nobody else's, and a panic in it costs
-//! that exchange only. The actor itself only keeps the books.
+//! thread and in the task of its sign-in, which no caller's impatience cancels; a panic in it costs that exchange
+//! only. The actor itself only keeps the books.
 
 use crate::domain::{App, AppId, CodeHash, LoginCode, Time};
 use crate::wechat::{Circuit, Client, Exchanged, WeChatError};
@@ -191,6 +191,9 @@ impl WeChat {
     }
 
     /// Exchanges a code, or joins the exchange that is under way for it. `at` is now.
+    ///
+    /// To be awaited in a task that goes on when whoever asked goes away, as a sign-in's does: where the one who
+    /// leads is dropped half-way, the next one leads, and the code may be spent by then.
     pub async fn exchange(&self, app: AppId, code: LoginCode, at: Time) -> Result<Exchange, WeChatError> {
         let (reply, turn) = oneshot::channel();
         let key = (app, code.hash());
@@ -198,7 +201,7 @@ impl WeChat {
         match turn.await {
             Ok(Turn::Lead(app, flight)) => {
                 let exchange = self.client.clone().exchange(app, code);
-                actix::spawn(flight.fly(exchange, at)).await.unwrap_or(Err(WeChatError::Crashed))
+                flight.fly(exchange, at).await
             }
             Ok(Turn::Ended(answer)) => answer,
             Err(_) => Err(WeChatError::Crashed),
