@@ -23,6 +23,7 @@
 //! | [`http`] | the route table, extractors, the table of errors, the demo page | actix-web |
 //! | [`config`] | settings from file and environment, read once into small structs | toml |
 //! | [`cli`] | one file a subcommand; the log | clap, env_logger |
+//! | `sharded` | a leaf: maps and locks for what every request looks at | – |
 //! | `assembly` | puts the parts together: [`Settings`] in, [`Weauth`] out | – |
 //!
 //! **The import rule:** a part uses only parts that the arrows lead to from it, be it over others. So [`wechat`]

@@ -95,7 +95,7 @@ settings! {
     DATABASE_URL, Text, Value("sqlite://weauth.db"),
         "Where the data lie: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`.";
     WECHAT_APPID, Text, Words("none"),
-        "The appid of the one mini-program; several go in the file as [[apps]].";
+        "The appid of the one mini-program; several go in the file as `[[apps]]`.";
     WECHAT_SECRET, Text, Words("none"),
         "The AppSecret that belongs to WECHAT_APPID.";
     WECHAT_API_BASE, Text, Value("https://api.weixin.qq.com"),
