@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, oneshot};
 /// How much the database may be given to do at once.
 #[derive(Debug, Clone, Copy)]
 pub struct DbSettings {
-    /// Connections for reads; the writer has one more.
+    /// Connections for reads; the writers have their own.
     pub readers: u32,
     /// Reads that may wait for a connection.
     pub waiting_reads: usize,

@@ -3,8 +3,8 @@
 
 use super::Failure;
 use crate::config::{DatabaseConfig, Sources};
-use crate::domain::Actor;
-use crate::store::Direct;
+use crate::domain::{Actor, Clock, Time};
+use crate::store::{Direct, ReadClock};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -14,6 +14,11 @@ pub(super) fn open_database(sources: &Sources) -> Result<Direct, Failure> {
     let database = DatabaseConfig::for_command(sources)?;
     Direct::open(&database.url)
         .map_err(|error| Failure::new(format!("DATABASE_URL: {}: {error}", database.url)))
+}
+
+/// The time by which all nodes live: the database's, or this machine's where the database is a file on it.
+pub(super) fn shared_now(database: &mut Direct) -> Result<Time, Failure> {
+    Ok(database.run(&ReadClock)?.now.unwrap_or_else(|| Clock::system().now()))
 }
 
 /// Prints rows under a header, in columns as wide as they need to be (a Chinese character takes two places).

@@ -44,6 +44,11 @@ impl MasterKeys {
         if keys.len() > 2 { Err(InvalidMasterKey::TooMany) } else { Ok(Self(keys.into())) }
     }
 
+    /// Is there an older key beside the one that seals?
+    pub fn has_older(&self) -> bool {
+        self.0.len() > 1
+    }
+
     /// A fresh key as text, for `weauth dev` and tests.
     pub fn generate_text() -> String {
         STANDARD.encode(random_bytes::<32>())
@@ -122,6 +127,7 @@ mod tests {
         let sealed = MasterKeys::parse(&old).unwrap().seal("row", b"secret");
         let both = MasterKeys::parse(&format!("{new},{old}")).unwrap();
         assert_eq!(both.open("row", &sealed).unwrap(), b"secret");
+        assert!(both.has_older() && !MasterKeys::parse(&old).unwrap().has_older());
         assert!(!both.is_current("row", &sealed));
         assert!(both.is_current("row", &both.seal("row", b"secret")));
     }

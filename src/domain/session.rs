@@ -5,6 +5,14 @@ super::text_id! {
     SessionId
 }
 
+impl SessionId {
+    /// Reads an id as we make them, 32 lowercase hexadecimal digits; `None` for anything else, which names no session.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        (text.len() == 32 && text.bytes().all(is_digit)).then(|| Self::from_stored(text.to_owned()))
+    }
+}
+
 /// How often a session's refresh token has turned; the first one is 1.
 pub type Generation = i32;
 

@@ -134,7 +134,9 @@ impl ApiKeys {
             Some(Some(shown)) => *at >= shown.plus_seconds(NOTE_USES_EVERY),
             Some(None) | None => true,
         };
-        let uses: Vec<_> = used.into_iter().filter(is_due).collect();
+        let mut uses: Vec<_> = used.into_iter().filter(is_due).collect();
+        // In one order on every node, so that no two wait for each other in a circle.
+        uses.sort_unstable();
         if uses.is_empty() {
             return;
         }

@@ -1,9 +1,10 @@
 //! What other nodes, and the terminal, did to sessions and users is known here within a second, and after a
 //! restart.
 
+use super::check_clock::shared_time;
 use crate::actors::Db;
 use crate::domain::{Clock, RolePolicy, Time, UserStatus};
-use crate::store::{ChangedUser, FindRevocations, FindUserChanges, PurgeRevocations, StoreError};
+use crate::store::{ChangedUser, FindRevocations, FindUserChanges, LoadKeys, PurgeRevocations, StoreError};
 use crate::tokens::{Revocations, Standing, StandingState};
 use std::time::{Duration, Instant};
 
@@ -35,33 +36,35 @@ pub struct FollowRevocations {
 impl FollowRevocations {
     /// Reads all that could still matter; to be done before the first request.
     pub async fn load(&self) -> Result<(), StoreError> {
-        self.look(self.clock.now().plus_seconds(-self.access_ttl - OVERLAP)).await
+        self.look(self.clock.now().plus_seconds(-self.access_ttl - OVERLAP)).await?;
+        Ok(())
     }
 
     /// Looks for news until the process ends. While the database can't be read, what was ended elsewhere is not
     /// known here, and tokens stay good until they expire: a database that is away must not sign everybody out.
     pub async fn follow(self) {
-        let mut since = self.clock.now();
+        let mut heard = self.clock.now();
         let mut silence = Silence::default();
         for count in 1_u32.. {
             tokio::time::sleep(PAUSE).await;
-            let now = self.clock.now();
             // A look that hangs is no better than one that fails.
-            let looked = tokio::time::timeout(DEAF, self.look(since.plus_seconds(-OVERLAP))).await;
+            let looked = tokio::time::timeout(DEAF, self.look(heard.plus_seconds(-OVERLAP))).await;
             match looked.unwrap_or_else(|_| Err(StoreError::Unavailable("it does not answer".into()))) {
-                Ok(()) => {
-                    since = now;
+                Ok(now) => {
+                    heard = now;
                     silence.broken();
                 }
                 Err(error) => silence.goes_on(&error),
             }
             if count % LOOKS_BETWEEN_PURGES == 0 {
-                self.purge(now).await;
+                self.purge(heard).await;
             }
         }
     }
 
-    async fn look(&self, since: Time) -> Result<(), StoreError> {
+    /// Gives back when it looked, by the database's clock: this one may be ahead of whoever writes.
+    async fn look(&self, since: Time) -> Result<Time, StoreError> {
+        let now = shared_time(&self.db, self.clock).await?.now;
         // Users are read last and told of first: whose session is known to have ended by a ban is known to be
         // banned, and is not sent to log in again.
         let ended = self.db.run(FindRevocations { since }).await?;
@@ -73,7 +76,7 @@ impl FollowRevocations {
             self.revocations.let_stand(changed.user, standing);
         }
         self.revocations.add(ended);
-        Ok(())
+        Ok(now)
     }
 
     fn state_of(&self, changed: &ChangedUser) -> StandingState {
@@ -87,9 +90,15 @@ impl FollowRevocations {
     }
 
     async fn purge(&self, now: Time) {
-        let over = now.plus_seconds(-self.access_ttl - 2 * OVERLAP);
-        self.revocations.forget_before(over);
-        if let Err(error) = self.db.commit(PurgeRevocations { before: over }).await {
+        let over = |ttl: i64| now.plus_seconds(-ttl - 2 * OVERLAP);
+        self.revocations.forget_before(over(self.access_ttl));
+        let purged = async {
+            // Another node's tokens may live longer than this one's.
+            let keys = self.db.run(LoadKeys).await?;
+            let longest = keys.iter().map(|key| key.token_seconds).fold(self.access_ttl, i64::max);
+            self.db.commit(PurgeRevocations { before: over(longest) }).await
+        };
+        if let Err(error) = purged.await {
             log::warn!("old revocations could not be purged: {error}");
         }
     }

@@ -1,7 +1,7 @@
 //! What a login and a refresh have in common: the tokens of a session, for a user as they are now.
 
 use super::users::{KnownUser, Users};
-use crate::domain::{AppId, Clock, Generation, RefreshToken, SessionId, User};
+use crate::domain::{AppId, Clock, Generation, RefreshToken, SessionId, Time, User};
 use crate::tokens::{AccessToken, InvalidKey, Principal, Verifier};
 use std::sync::Arc;
 
@@ -58,15 +58,17 @@ impl Issuer {
         self.lifetimes
     }
 
+    /// `as_of`: the user is known to have been so then, or later.
     pub(super) fn issue(
         &self,
         user: User,
+        as_of: Time,
         app: &AppId,
         session: &SessionId,
         generation: Generation,
     ) -> Result<Issued, InvalidKey> {
         let now = self.clock.now();
-        let user = self.users.update(user, now);
+        let user = self.users.update(user, as_of);
         let keys = self.tokens.keys();
         let access_token = keys.issue(&Principal {
             user: user.user.id.clone(),
@@ -77,7 +79,7 @@ impl Issuer {
             issued_at: now,
             expires_at: now.plus_seconds(self.lifetimes.access),
             token_id: uuid::Uuid::now_v7().simple().to_string(),
-            as_of: now,
+            as_of,
         })?;
         let refresh_token = keys.refresh().issue(&user.user.id, session, generation);
         Ok(Issued {

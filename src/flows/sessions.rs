@@ -87,7 +87,10 @@ impl Sessions {
         });
         match rotation.await? {
             Rotation::Turned { user, app, generation } => {
-                Ok(self.issuer.issue(user, &app, &token.session, generation)?)
+                if !self.issuer.tokens().serves(&app) {
+                    return Err(RefreshError::Invalid);
+                }
+                Ok(self.issuer.issue(user, at, &app, &token.session, generation)?)
             }
             Rotation::Gone => Err(RefreshError::Invalid),
             Rotation::Banned => Err(RefreshError::Banned),

@@ -148,12 +148,12 @@ impl Inner {
             Err(error) => return Err(error.into()),
         };
         let record = self.record_of(&waiting, exchange, client);
-        let session = record.session.clone();
+        let (session, at) = (record.session.clone(), record.at);
         match self.db.commit(record).await? {
             SignInRecord::Opened { user, created, ended } => {
                 self.revocations.add(ended.into_iter().map(|session| (session, user.last_login_at)));
                 self.last_logins.note(&user.id, user.last_login_at);
-                let issued = self.issuer.issue(user, &app, &session, 1)?;
+                let issued = self.issuer.issue(user, at, &app, &session, 1)?;
                 Ok(Issued { created, ..issued })
             }
             SignInRecord::Banned => Err(SignInError::Banned),
@@ -204,7 +204,7 @@ impl Inner {
             }
             appeared = true;
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(250));
+            pause = (pause * 2).min(Duration::from_secs(1));
         };
         let same_time = waiting.concurrent || appeared || found.exchanged_at >= waiting.since;
         if !same_time && !self.is_replay(waiting, &found) {
@@ -214,7 +214,7 @@ impl Inner {
         match (user, session) {
             (Some(user), _) if user.status == UserStatus::Banned => Err(SignInError::Banned),
             (Some(user), Some((session, generation))) => {
-                Ok(self.issuer.issue(user, waiting.app, &session, generation)?)
+                Ok(self.issuer.issue(user, waiting.since, waiting.app, &session, generation)?)
             }
             _ => Err(WeChatError::CodeUsed.into()),
         }

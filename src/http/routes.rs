@@ -10,6 +10,7 @@ use actix_web::http::header::{HeaderValue, X_FORWARDED_FOR};
 use actix_web::{HttpRequest, Resource, Route, guard, web};
 use std::net::IpAddr;
 use std::sync::Arc;
+use url::form_urlencoded;
 
 /// What the handlers work with. Cheap to clone; one for all workers.
 #[derive(Debug, Clone)]
@@ -59,7 +60,7 @@ pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
     cfg.app_data(state.tokens.clone()).app_data(state.clone());
     // Tried one after the other: what is called most comes first, what needs a pattern last.
     cfg.service(get("/me", web::route().to(me::me)));
-    cfg.service(get("/verify", web::route().to(verify::verify)));
+    cfg.service(answering_get(web::resource("/verify"), web::route().to(verify::verify)));
     cfg.service(post("/login", web::post().to(login::login)));
     cfg.service(post("/token/refresh", web::post().to(refresh::refresh)));
     cfg.service(post("/token", web::post().to(token::token)));
@@ -69,8 +70,9 @@ pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
     cfg.service(post("/token/revoke", web::post().to(revoke::revoke)));
     cfg.service(get("/.well-known/jwks.json", web::route().to(jwks::jwks)));
     cfg.service(get("/.well-known/oauth-authorization-server", web::route().to(metadata::metadata)));
-    cfg.service(get("/healthz", web::route().to(health::healthz)));
-    cfg.service(get("/readyz", web::route().to(health::readyz)));
+    // Whoever watches a server may add to the address what they like.
+    cfg.service(answering_get(web::resource("/healthz"), web::route().to(health::healthz)));
+    cfg.service(answering_get(web::resource("/readyz"), web::route().to(health::readyz)));
     cfg.service(delete("/me/sessions/{id}", web::delete().to(sessions::end)));
     cfg.service(web::resource("/verify/{path:.*}").to(verify::verify_below));
     let of_path = "/.well-known/oauth-authorization-server/{path:.+}";
@@ -78,21 +80,40 @@ pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
     cfg.default_service(web::to(not_found));
 }
 
+/// A resource whose calls have no parameters in the query: one that is there is named, not passed over.
+fn without_query(path: &str) -> Resource {
+    let has_query = guard::fn_guard(|ctx| ctx.head().uri.query().is_some_and(|query| !query.is_empty()));
+    web::resource(path.to_owned()).route(web::route().guard(has_query).to(unknown_parameter))
+}
+
+async fn unknown_parameter(request: HttpRequest) -> Result<&'static str, Problem> {
+    let mut names = form_urlencoded::parse(request.query_string().as_bytes()).map(|(name, _)| name);
+    let name = names.next().unwrap_or_default();
+    // What doesn't look like a name may be a secret in the wrong place.
+    let is_name = name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    let shown = if is_name { &*name } else { "(a parameter)" };
+    Err(Problem::field(shown, "is not a parameter of this call"))
+}
+
 /// A resource that answers GET, and HEAD without the body.
 fn get(path: &str, route: Route) -> Resource {
-    web::resource(path.to_owned())
+    answering_get(without_query(path), route)
+}
+
+fn answering_get(resource: Resource, route: Route) -> Resource {
+    resource
         .route(route.guard(guard::Any(guard::Get()).or(guard::Head())))
         .default_service(web::to(|| method_not_allowed("GET, HEAD")))
 }
 
 /// A resource that answers POST.
 fn post(path: &str, route: Route) -> Resource {
-    web::resource(path.to_owned()).route(route).default_service(web::to(|| method_not_allowed("POST")))
+    without_query(path).route(route).default_service(web::to(|| method_not_allowed("POST")))
 }
 
 /// A resource that answers DELETE.
 fn delete(path: &str, route: Route) -> Resource {
-    web::resource(path.to_owned()).route(route).default_service(web::to(|| method_not_allowed("DELETE")))
+    without_query(path).route(route).default_service(web::to(|| method_not_allowed("DELETE")))
 }
 
 async fn not_found() -> Result<&'static str, Problem> {

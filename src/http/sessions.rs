@@ -51,7 +51,7 @@ pub(super) async fn end(
     user: AuthenticatedUser,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let session = SessionId::from_stored(id.into_inner());
+    let session = SessionId::parse(&id).ok_or_else(|| Problem::new(ErrorCode::NotFound))?;
     let state = HttpState::of(&request)?;
     let by = Actor::user(&user.user, state.client_ip(&request));
     let ended = state.sessions.end(&user.user, session, by).await?;

@@ -6,6 +6,9 @@ use super::group_commit::transact;
 use super::{CheckSchema, DbConn, Query, StoreError, Write};
 use crate::domain::DatabaseUrl;
 
+/// How often a refused write is tried once more.
+const TRIES_MORE: u32 = 2;
+
 /// One connection to a database that exists and is up to date.
 pub struct Direct(DbConn);
 
@@ -30,9 +33,16 @@ impl Direct {
         query.run(&mut self.0)
     }
 
-    /// Commits one write, in a transaction of its own.
+    /// Commits one write, in a transaction of its own. One that the database refused is tried again: it may have
+    /// waited in a circle with a server's.
     pub fn commit<W: Write>(&mut self, write: &W) -> Result<W::Output, StoreError> {
-        let outputs = transact(&mut self.0, |conn| W::apply(&[write], conn))?;
-        outputs.into_iter().next().ok_or(StoreError::Crashed)
+        let mut tries = 0;
+        loop {
+            match transact(&mut self.0, |conn| W::apply(&[write], conn)) {
+                Ok(outputs) => return outputs.into_iter().next().ok_or(StoreError::Crashed),
+                Err(StoreError::Refused(_)) if tries < TRIES_MORE => tries += 1,
+                Err(error) => return Err(error),
+            }
+        }
     }
 }

@@ -48,12 +48,20 @@ impl Write for PurgeRevocations {
 
 pub(super) fn revoke(conn: &mut DbConn, session: &SessionId, at: Time) -> Result<(), StoreError> {
     let row = (
-        revocations::id.eq(uuid::Uuid::now_v7().simple().to_string()),
+        revocations::id.eq(id_at(at)),
         revocations::session_id.eq(session.as_str()),
         revocations::at.eq(at.to_stored()),
     );
     diesel::insert_into(revocations::table).values(row).execute(conn)?;
     Ok(())
+}
+
+/// An id of this moment, by the same clock as the row's own time.
+pub(super) fn id_at(at: Time) -> String {
+    let micros = at.unix_micros().max(0).unsigned_abs();
+    let nanos = (micros % 1_000_000) as u32 * 1000;
+    let moment = uuid::Timestamp::from_unix(uuid::NoContext, micros / 1_000_000, nanos);
+    uuid::Uuid::new_v7(moment).simple().to_string()
 }
 
 /// Ids begin with their time in milliseconds (RFC 9562 5.7), so the rows of a time lie together.

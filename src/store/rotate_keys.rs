@@ -8,6 +8,9 @@ use super::{DbConn, StoreError, Write};
 use crate::domain::{Actor, Time};
 use diesel::prelude::*;
 
+/// A key that signs within so many seconds may sign on a node that has not heard yet that it is overtaken.
+const IN_USE_SOON: i64 = 10;
+
 /// When a new key is to come in.
 #[derive(Debug, Clone)]
 pub enum RotateIf {
@@ -55,6 +58,13 @@ impl RotateKey {
             (_, None) => false,
         };
         if wanted {
+            // A key that was to sign later is overtaken and never signs; one that is about to may be in use already.
+            let overtaken = |key: &&StoredKey| {
+                key.purpose == KeyPurpose::Sign && key.active_from > self.at.plus_seconds(IN_USE_SOON)
+            };
+            for key in present.iter().filter(overtaken) {
+                retire(conn, &key.id, self.at, &self.by)?;
+            }
             self.key.insert(self.at, self.active_from, conn)?;
             note(conn, self.at, &self.by, "key.rotate", &self.key.id)?;
         }

@@ -56,7 +56,8 @@ impl EndSessions {
 
 /// Ends all sessions of a user; gives back which.
 pub(super) fn end_all(conn: &mut DbConn, user: &UserId, at: Time) -> Result<Vec<SessionId>, StoreError> {
-    let theirs = sessions::table.filter(sessions::user_id.eq(user.as_str())).select(sessions::id);
+    let theirs = sessions::table.filter(sessions::user_id.eq(user.as_str()));
+    let theirs = theirs.order(sessions::id).select(sessions::id);
     let ids: Vec<SessionId> = theirs.load(conn)?.into_iter().map(SessionId::from_stored).collect();
     end(conn, user, &ids, at)
 }

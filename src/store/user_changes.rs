@@ -1,6 +1,6 @@
 //! Word of users whose status or roles changed, or who were deleted, from whoever did it to every node.
 
-use super::revocations::first_id_at;
+use super::revocations::{first_id_at, id_at};
 use super::schema::{user_changes, user_roles, users};
 use super::{DbConn, Query, StoreError};
 use crate::domain::{Role, SessionId, Time, UserId, UserStatus};
@@ -86,7 +86,7 @@ fn with_each_role_once(mut changed: ChangedUser) -> ChangedUser {
 /// Leaves word, to be written in the transaction of the change itself.
 pub(super) fn leave_word(conn: &mut DbConn, user: &UserId, at: Time) -> Result<(), StoreError> {
     let row = (
-        user_changes::id.eq(uuid::Uuid::now_v7().simple().to_string()),
+        user_changes::id.eq(id_at(at)),
         user_changes::user_id.eq(user.as_str()),
         user_changes::at.eq(at.to_stored()),
     );

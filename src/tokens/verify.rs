@@ -58,6 +58,11 @@ impl Verifier {
         Self { keys, withdrawals: Arc::default(), audience: audience.into(), revocations, lifetime, clock }
     }
 
+    /// Are tokens for this mini-program taken here?
+    pub fn serves(&self, app: &AppId) -> bool {
+        self.audience.contains(app)
+    }
+
     /// The present keys.
     pub fn keys(&self) -> Arc<KeyRing> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()

@@ -282,7 +282,7 @@ async fn what_is_no_key_opens_nothing(db: Database) {
     // Without a key nothing is said about the form, and none is taken from the URL.
     app.post_json("/token/introspect", json!({"token": "x"})).await.problem(401, "token_missing");
     let in_url = app.request(Method::POST, "/token/introspect?client_id=shop&token=x");
-    app.send(in_url).await.problem(401, "token_missing");
+    app.send(in_url).await.problem(400, "invalid_request");
 }
 
 async fn keys_that_somebody_makes_up_are_refused_together(db: Database) {

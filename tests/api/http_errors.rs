@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 on_sqlite!(
     an_unknown_route_is_not_found,
     a_wrong_method_names_the_right_ones,
+    a_parameter_that_means_nothing_is_named_and_not_passed_over,
     another_media_type_is_unsupported,
     a_media_type_may_carry_parameters,
     malformed_json_is_an_invalid_request,
@@ -26,6 +27,29 @@ async fn an_unknown_route_is_not_found(db: Database) {
         app.get(path).await.problem_with_retry(404, "not_found", "none");
     }
     app.post_json("/nothing", json!({})).await.problem(404, "not_found");
+}
+
+async fn a_parameter_that_means_nothing_is_named_and_not_passed_over(db: Database) {
+    let app = TestApp::on(db).await;
+    let (one, other) = (app.login("alice").await, app.login("alice").await);
+    for (method, path, named) in [
+        (Method::POST, "/login?x=1", "x"),
+        (Method::GET, "/me?fields=id", "fields"),
+        (Method::GET, "/me/sessions?limit=1", "limit"),
+        (Method::POST, "/token?grant_type=refresh_token", "grant_type"),
+        (Method::GET, "/.well-known/jwks.json?v=2", "v"),
+        (Method::POST, "/logout?everywhere=true", "everywhere"),
+    ] {
+        let request = app.request(method, path).bearer_auth(&one.access_token);
+        let problem = app.send(request).await.problem(400, "invalid_request");
+        assert_eq!(problem["errors"][0]["field"], named, "{path}");
+    }
+    let secret = app.get(&format!("/me?{}=1", one.refresh_token)).await;
+    assert!(!secret.problem(400, "invalid_request").to_string().contains(&one.refresh_token));
+    for login in [&one, &other] {
+        app.me(&login.access_token).await.ok();
+    }
+    app.get("/healthz?from=balancer").await.ok();
 }
 
 async fn a_wrong_method_names_the_right_ones(db: Database) {

@@ -14,6 +14,7 @@ on_both!(
     a_leaked_key_is_destroyed_at_once_on_every_node,
     another_algorithm_comes_in_at_start_and_once,
     a_key_is_replaced_by_age_once_over_all_nodes,
+    a_key_that_is_overtaken_before_it_signs_never_does,
 );
 on_sqlite!(
     tokens_of_every_algorithm_verify_with_the_published_key,
@@ -25,6 +26,19 @@ on_sqlite!(
 const WITHIN: Duration = Duration::from_secs(20);
 
 const JWKS: &str = "/.well-known/jwks.json";
+
+async fn a_key_that_is_overtaken_before_it_signs_never_does(db: Database) {
+    let app = TestApp::on(db).await;
+    let rotate = |seconds| app.weauth(&["keys", "rotate", "--in", seconds]).printed;
+    let overtaken = rotate("60");
+    let newest = rotate("45");
+    let listed: Value = serde_json::from_str(&app.weauth(&["keys", "list", "--json"]).printed).unwrap();
+    let kids: Vec<&str> =
+        listed["items"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap()).collect();
+    let kid = |printed: &str| printed.split_whitespace().next().unwrap().to_owned();
+    assert!(kids.contains(&&*kid(&newest)) && !kids.contains(&&*kid(&overtaken)), "{listed}");
+    assert_eq!(kids.len(), 2, "{listed}");
+}
 
 async fn a_rotation_is_unnoticed_by_verifiers_who_keep_the_key_set_for_its_max_age(db: Database) {
     let app = TestApp::on(db).await;

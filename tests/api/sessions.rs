@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 on_both!(
+    what_is_no_session_id_is_not_found,
     a_refresh_gives_new_tokens_of_the_same_session,
     fifty_refreshes_at_once_get_one_successor_and_sign_nobody_out,
     two_nodes_refresh_one_token_to_one_successor,
@@ -22,6 +23,16 @@ on_both!(
 
 /// How long another node may take to hear of an ending.
 const A_SECOND: Duration = Duration::from_secs(1);
+
+async fn what_is_no_session_id_is_not_found(db: Database) {
+    let app = TestApp::on(db).await;
+    let login = app.login("alice").await;
+    for id in ["%00", "x", "' OR 1=1", "%E4%BD%A0", &"0".repeat(32), &login.sid().to_uppercase()] {
+        let request = app.request(Method::DELETE, &format!("/me/sessions/{id}"));
+        app.send(request.bearer_auth(&login.access_token)).await.problem(404, "not_found");
+    }
+    app.me(&login.access_token).await.ok();
+}
 
 async fn refresh(app: &TestApp, token: &str) -> Answer {
     app.post_json("/token/refresh", json!({"refresh_token": token})).await

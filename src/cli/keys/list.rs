@@ -1,8 +1,7 @@
 //! `weauth keys list`.
 
-use super::shared_now;
 use crate::cli::Failure;
-use crate::cli::terminal::{open_database, print_json, print_table};
+use crate::cli::terminal::{open_database, print_json, print_table, shared_now};
 use crate::config::Sources;
 use crate::domain::{KeyState, Time};
 use crate::store::{KeyPurpose, ListRetiredKeys, LoadKeys, StoredKey};

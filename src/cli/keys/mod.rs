@@ -9,8 +9,6 @@ mod rotate;
 
 use super::Failure;
 use crate::config::Sources;
-use crate::domain::{Clock, Time};
-use crate::store::{Direct, ReadClock};
 use clap::{Args, Subcommand};
 
 /// The arguments of `weauth keys`.
@@ -47,9 +45,4 @@ pub(super) fn run(sources: &Sources, arguments: &KeysArguments) -> Result<(), Fa
         KeysAction::Reset(reset) => reset::run(sources, reset),
         KeysAction::Api(api) => api::run(sources, api),
     }
-}
-
-/// The time by which the keys live: the database's, or this machine's where the database is a file on it.
-fn shared_now(db: &mut Direct) -> Result<Time, Failure> {
-    Ok(db.run(&ReadClock)?.now.unwrap_or_else(|| Clock::system().now()))
 }

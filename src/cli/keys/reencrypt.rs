@@ -1,7 +1,7 @@
 //! `weauth keys reencrypt`.
 
 use crate::cli::Failure;
-use crate::cli::terminal::open_database;
+use crate::cli::terminal::{open_database, say};
 use crate::config::{KeyCommandConfig, Sources};
 use crate::flows::{Reencrypted, reencrypt};
 use crate::store::SealedPlace;
@@ -27,7 +27,7 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     let Reencrypted { resealed, current, unopened, .. } = done;
     writeln!(
         std::io::stdout().lock(),
-        "values sealed anew: {resealed}; under the new master key already: {current}"
+        "values sealed anew: {resealed}; under the first master key already: {current}"
     )?;
     if unopened > 0 {
         return Err(Failure::new(format!(
@@ -35,11 +35,14 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
              have been sealed under"
         )));
     }
-    writeln!(
-        std::io::stdout().lock(),
+    // Given one key alone, it may be the old one: then this is no leave to destroy it.
+    let end = if config.master_keys.has_older() {
         "Nothing in the database needs the old master key any more: restart every server with the new one alone."
-    )?;
-    Ok(())
+    } else {
+        "Everything is under the one master key that WEAUTH_MASTER_KEY holds. To replace it, give the new and the old \
+         one separated by a comma."
+    };
+    say(end)
 }
 
 fn unopened(place: &SealedPlace) -> String {

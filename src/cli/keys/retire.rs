@@ -1,8 +1,7 @@
 //! `weauth keys retire`.
 
-use super::shared_now;
 use crate::cli::Failure;
-use crate::cli::terminal::{open_database, operator};
+use crate::cli::terminal::{open_database, operator, shared_now};
 use crate::config::Sources;
 use crate::store::{RetireKey, Retirement};
 use clap::Args;

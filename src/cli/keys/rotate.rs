@@ -1,8 +1,7 @@
 //! `weauth keys rotate`.
 
-use super::shared_now;
 use crate::cli::Failure;
-use crate::cli::terminal::{open_database, operator};
+use crate::cli::terminal::{open_database, operator, shared_now};
 use crate::config::{KeyCommandConfig, Sources};
 use crate::domain::PUBLISHED_BEFORE_SIGNING;
 use crate::flows::{StartKeysError, master_key_fits, new_signing_key};

@@ -74,10 +74,12 @@ impl Log for Logger {
             line.clear();
         };
         // A value that logs while it is shown gets a line of its own.
-        LINE.with(|line| match line.try_borrow_mut() {
+        let written = LINE.try_with(|line| match line.try_borrow_mut() {
             Ok(mut line) => write(&mut line),
             Err(_) => write(&mut Vec::new()),
         });
+        // A thread that is ending has nothing of its own any more.
+        written.unwrap_or_else(|_| write(&mut Vec::new()));
     }
 
     fn flush(&self) {

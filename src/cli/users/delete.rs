@@ -2,9 +2,8 @@
 
 use super::{OneUser, sessions};
 use crate::cli::Failure;
-use crate::cli::terminal::{confirm, open_database, operator, printable, say};
+use crate::cli::terminal::{confirm, open_database, operator, printable, say, shared_now};
 use crate::config::Sources;
-use crate::domain::Clock;
 use crate::store::{DeleteUser, UserChange};
 use clap::Args;
 
@@ -26,7 +25,7 @@ pub(super) fn run(sources: &Sources, arguments: &DeleteArguments) -> Result<(), 
         let name = found.nickname.map(|name| format!(" ({})", printable(name))).unwrap_or_default();
         confirm(&format!("delete user {}{name}", one.id))?;
     }
-    let (user, by, at) = (one.id(), operator(), Clock::system().now());
+    let (user, by, at) = (one.id(), operator(), shared_now(&mut database)?);
     match database.commit(&DeleteUser { user, by, at })? {
         UserChange::NoSuchUser | UserChange::AsBefore => Err(one.unknown()),
         UserChange::Done { ended } => say(&format!("{} is deleted; {} ended", one.id, sessions(ended.len()))),

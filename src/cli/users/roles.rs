@@ -2,9 +2,9 @@
 
 use super::OneUser;
 use crate::cli::Failure;
-use crate::cli::terminal::{open_database, operator, printable, say};
+use crate::cli::terminal::{open_database, operator, printable, say, shared_now};
 use crate::config::{Sources, roles_for_command};
-use crate::domain::{Clock, Role};
+use crate::domain::Role;
 use crate::store::{ChangeRoles, UserChange};
 use clap::Args;
 
@@ -50,8 +50,9 @@ fn change(
     grant: Vec<Role>,
     revoke: Vec<Role>,
 ) -> Result<UserChange, Failure> {
-    let (user, by, at) = (arguments.user.id(), operator(), Clock::system().now());
-    Ok(open_database(sources)?.commit(&ChangeRoles { user, grant, revoke, by, at })?)
+    let mut database = open_database(sources)?;
+    let (user, by, at) = (arguments.user.id(), operator(), shared_now(&mut database)?);
+    Ok(database.commit(&ChangeRoles { user, grant, revoke, by, at })?)
 }
 
 fn unknown_role<'a>(arguments: &RoleArguments, known: impl Iterator<Item = &'a Role>) -> Failure {

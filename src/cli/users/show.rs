@@ -41,6 +41,7 @@ fn print_user(user: &User, permissions: &[Permission]) -> Result<(), Failure> {
     let roles: Vec<&str> = user.roles.iter().map(Role::as_str).collect();
     let permissions: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
     let rows = [
+        ("id", user.id.to_string()),
         ("status", user.status.as_str().to_owned()),
         ("roles", roles.join(" ")),
         ("permissions", permissions.join(" ")),
@@ -51,7 +52,7 @@ fn print_user(user: &User, permissions: &[Permission]) -> Result<(), Failure> {
         ("last_login_at", user.last_login_at.rfc3339()),
     ];
     let rows = rows.map(|(name, value)| vec![name.to_owned(), value]);
-    print_table(&["user", user.id.as_str()], rows.into())
+    print_table(&["user", ""], rows.into())
 }
 
 fn print_identities(identities: &[Identity]) -> Result<(), Failure> {

@@ -2,14 +2,15 @@
 
 use super::{OneUser, sessions};
 use crate::cli::Failure;
-use crate::cli::terminal::{open_database, operator, say};
+use crate::cli::terminal::{open_database, operator, say, shared_now};
 use crate::config::Sources;
-use crate::domain::{Clock, UserStatus};
+use crate::domain::UserStatus;
 use crate::store::{SetUserStatus, UserChange};
 
 pub(super) fn run(sources: &Sources, one: &OneUser, status: UserStatus) -> Result<(), Failure> {
-    let (user, by, at) = (one.id(), operator(), Clock::system().now());
-    let change = open_database(sources)?.commit(&SetUserStatus { user, status, by, at })?;
+    let mut database = open_database(sources)?;
+    let (user, by, at) = (one.id(), operator(), shared_now(&mut database)?);
+    let change = database.commit(&SetUserStatus { user, status, by, at })?;
     let id = &one.id;
     match (change, status) {
         (UserChange::NoSuchUser, _) => Err(one.unknown()),

@@ -15,7 +15,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
 
-/// A mistake in one field of a request, in both languages.
+/// A mistake in one field of a request.
 #[derive(Debug, Clone, Serialize)]
 pub struct FieldMistake {
     /// The field.

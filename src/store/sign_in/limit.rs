@@ -83,5 +83,7 @@ fn surplus_of(
     let fresh: HashSet<&str> = opened.iter().map(|sign_in| sign_in.session.as_str()).collect();
     ids.sort_by_key(|id| !fresh.contains(id.as_str()));
     let most = opened.iter().map(|sign_in| sign_in.max_sessions).min().unwrap_or_default();
-    Ok(ids.into_iter().skip(most as usize).map(SessionId::from_stored).collect())
+    let mut surplus: Vec<String> = ids.into_iter().skip(most as usize).collect();
+    surplus.sort_unstable(); // rows are taken in the order of their keys
+    Ok(surplus.into_iter().map(SessionId::from_stored).collect())
 }
