@@ -4,7 +4,7 @@
 use super::Failure;
 use crate::config::{DatabaseConfig, Sources};
 use crate::domain::{Actor, Clock, Time};
-use crate::store::{Direct, ReadClock};
+use crate::store::{Direct, ReadNow};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -18,7 +18,7 @@ pub(super) fn open_database(sources: &Sources) -> Result<Direct, Failure> {
 
 /// The time by which all nodes live: the database's, or this machine's where the database is a file on it.
 pub(super) fn shared_now(database: &mut Direct) -> Result<Time, Failure> {
-    Ok(database.run(&ReadClock)?.now.unwrap_or_else(|| Clock::system().now()))
+    Ok(database.run(&ReadNow)?.unwrap_or_else(|| Clock::system().now()))
 }
 
 /// Prints rows under a header, in columns as wide as they need to be (a Chinese character takes two places).

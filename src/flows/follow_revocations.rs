@@ -1,10 +1,11 @@
 //! What other nodes, and the terminal, did to sessions and users is known here within a second, and after a
 //! restart.
 
-use super::check_clock::shared_time;
 use crate::actors::Db;
 use crate::domain::{Clock, RolePolicy, Time, UserStatus};
-use crate::store::{ChangedUser, FindRevocations, FindUserChanges, LoadKeys, PurgeRevocations, StoreError};
+use crate::store::{
+    ChangedUser, FindRevocations, FindUserChanges, LoadKeys, PurgeRevocations, ReadNow, StoreError,
+};
 use crate::tokens::{Revocations, Standing, StandingState};
 use std::time::{Duration, Instant};
 
@@ -64,7 +65,7 @@ impl FollowRevocations {
 
     /// Gives back when it looked, by the database's clock: this one may be ahead of whoever writes.
     async fn look(&self, since: Time) -> Result<Time, StoreError> {
-        let now = shared_time(&self.db, self.clock).await?.now;
+        let now = self.db.run(ReadNow).await?.unwrap_or_else(|| self.clock.now());
         // Users are read last and told of first: whose session is known to have ended by a ban is known to be
         // banned, and is not sent to log in again.
         let ended = self.db.run(FindRevocations { since }).await?;

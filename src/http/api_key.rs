@@ -74,7 +74,7 @@ impl FromRequest for ApiKeyForm {
 }
 
 impl ApiKeyForm {
-    /// Who has no key is not told what is wrong with the form.
+    /// Who brings no key is not told what is wrong with the rest of the form.
     async fn read(
         request: &HttpRequest,
         form: impl Future<Output = Result<Form, Problem>>,

@@ -155,14 +155,20 @@ fn parse(format: Format, body: &[u8]) -> Result<Map<String, Value>, Problem> {
             ))),
         },
         Format::Form => {
-            if std::str::from_utf8(body).is_err() {
-                return Err(invalid("the form is not UTF-8".into()));
-            }
-            let fields: Vec<(String, String)> = serde_urlencoded::from_bytes(body)
-                .map_err(|_| invalid("the body is not a form (application/x-www-form-urlencoded)".into()))?;
+            let fields = form_pairs(body)?;
             Ok(fields.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
         }
     }
+}
+
+/// What stands in a form, in its order.
+pub(super) fn form_pairs(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
+    let invalid = |detail| Problem::with_detail(ErrorCode::InvalidRequest, detail);
+    if std::str::from_utf8(body).is_err() {
+        return Err(invalid("the form is not UTF-8"));
+    }
+    serde_urlencoded::from_bytes(body)
+        .map_err(|_| invalid("the body is not a form (application/x-www-form-urlencoded)"))
 }
 
 #[cfg(test)]

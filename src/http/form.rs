@@ -1,6 +1,6 @@
 //! A form as OAuth wants it (RFC 6749 3.2): nothing stands there twice, and what is empty is not there.
 
-use super::fields::{Fields, Format, read_body};
+use super::fields::{Fields, Format, form_pairs, read_body};
 use super::problem::{ErrorCode, OAuthProblem, Problem};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
@@ -53,20 +53,15 @@ impl FromRequest for OAuthForm {
 }
 
 fn parse(body: &[u8]) -> Result<Form, Problem> {
-    let invalid = |detail| Problem::with_detail(ErrorCode::InvalidRequest, detail);
-    if std::str::from_utf8(body).is_err() {
-        return Err(invalid("the form is not UTF-8"));
-    }
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(body)
-        .map_err(|_| invalid("the body is not a form (application/x-www-form-urlencoded)"))?;
     let mut form = HashMap::new();
-    for (name, value) in pairs {
+    for (name, value) in form_pairs(body)? {
         if value.is_empty() {
             continue;
         }
         // A name is a stranger's text, which may be a secret at the wrong place: it is not repeated.
         if form.insert(name, value).is_some() {
-            return Err(invalid("the form holds a parameter twice"));
+            let twice = "the form holds a parameter twice";
+            return Err(Problem::with_detail(ErrorCode::InvalidRequest, twice));
         }
     }
     Ok(Form(form))

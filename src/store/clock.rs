@@ -20,20 +20,28 @@ pub struct DatabaseClock {
     pub latest: Option<Time>,
 }
 
+/// What time it is by Postgres's clock; `None` on SQLite, which has none of its own.
+pub struct ReadNow;
+
+impl Query for ReadNow {
+    type Output = Option<Time>;
+
+    fn run(&self, conn: &mut DbConn) -> Result<Option<Time>, StoreError> {
+        let DbConn::Postgres(conn) = conn else { return Ok(None) };
+        let clock = sql::<Timestamp>("clock_timestamp() AT TIME ZONE 'UTC'");
+        let now: NaiveDateTime = diesel::select(clock).get_result(conn)?;
+        Ok(Some(Time::from_stored(now)))
+    }
+}
+
 impl Query for ReadClock {
     type Output = DatabaseClock;
 
     fn run(&self, conn: &mut DbConn) -> Result<DatabaseClock, StoreError> {
-        let now: Option<NaiveDateTime> = match conn {
-            DbConn::Sqlite(_) => None,
-            DbConn::Postgres(conn) => {
-                let clock = sql::<Timestamp>("clock_timestamp() AT TIME ZONE 'UTC'");
-                Some(diesel::select(clock).get_result(conn)?)
-            }
-        };
+        let now = ReadNow.run(conn)?;
         let key: Option<NaiveDateTime> = keys::table.select(max(keys::created_at)).get_result(conn)?;
         let noted: Option<NaiveDateTime> =
             audit::table.order(audit::id.desc()).select(audit::at).first(conn).optional()?;
-        Ok(DatabaseClock { now: now.map(Time::from_stored), latest: key.max(noted).map(Time::from_stored) })
+        Ok(DatabaseClock { now, latest: key.max(noted).map(Time::from_stored) })
     }
 }

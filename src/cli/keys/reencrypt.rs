@@ -25,10 +25,7 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     )?;
     progress.end();
     let Reencrypted { resealed, current, unopened, .. } = done;
-    writeln!(
-        std::io::stdout().lock(),
-        "values sealed anew: {resealed}; under the first master key already: {current}"
-    )?;
+    say(&format!("values sealed anew: {resealed}; under the first master key already: {current}"))?;
     if unopened > 0 {
         return Err(Failure::new(format!(
             "values that open under neither master key, and stay as they are: {unopened}; keep every key that they may \

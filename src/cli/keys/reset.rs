@@ -1,11 +1,10 @@
 //! `weauth keys reset`.
 
 use crate::cli::Failure;
-use crate::cli::terminal::{open_database, operator, shared_now};
+use crate::cli::terminal::{open_database, operator, say, shared_now};
 use crate::config::Sources;
 use crate::store::ResetKeys;
 use clap::Args;
-use std::io::Write;
 
 /// The arguments of `weauth keys reset`.
 #[derive(Debug, Args)]
@@ -20,10 +19,8 @@ pub(super) fn run(sources: &Sources, _: &ResetArguments) -> Result<(), Failure> 
     let mut db = open_database(sources)?;
     let at = shared_now(&mut db)?;
     let destroyed = db.commit(&ResetKeys { at, by: operator() })?;
-    writeln!(
-        std::io::stdout().lock(),
+    say(&format!(
         "{destroyed} keys and all session keys of WeChat are destroyed; set a new WEAUTH_MASTER_KEY and start every \
          server anew"
-    )?;
-    Ok(())
+    ))
 }

@@ -1,11 +1,10 @@
 //! `weauth keys retire`.
 
 use crate::cli::Failure;
-use crate::cli::terminal::{open_database, operator, shared_now};
+use crate::cli::terminal::{open_database, operator, say, shared_now};
 use crate::config::Sources;
 use crate::store::{RetireKey, Retirement};
 use clap::Args;
-use std::io::Write;
 
 /// The arguments of `weauth keys retire`.
 #[derive(Debug, Args)]
@@ -21,12 +20,7 @@ pub(super) fn run(sources: &Sources, arguments: &RetireArguments) -> Result<(), 
     let id = arguments.kid.clone();
     match db.commit(&RetireKey { id, at, by: operator() })? {
         Retirement::Done => {
-            let kid = &arguments.kid;
-            writeln!(
-                std::io::stdout().lock(),
-                "{kid} is destroyed; what it signed is refused within 5 seconds"
-            )?;
-            Ok(())
+            say(&format!("{} is destroyed; what it signed is refused within 5 seconds", arguments.kid))
         }
         Retirement::Unknown => {
             Err(Failure::new(format!("there is no key {:?}; `weauth keys list` names them", arguments.kid)))

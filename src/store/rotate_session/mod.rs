@@ -8,11 +8,12 @@ mod sqlite;
 
 use super::audit::{Audited, audit};
 use super::sessions::end;
-use super::users::find_user;
+use super::users::{find_user, split_roles};
 use super::{DbConn, StoreError, Write};
 use crate::domain::{
     Actor, AppId, Generation, RefreshState, SessionId, Time, User, UserId, UserStatus, Worth,
 };
+use chrono::NaiveDateTime;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -70,6 +71,41 @@ struct Held {
     /// The generation that stands in its row.
     stored: Generation,
     reused: bool,
+}
+
+/// The columns of a session, of its user, when that one logged in last, the roles as one text, and whether a
+/// unionid is known: as both dialects read them.
+type SessionRow = (String, Generation, NaiveDateTime, NaiveDateTime, NaiveDateTime);
+type UserRow = (String, String, Option<String>, Option<String>, Option<String>, NaiveDateTime, NaiveDateTime);
+type Row = (SessionRow, UserRow, NaiveDateTime, Option<String>, bool);
+
+impl Held {
+    fn from_row((session, user, newest_login, roles, unionid_linked): Row) -> Self {
+        let (appid, generation, rotated_at, expires_at, ends_at) = session;
+        let (id, status, nickname, avatar_url, phone, created_at, last_login_at) = user;
+        Self {
+            user: User {
+                id: UserId::from_stored(id),
+                status: UserStatus::from_stored(&status),
+                roles: split_roles(roles),
+                nickname,
+                avatar_url,
+                phone,
+                unionid_linked,
+                created_at: Time::from_stored(created_at),
+                last_login_at: Time::from_stored(last_login_at.max(newest_login)),
+            },
+            app: AppId::from_stored(&appid),
+            state: RefreshState {
+                generation,
+                rotated_at: Time::from_stored(rotated_at),
+                expires_at: Time::from_stored(expires_at),
+            },
+            ends_at: Time::from_stored(ends_at),
+            stored: generation,
+            reused: false,
+        }
+    }
 }
 
 impl Write for RotateSession {

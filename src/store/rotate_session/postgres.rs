@@ -1,7 +1,6 @@
 //! Rotation on Postgres: two statements for the whole group. Rows are taken in the order of their keys, so that
 //! two nodes never wait for each other in a circle.
 
-use super::sqlite::into_held;
 use super::{Held, HeldSessions, Key, RotateSession};
 use crate::domain::Generation;
 use crate::store::StoreError;
@@ -52,7 +51,7 @@ pub(super) fn hold<'a>(
     let (user_ids, ids) = keys.iter().copied().unzip();
     let rows: Vec<(String, _)> = HoldSessions::new(user_ids, ids).load(conn)?;
     let of_key = |(id, row)| {
-        let held = into_held(row);
+        let held = Held::from_row(row);
         ((held.user.id.to_string(), id), held)
     };
     let mut found: HashMap<(String, String), Held> = rows.into_iter().map(of_key).collect();

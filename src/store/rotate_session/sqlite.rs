@@ -1,10 +1,9 @@
 //! Rotation on SQLite. The write lock is held from the start, so what is read here stays true.
 
 use super::{Held, HeldSessions, Key, RotateSession};
-use crate::domain::{AppId, Generation, RefreshState, Time, User, UserId, UserStatus};
+use crate::domain::Generation;
 use crate::store::StoreError;
 use crate::store::prepared::prepared;
-use crate::store::users::split_roles;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Integer, Nullable, Text, Timestamp};
@@ -35,10 +34,6 @@ prepared! {
      WHERE user_id = ? AND id = ? AND generation = ?"
 }
 
-type SessionRow = (String, Generation, NaiveDateTime, NaiveDateTime, NaiveDateTime);
-type UserRow = (String, String, Option<String>, Option<String>, Option<String>, NaiveDateTime, NaiveDateTime);
-type Row = (SessionRow, UserRow, NaiveDateTime, Option<String>, bool);
-
 pub(super) fn hold<'a>(
     batch: &[&'a RotateSession],
     conn: &mut SqliteConnection,
@@ -49,37 +44,10 @@ pub(super) fn hold<'a>(
         if !held.contains_key(&(user, session))
             && let Some(row) = FindSession::new(user, session).get_result(conn).optional()?
         {
-            held.insert((user, session), into_held(row));
+            held.insert((user, session), Held::from_row(row));
         }
     }
     Ok(held)
-}
-
-pub(super) fn into_held((session, user, newest_login, roles, unionid_linked): Row) -> Held {
-    let (appid, generation, rotated_at, expires_at, ends_at) = session;
-    let (id, status, nickname, avatar_url, phone, created_at, last_login_at) = user;
-    Held {
-        user: User {
-            id: UserId::from_stored(id),
-            status: UserStatus::from_stored(&status),
-            roles: split_roles(roles),
-            nickname,
-            avatar_url,
-            phone,
-            unionid_linked,
-            created_at: Time::from_stored(created_at),
-            last_login_at: Time::from_stored(last_login_at.max(newest_login)),
-        },
-        app: AppId::from_stored(&appid),
-        state: RefreshState {
-            generation,
-            rotated_at: Time::from_stored(rotated_at),
-            expires_at: Time::from_stored(expires_at),
-        },
-        ends_at: Time::from_stored(ends_at),
-        stored: generation,
-        reused: false,
-    }
 }
 
 /// Gives back how many rows were written.
