@@ -3,10 +3,11 @@
 use crate::actors::{Db, DbSettings, WeChat};
 use crate::config::{Config, DatabaseConfig, KeyConfig, TokenConfig, WeChatConfig};
 use crate::crypto::MasterKeys;
-use crate::domain::{App, AppId, Cidr, Clock, RolePolicy};
+use crate::domain::{App, AppId, Cidr, Clock, DatabaseUrl, RolePolicy};
 use crate::flows::{
     ApiKeys, FollowRevocations, Introspection, Issuer, KeyPolicy, LastLogins, Revoking, ServerKeys, Sessions,
-    SignIn, SignInLimits, StartKeysError, TokenLifetimes, Users, follow_keys, purge_forever,
+    SignIn, SignInLimits, StartKeysError, TokenLifetimes, Users, follow_keys, index_logins_forever,
+    purge_forever,
 };
 use crate::http::{HttpState, everything, extractor_state, observed};
 use crate::store::{Migrator, StoreError};
@@ -146,6 +147,9 @@ impl Weauth {
         tokio::task::spawn_local(follow_keys(server_keys, verifier.clone()));
         tokio::task::spawn_local(api_keys.clone().follow_forever());
         tokio::task::spawn_local(last_logins.clone().write_forever(db.clone()));
+        if matches!(database.url, DatabaseUrl::Sqlite(_)) {
+            tokio::task::spawn_local(index_logins_forever(db.clone()));
+        }
         tokio::task::spawn_local(purge_forever(db.clone(), clock, replay_window));
         let state = HttpState {
             sign_in,

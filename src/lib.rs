@@ -48,7 +48,8 @@
 //! 8. `actors/db.rs`, [`Db::commit`](actors::Db::commit) → `store/group_commit.rs`: queued, and committed with
 //!    whatever else waits; answered once it is durable.
 //! 9. `store/sign_in/`, [`RecordSignIn`](store::RecordSignIn): finds or makes the user, keeps the key, opens a
-//!    session, records which session the code became.
+//!    session, records which session the code became. What an index of SQLite would cost it, it leaves to
+//!    `flows/index_logins.rs`, a second later and many at a time (`store/fresh_logins.rs`).
 //! 10. `flows/issue.rs`, then `tokens/key_ring.rs`, [`KeyRing::issue`](tokens::KeyRing::issue): signs the access
 //!     token with the key whose turn it is.
 //! 11. `http/token_view.rs`, `render`: the answer. `http/access.rs`, `finish`: its id, and one line in the log.

@@ -18,8 +18,9 @@ use crate::wechat::WeChatError;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// As long as an exchange on another node may take: its record may still come.
-const WAIT_FOR_RECORD_SECONDS: i64 = 5;
+/// Whoever brought the code first was answered by WeChat about when we were: so long its record may still take.
+/// A person waits as long for the news that their code is used.
+const WAIT_FOR_RECORD_SECONDS: i64 = 2;
 
 /// However much it is used, a session ends after a year.
 const SESSION_SECONDS: i64 = 365 * 24 * 3600;
@@ -193,18 +194,19 @@ impl Inner {
     /// Answers a request whose code was exchanged by another one.
     async fn repeat(&self, waiting: &Waiting<'_>) -> Result<Issued, SignInError> {
         let find = || FindExchange { app: waiting.app.clone(), code: waiting.code.clone() };
+        let wait_until = self.clock.now().plus_seconds(WAIT_FOR_RECORD_SECONDS);
         let mut appeared = false;
         let mut pause = Duration::from_millis(10);
         let found = loop {
             if let Some(found) = self.db.run(find()).await? {
                 break found;
             }
-            if self.clock.now() > waiting.since.plus_seconds(WAIT_FOR_RECORD_SECONDS) {
+            if self.clock.now() > wait_until {
                 return Err(WeChatError::CodeUsed.into());
             }
             appeared = true;
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(1));
+            pause = (pause * 2).min(Duration::from_millis(500));
         };
         let same_time = waiting.concurrent || appeared || found.exchanged_at >= waiting.since;
         if !same_time && !self.is_replay(waiting, &found) {

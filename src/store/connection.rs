@@ -1,6 +1,7 @@
 //! Opens connections by the URL's scheme and keeps them in a pool.
 
 use super::StoreError;
+use super::fresh_logins::INDEX_FRESH_CODES;
 use crate::domain::DatabaseUrl;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
@@ -45,6 +46,10 @@ impl r2d2::ManageConnection for Connector {
             conn.batch_execute(match &conn {
                 DbConn::Postgres(_) => WRITER_ON_POSTGRES,
                 DbConn::Sqlite(_) => WRITER_ON_SQLITE,
+            })
+            .and_then(|()| match &mut conn {
+                DbConn::Postgres(_) => Ok(()),
+                DbConn::Sqlite(conn) => conn.batch_execute(INDEX_FRESH_CODES),
             })
             .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
         }

@@ -1,6 +1,6 @@
 //! The exchange record: which session a code became.
 
-use super::schema::{exchanges, sessions};
+use super::schema::{exchanges, fresh_logins, sessions};
 use super::users::find_user;
 use super::{DbConn, Query, StoreError, Write};
 use crate::domain::{AppId, CodeHash, Generation, SessionId, Time, User};
@@ -33,20 +33,12 @@ impl Query for FindExchange {
     type Output = Option<FoundExchange>;
 
     fn run(&self, conn: &mut DbConn) -> Result<Self::Output, StoreError> {
-        type Row = (String, String, Option<String>, NaiveDateTime);
-        let row: Option<Row> = exchanges::table
-            .find((self.app.as_str(), self.code.as_str()))
-            .select((
-                exchanges::user_id,
-                exchanges::session_id,
-                exchanges::idempotency_key,
-                exchanges::exchanged_at,
-            ))
-            .first(conn)
-            .optional()?;
-        let Some((user_id, session_id, idempotency_key, exchanged_at)) = row else { return Ok(None) };
+        let Some((user_id, session_id, idempotency_key, exchanged_at)) = self.find(conn)? else {
+            return Ok(None);
+        };
         let generation: Option<Generation> = sessions::table
-            .find((&user_id, &session_id))
+            .find(&session_id)
+            .filter(sessions::user_id.eq(&user_id))
             .select(sessions::generation)
             .first(conn)
             .optional()?;
@@ -56,6 +48,37 @@ impl Query for FindExchange {
             user: find_user(conn, &user_id)?,
             session: generation.map(|generation| (SessionId::from_stored(session_id), generation)),
         }))
+    }
+}
+
+/// User, session, `Idempotency-Key` and time of an exchange.
+type Row = (String, String, Option<String>, NaiveDateTime);
+
+impl FindExchange {
+    /// First where it stands at first, then where it is moved to: so it is not missed on its way.
+    fn find(&self, conn: &mut DbConn) -> Result<Option<Row>, StoreError> {
+        if let DbConn::Sqlite(conn) = conn {
+            let fresh = fresh_logins::table
+                .filter(fresh_logins::appid.eq(self.app.as_str()))
+                .filter(fresh_logins::code_hash.eq(self.code.as_str()))
+                .select((
+                    fresh_logins::user_id,
+                    fresh_logins::session_id,
+                    fresh_logins::idempotency_key,
+                    fresh_logins::exchanged_at,
+                ));
+            let row: Option<Row> = fresh.first(conn).optional()?;
+            if row.is_some() {
+                return Ok(row);
+            }
+        }
+        let indexed = exchanges::table.find((self.app.as_str(), self.code.as_str())).select((
+            exchanges::user_id,
+            exchanges::session_id,
+            exchanges::idempotency_key,
+            exchanges::exchanged_at,
+        ));
+        Ok(indexed.first(conn).optional()?)
     }
 }
 

@@ -1,12 +1,13 @@
 //! Sessions whose time is over, found on a walk through the table and removed.
 
+use super::fresh_logins::forget_user_session;
 use super::schema::sessions;
 use super::{DbConn, Query, StoreError, Write};
 use crate::domain::Time;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-/// A place in the table of sessions: after this user and id. The empty one is before the first.
+/// A session, and so a place in the order of their ids: the empty one is before the first.
 #[derive(Debug, Clone, Default)]
 pub struct SessionCursor {
     user_id: String,
@@ -39,13 +40,9 @@ impl Query for FindExpiredSessions {
     fn run(&self, conn: &mut DbConn) -> Result<ExpiredSessions, StoreError> {
         type Row = (String, String, NaiveDateTime, NaiveDateTime);
         let columns = (sessions::user_id, sessions::id, sessions::expires_at, sessions::ends_at);
-        let after = sessions::user_id.eq(&self.after.user_id).and(sessions::id.gt(&self.after.id));
-        let same_user = sessions::table.filter(after).order(sessions::id).limit(self.limit);
-        let mut rows: Vec<Row> = same_user.select(columns).load(conn)?;
-        let left = self.limit - rows.len() as i64;
-        let next_users = sessions::table.filter(sessions::user_id.gt(&self.after.user_id));
-        let next_users = next_users.order((sessions::user_id, sessions::id)).limit(left);
-        rows.extend(next_users.select(columns).load::<Row>(conn)?);
+        let bite = sessions::table.filter(sessions::id.gt(&self.after.id));
+        let bite = bite.order(sessions::id).limit(self.limit);
+        let rows: Vec<Row> = bite.select(columns).load(conn)?;
         let at_end = (rows.len() as i64) < self.limit;
         let cursor = |row: &Row| SessionCursor { user_id: row.0.clone(), id: row.1.clone() };
         let next = rows.last().filter(|_| !at_end).map(cursor);
@@ -71,9 +68,11 @@ impl Write for DeleteExpiredSessions {
         for delete in batch {
             let now = delete.at.to_stored();
             for place in &delete.expired {
-                let session = sessions::table.find((&place.user_id, &place.id));
+                let session = sessions::table.find(&place.id);
                 let over = session.filter(sessions::expires_at.le(now).or(sessions::ends_at.le(now)));
-                diesel::delete(over).execute(conn)?;
+                if diesel::delete(over).execute(conn)? > 0 {
+                    forget_user_session(conn, &place.user_id, &place.id)?;
+                }
             }
         }
         Ok(vec![(); batch.len()])

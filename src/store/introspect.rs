@@ -33,7 +33,7 @@ impl Query for FindRefreshSession {
     fn run(&self, conn: &mut DbConn) -> Result<Self::Output, StoreError> {
         type Row = (String, Generation, NaiveDateTime, NaiveDateTime, NaiveDateTime, String);
         let row: Option<Row> = sessions::table
-            .inner_join(users::table)
+            .inner_join(users::table.on(users::id.eq(sessions::user_id)))
             .filter(sessions::user_id.eq(self.user.as_str()))
             .filter(sessions::id.eq(self.session.as_str()))
             .select((

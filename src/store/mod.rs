@@ -1,8 +1,8 @@
 //! The database: SQLite or Postgres, chosen by the URL at run time. The only folder that names diesel.
 //!
 //! A file a noun, holding its rows and its queries. Common queries are written once, in diesel's own
-//! language, over [`DbConn`]; what every login and refresh writes (`sign_in`, `rotate_session`, `last_logins`) has hand-written statements
-//! for each dialect, kept prepared by the macro in `prepared`.
+//! language, over [`DbConn`]; what every login and refresh writes (`sign_in`, `rotate_session`, `last_logins`,
+//! `fresh_logins`) has hand-written statements for each dialect, kept prepared by the macro in `prepared`.
 
 mod api_keys;
 mod audit;
@@ -13,6 +13,7 @@ mod direct;
 mod error;
 mod exchanges;
 mod expired_sessions;
+mod fresh_logins;
 mod group_commit;
 mod identities;
 mod introspect;
@@ -49,6 +50,9 @@ pub use exchanges::{
     DeleteExchanges, ExchangeCursor, FindExchange, FindOldExchanges, FoundExchange, OldExchanges,
 };
 pub use expired_sessions::{DeleteExpiredSessions, ExpiredSessions, FindExpiredSessions, SessionCursor};
+pub use fresh_logins::{
+    FindFreshLogins, ForgetFreshLogins, FreshLogins, IndexExchanges, IndexUserSessions, Stretch,
+};
 pub use group_commit::{GroupCommit, Reply};
 pub use identities::ListIdentities;
 pub use introspect::{FindRefreshSession, RefreshSession};

@@ -36,6 +36,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    fresh_logins (seq) {
+        seq -> BigInt,
+        user_id -> Text,
+        session_id -> Text,
+        appid -> Text,
+        code_hash -> Text,
+        idempotency_key -> Nullable<Text>,
+        exchanged_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     identities (appid, openid) {
         appid -> Text,
         openid -> Text,
@@ -72,9 +84,9 @@ diesel::table! {
 }
 
 diesel::table! {
-    sessions (user_id, id) {
-        user_id -> Text,
+    sessions (id) {
         id -> Text,
+        user_id -> Text,
         appid -> Text,
         openid -> Text,
         generation -> Integer,
@@ -105,6 +117,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    user_sessions (user_id, session_id) {
+        user_id -> Text,
+        session_id -> Text,
+    }
+}
+
+diesel::table! {
     users (id) {
         id -> Text,
         status -> Text,
@@ -118,18 +137,19 @@ diesel::table! {
 }
 
 diesel::joinable!(identities -> users (user_id));
-diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(user_roles -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     audit,
     exchanges,
+    fresh_logins,
     identities,
     keys,
     revocations,
     sessions,
     user_changes,
     user_roles,
+    user_sessions,
     users,
 );

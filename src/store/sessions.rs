@@ -1,12 +1,16 @@
 //! Sessions after the sign-in: they are listed, and they end.
 
 use super::audit::{Audited, audit};
+use super::fresh_logins::forget_user_session;
+use super::prepared::prepared;
 use super::revocations::revoke;
 use super::schema::sessions;
 use super::{DbConn, Query, StoreError, Write};
 use crate::domain::{Actor, AppId, Session, SessionId, Time, UserId};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use diesel::sql_types::Text;
+use diesel::sqlite::Sqlite;
 
 /// Which sessions of a user to end.
 #[derive(Debug, Clone)]
@@ -56,10 +60,26 @@ impl EndSessions {
 
 /// Ends all sessions of a user; gives back which.
 pub(super) fn end_all(conn: &mut DbConn, user: &UserId, at: Time) -> Result<Vec<SessionId>, StoreError> {
-    let theirs = sessions::table.filter(sessions::user_id.eq(user.as_str()));
-    let theirs = theirs.order(sessions::id).select(sessions::id);
-    let ids: Vec<SessionId> = theirs.load(conn)?.into_iter().map(SessionId::from_stored).collect();
+    let ids: Vec<SessionId> = ids_of(conn, user.as_str())?.into_iter().map(SessionId::from_stored).collect();
     end(conn, user, &ids, at)
+}
+
+prepared! {
+    /// A user's sessions, from the index and from what is not indexed yet.
+    FindSessionsOfUser on Sqlite { indexed: Text = &'a str, fresh: Text = &'a str } -> Text,
+    "SELECT id FROM sessions WHERE id IN (
+         SELECT session_id FROM user_sessions WHERE user_id = ?
+         UNION SELECT session_id FROM fresh_logins WHERE user_id = ?
+     ) ORDER BY id"
+}
+
+/// The ids of a user's sessions, in the order in which they were opened.
+pub(super) fn ids_of(conn: &mut DbConn, user: &str) -> Result<Vec<String>, StoreError> {
+    let theirs = sessions::table.filter(sessions::user_id.eq(user)).order(sessions::id).select(sessions::id);
+    Ok(match conn {
+        DbConn::Postgres(conn) => theirs.load(conn)?,
+        DbConn::Sqlite(conn) => FindSessionsOfUser::new(user, user).load(conn)?,
+    })
 }
 
 /// Removes the rows and leaves word of it for every node. Of those who end a session at once, one does; gives back
@@ -72,7 +92,9 @@ pub(super) fn end(
 ) -> Result<Vec<SessionId>, StoreError> {
     let mut ended = Vec::new();
     for id in ids {
-        if diesel::delete(sessions::table.find((user.as_str(), id.as_str()))).execute(conn)? > 0 {
+        let theirs = sessions::table.find(id.as_str()).filter(sessions::user_id.eq(user.as_str()));
+        if diesel::delete(theirs).execute(conn)? > 0 {
+            forget_user_session(conn, user.as_str(), id.as_str())?;
             revoke(conn, id, at)?;
             ended.push(id.clone());
         }
@@ -97,8 +119,9 @@ impl Query for ListSessions {
 
     fn run(&self, conn: &mut DbConn) -> Result<Vec<Session>, StoreError> {
         let now = self.at.to_stored();
+        let theirs = ids_of(conn, self.user.as_str())?;
         let rows: Vec<SessionRow> = sessions::table
-            .filter(sessions::user_id.eq(self.user.as_str()))
+            .filter(sessions::id.eq_any(theirs))
             .filter(sessions::expires_at.gt(now))
             .filter(sessions::ends_at.gt(now))
             .order(sessions::id.desc())

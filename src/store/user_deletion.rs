@@ -1,7 +1,7 @@
 //! The end of a user: what is personal goes, the audit log keeps that it went.
 
 use super::audit::{Audited, audit};
-use super::schema::{exchanges, users};
+use super::schema::{exchanges, fresh_logins, users};
 use super::sessions::end_all;
 use super::user_changes::leave_word;
 use super::users::lock_user;
@@ -38,6 +38,9 @@ impl DeleteUser {
         let ended = end_all(conn, &self.user, self.at)?;
         // Some minutes of records, found by reading them all: an index would cost every login.
         diesel::delete(exchanges::table.filter(exchanges::user_id.eq(id))).execute(conn)?;
+        if let DbConn::Sqlite(conn) = conn {
+            diesel::delete(fresh_logins::table.filter(fresh_logins::user_id.eq(id))).execute(conn)?;
+        }
         // Identities and roles go with the row (ON DELETE CASCADE).
         diesel::delete(users::table.find(id)).execute(conn)?;
         leave_word(conn, &self.user, self.at)?;

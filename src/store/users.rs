@@ -1,6 +1,7 @@
 //! Users: rows and queries.
 
 use super::schema::{identities, sessions, user_roles, users};
+use super::sessions::ids_of;
 use super::{DbConn, Query, StoreError};
 use crate::domain::{Role, Time, User, UserId, UserStatus};
 use chrono::NaiveDateTime;
@@ -57,8 +58,10 @@ pub(super) fn find_user(conn: &mut DbConn, id: &str) -> Result<Option<User>, Sto
     let linked =
         identities::table.filter(identities::user_id.eq(id)).filter(identities::unionid.is_not_null());
     let unionid_linked = diesel::select(diesel::dsl::exists(linked)).get_result(conn)?;
-    let newest = sessions::table.filter(sessions::user_id.eq(id)).order(sessions::id.desc());
-    let newest: Option<NaiveDateTime> = newest.select(sessions::created_at).first(conn).optional()?;
+    let newest: Option<NaiveDateTime> = match ids_of(conn, id)?.last() {
+        Some(newest) => sessions::table.find(newest).select(sessions::created_at).first(conn).optional()?,
+        None => None,
+    };
     let mut user = row.into_user(roles_of(conn, id)?, unionid_linked);
     user.last_login_at =
         newest.map_or(user.last_login_at, |newest| user.last_login_at.max(Time::from_stored(newest)));

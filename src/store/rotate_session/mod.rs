@@ -73,14 +73,14 @@ struct Held {
     reused: bool,
 }
 
-/// The columns of a session, of its user, when that one logged in last, the roles as one text, and whether a
+/// The columns of a session, of its user, when the session was opened, the roles as one text, and whether a
 /// unionid is known: as both dialects read them.
 type SessionRow = (String, Generation, NaiveDateTime, NaiveDateTime, NaiveDateTime);
 type UserRow = (String, String, Option<String>, Option<String>, Option<String>, NaiveDateTime, NaiveDateTime);
 type Row = (SessionRow, UserRow, NaiveDateTime, Option<String>, bool);
 
 impl Held {
-    fn from_row((session, user, newest_login, roles, unionid_linked): Row) -> Self {
+    fn from_row((session, user, opened_at, roles, unionid_linked): Row) -> Self {
         let (appid, generation, rotated_at, expires_at, ends_at) = session;
         let (id, status, nickname, avatar_url, phone, created_at, last_login_at) = user;
         Self {
@@ -93,7 +93,7 @@ impl Held {
                 phone,
                 unionid_linked,
                 created_at: Time::from_stored(created_at),
-                last_login_at: Time::from_stored(last_login_at.max(newest_login)),
+                last_login_at: Time::from_stored(last_login_at.max(opened_at)),
             },
             app: AppId::from_stored(&appid),
             state: RefreshState {

@@ -23,7 +23,7 @@ prepared! {
       Timestamp, Nullable<Text>, Bool)),
     "SELECT s.id, s.appid, s.generation, s.rotated_at, s.expires_at, s.ends_at,
             u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at, u.last_login_at,
-            (SELECT n.created_at FROM sessions n WHERE n.user_id = u.id ORDER BY n.id DESC LIMIT 1),
+            s.created_at,
             (SELECT string_agg(role, ' ') FROM user_roles r WHERE r.user_id = u.id),
             COALESCE((SELECT true FROM identities i WHERE i.user_id = u.id AND i.unionid IS NOT NULL LIMIT 1), false)
      FROM unnest(?, ?) AS wanted (user_id, id) JOIN sessions s USING (user_id, id)

@@ -17,7 +17,7 @@ prepared! {
      Timestamp, Nullable<Text>, Bool),
     "SELECT s.appid, s.generation, s.rotated_at, s.expires_at, s.ends_at,
             u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at, u.last_login_at,
-            (SELECT created_at FROM sessions WHERE user_id = u.id ORDER BY id DESC LIMIT 1),
+            s.created_at,
             (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = u.id),
             EXISTS (SELECT 1 FROM identities WHERE user_id = u.id AND unionid IS NOT NULL)
      FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.user_id = ? AND s.id = ?"

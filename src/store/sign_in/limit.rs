@@ -4,8 +4,7 @@ use super::{RecordSignIn, SignInRecord};
 use crate::domain::{Actor, SessionId, UserId};
 use crate::store::audit::{Audited, audit};
 use crate::store::prepared::prepared;
-use crate::store::schema::sessions;
-use crate::store::sessions::end;
+use crate::store::sessions::{end, ids_of};
 use crate::store::{DbConn, StoreError};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -78,8 +77,8 @@ fn surplus_of(
     opened: &[&RecordSignIn],
     conn: &mut DbConn,
 ) -> Result<Vec<SessionId>, StoreError> {
-    let theirs = sessions::table.filter(sessions::user_id.eq(user.as_str()));
-    let mut ids: Vec<String> = theirs.select(sessions::id).order(sessions::id.desc()).load(conn)?;
+    let mut ids = ids_of(conn, user.as_str())?;
+    ids.reverse();
     let fresh: HashSet<&str> = opened.iter().map(|sign_in| sign_in.session.as_str()).collect();
     ids.sort_by_key(|id| !fresh.contains(id.as_str()));
     let most = opened.iter().map(|sign_in| sign_in.max_sessions).min().unwrap_or_default();

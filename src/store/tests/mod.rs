@@ -1,5 +1,6 @@
 //! The store by itself, on both databases.
 
+mod fresh_logins;
 mod group_commit;
 mod keys;
 mod purge;

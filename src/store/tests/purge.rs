@@ -1,5 +1,6 @@
 //! What nobody will ask for again is found on a walk in small bites, and nothing else is.
 
+use super::fresh_logins::index;
 use super::sign_in::{AT, ONE, record, sign_in};
 use super::{Fresh, both};
 use crate::domain::Time;
@@ -26,7 +27,7 @@ fn five_logins(database: &Fresh) {
 fn expired_sessions_go_and_the_others_stay() {
     for database in both() {
         five_logins(&database);
-        let mut conn = database.pool.get().unwrap();
+        let mut conn = database.writers.get().unwrap();
         let at = Time::from_unix(AT + 1000);
         let (mut place, mut bites) = (Some(SessionCursor::default()), 0);
         while let Some(after) = place {
@@ -45,7 +46,7 @@ fn expired_sessions_go_and_the_others_stay() {
 fn a_session_that_was_refreshed_in_the_meantime_stays() {
     for database in both() {
         five_logins(&database);
-        let mut conn = database.pool.get().unwrap();
+        let mut conn = database.writers.get().unwrap();
         let at = Time::from_unix(AT + 1000);
         let find = FindExpiredSessions { after: SessionCursor::default(), at, limit: 100 };
         let found = find.run(&mut conn).unwrap();
@@ -62,7 +63,8 @@ fn a_session_that_was_refreshed_in_the_meantime_stays() {
 fn old_exchange_records_go_and_young_ones_stay() {
     for database in both() {
         five_logins(&database);
-        let mut conn = database.pool.get().unwrap();
+        let mut conn = database.writers.get().unwrap();
+        index(&mut conn);
         let before = Time::from_unix(AT + 1000);
         let mut place = Some(ExchangeCursor::default());
         while let Some(after) = place {

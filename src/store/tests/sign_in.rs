@@ -34,7 +34,7 @@ pub(super) const ONE: &str = "wx0000000000000a01";
 const TWO: &str = "wx0000000000000a02";
 
 pub(super) fn record(database: &Fresh, batch: &[RecordSignIn]) -> Vec<SignInRecord> {
-    let mut conn = database.pool.get().unwrap();
+    let mut conn = database.writers.get().unwrap();
     let batch: Vec<&RecordSignIn> = batch.iter().collect();
     conn.transaction(|conn| Ok::<_, diesel::result::Error>(RecordSignIn::apply(&batch, conn).unwrap()))
         .unwrap()

@@ -6,13 +6,23 @@ use diesel::sql_types::{Binary, Bool, Nullable, Text, Timestamp};
 use diesel::sqlite::Sqlite;
 
 prepared! {
-    /// Takes the code, unless it was taken before.
-    InsertExchange on Sqlite {
-        appid: Text = &'a str, code_hash: Text = &'a str, user_id: Text = &'a str, session_id: Text = &'a str,
+    /// Takes the code, unless it was taken before: a moment ago, or so long that it is indexed.
+    TakeCode on Sqlite {
+        appid: Text = &'a str, code_hash: Text = &'a str,
+        indexed_appid: Text = &'a str, indexed_code_hash: Text = &'a str,
+    } -> (),
+    "INSERT INTO temp.fresh_codes (appid, code_hash) SELECT ?, ?
+     WHERE NOT EXISTS (SELECT 1 FROM exchanges WHERE appid = ? AND code_hash = ?) ON CONFLICT DO NOTHING"
+}
+
+prepared! {
+    /// Leaves word of the login for the indexes.
+    InsertFreshLogin on Sqlite {
+        user_id: Text = &'a str, session_id: Text = &'a str, appid: Text = &'a str, code_hash: Text = &'a str,
         idempotency_key: Nullable<Text> = Option<&'a str>, exchanged_at: Text = &'a str,
     } -> (),
-    "INSERT INTO exchanges (appid, code_hash, user_id, session_id, idempotency_key, exchanged_at)
-     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    "INSERT INTO fresh_logins (user_id, session_id, appid, code_hash, idempotency_key, exchanged_at)
+     VALUES (?, ?, ?, ?, ?, ?)"
 }
 
 prepared! {
@@ -73,13 +83,13 @@ prepared! {
 prepared! {
     /// Opens a session.
     InsertSession on Sqlite {
-        user_id: Text = &'a str, id: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str,
+        id: Text = &'a str, user_id: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str,
         rotated_at: Text = &'a str, created_at: Text = &'a str,
         last_used_at: Text = &'a str, expires_at: Text = &'a str,
         ends_at: Text = &'a str, ip: Nullable<Text> = Option<&'a str>,
         user_agent: Nullable<Text> = Option<&'a str>,
     } -> (),
-    "INSERT INTO sessions (user_id, id, appid, openid, generation, rotated_at, created_at, last_used_at,
+    "INSERT INTO sessions (id, user_id, appid, openid, generation, rotated_at, created_at, last_used_at,
                            expires_at, ends_at, ip, user_agent)
      VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)"
 }

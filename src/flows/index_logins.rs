@@ -1,0 +1,64 @@
+//! Brings what logins left to be indexed into the indexes, behind the logins (see `store/fresh_logins.rs`).
+
+use crate::actors::Db;
+use crate::store::{
+    FindFreshLogins, ForgetFreshLogins, IndexExchanges, IndexUserSessions, StoreError, Stretch,
+};
+use std::time::Duration;
+
+/// The longer, the more entries share a page; the shorter, the less is searched for what is not indexed yet.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The most that one write enters, so that no login waits long behind it.
+const BITE: usize = 2500;
+
+/// Indexes every second, until the process ends. What fails is tried again a second later.
+pub async fn index_logins_forever(db: Db) {
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        if let Err(error) = index_logins(&db).await {
+            log::warn!("logins could not be indexed: {error}");
+        }
+    }
+}
+
+/// May be broken off anywhere: what is entered twice is entered once.
+async fn index_logins(db: &Db) -> Result<(), StoreError> {
+    let fresh = db.run(FindFreshLogins).await?;
+    for stretch in stretches(fresh.last, &fresh.users) {
+        db.commit(IndexUserSessions(stretch)).await?;
+    }
+    for stretch in stretches(fresh.last, &fresh.codes) {
+        db.commit(IndexExchanges(stretch)).await?;
+    }
+    if fresh.last > 0 {
+        db.commit(ForgetFreshLogins(fresh.last)).await?;
+    }
+    Ok(())
+}
+
+/// Cuts the range of these sorted keys into stretches of about [`BITE`] each.
+fn stretches(last: i64, keys: &[String]) -> impl Iterator<Item = Stretch> {
+    let mut after = String::new();
+    keys.chunks(BITE).filter_map(|bite| bite.last()).map(move |through| {
+        let after = std::mem::replace(&mut after, through.clone());
+        Stretch { last, after, through: through.clone() }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_cover_every_key_once() {
+        let mut keys: Vec<String> = (0..BITE * 2 + 7).map(|number| format!("{:08}", number / 3)).collect();
+        keys.sort_unstable();
+        let stretches: Vec<Stretch> = stretches(1, &keys).collect();
+        for key in &keys {
+            let holds = |stretch: &&Stretch| stretch.after < *key && *key <= stretch.through;
+            assert_eq!(stretches.iter().filter(holds).count(), 1, "{key}");
+        }
+        assert!(super::stretches(1, &[]).next().is_none());
+    }
+}
