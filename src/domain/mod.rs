@@ -29,7 +29,7 @@ pub use identity::{Identity, OpenId, SessionKey, UnionId};
 pub use network::{Cidr, InvalidCidr, client_address};
 pub use refresh_token::{RefreshToken, RefreshTokenMac};
 pub use role::{Permission, Role, RolePolicy};
-pub use rotation::{RefreshState, Worth};
+pub use rotation::{Burst, RefreshState, Worth};
 pub use session::{Generation, Session, SessionId};
 pub use signing_key::{KEPT_AFTER_LAST_TOKEN, KeyState, PUBLISHED_BEFORE_SIGNING, signing_place};
 pub use user::{User, UserId, UserStatus, mask_phone};

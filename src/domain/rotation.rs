@@ -1,5 +1,5 @@
-//! The rule by which refresh tokens turn: the present one is good, the one before it for a moment longer, and
-//! whoever comes with any other holds what somebody else has used.
+//! The rule by which refresh tokens turn: the present one is good, one that was replaced a moment ago still
+//! answers, and whoever comes with any other holds what somebody else has used.
 
 use super::{Generation, Time};
 
@@ -12,6 +12,18 @@ pub struct RefreshState {
     pub rotated_at: Time,
     /// When the session ends, unless it is used.
     pub expires_at: Time,
+    /// The refreshes of the last moment.
+    pub burst: Option<Burst>,
+}
+
+/// Refreshes that come within the grace of the first one, as when a mini-program launches: all that were replaced
+/// in it were replaced no longer ago than the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Burst {
+    /// The first generation that was replaced.
+    pub generation: Generation,
+    /// When it was replaced.
+    pub began_at: Time,
 }
 
 /// What a refresh token is worth.
@@ -35,20 +47,30 @@ impl RefreshState {
             Worth::Over
         } else if presented == self.generation {
             Worth::Present
-        } else if presented.checked_add(1) == Some(self.generation) && self.grace_ends(grace) >= at {
+        } else if self.grace_ends(presented, grace).is_some_and(|end| end >= at) {
             Worth::JustReplaced
         } else {
             Worth::Reused
         }
     }
 
-    /// Until when the token before the present one answers.
-    pub fn grace_ends(&self, grace: i64) -> Time {
-        self.rotated_at.plus_seconds(grace)
+    /// Until when the token of a generation that was replaced answers; `None` where it was never given out, or
+    /// was replaced before anybody remembers.
+    pub fn grace_ends(&self, presented: Generation, grace: i64) -> Option<Time> {
+        let replaced_at = if presented.checked_add(1) == Some(self.generation) {
+            self.rotated_at
+        } else {
+            self.burst.filter(|burst| (burst.generation..self.generation).contains(&presented))?.began_at
+        };
+        Some(replaced_at.plus_seconds(grace))
     }
 
     /// Turns: the next generation is good from now on, and until then.
-    pub fn turn(&mut self, at: Time, expires_at: Time) {
+    pub fn turn(&mut self, at: Time, expires_at: Time, grace: i64) {
+        let goes_on = self.burst.is_some_and(|burst| burst.began_at.plus_seconds(grace) >= at);
+        if !goes_on {
+            self.burst = Some(Burst { generation: self.generation, began_at: at });
+        }
         self.generation = self.generation.saturating_add(1);
         self.rotated_at = at;
         self.expires_at = expires_at;
@@ -58,13 +80,21 @@ impl RefreshState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    const GRACE: i64 = 10;
+
+    fn state(generation: Generation, at: Time) -> RefreshState {
+        let expires_at = at.plus_seconds(1_000_000);
+        RefreshState { generation, rotated_at: at, expires_at, burst: None }
+    }
 
     #[test]
     fn the_present_one_is_good_the_one_before_for_the_grace_and_no_other() {
         let (at, later) = (Time::from_unix(1000), Time::from_unix(5000));
-        let mut state = RefreshState { generation: 2, rotated_at: Time::from_unix(500), expires_at: later };
-        state.turn(at, later);
-        let worth = |presented, seconds| state.worth(presented, at.plus_seconds(seconds), 10);
+        let mut state = state(2, Time::from_unix(500));
+        state.turn(at, later, GRACE);
+        let worth = |presented, seconds| state.worth(presented, at.plus_seconds(seconds), GRACE);
         assert_eq!(
             [worth(3, 0), worth(3, 3999), worth(3, 4000)],
             [Worth::Present, Worth::Present, Worth::Over]
@@ -74,6 +104,31 @@ mod tests {
         });
         for other in [1, 4, 0, -1, Generation::MAX, Generation::MIN] {
             assert_eq!(worth(other, 0), Worth::Reused, "{other}");
+        }
+    }
+
+    proptest! {
+        /// However the turns lie in time: what was replaced longer ago than the grace is never taken again, and in
+        /// the burst that one launch makes, nobody's token is refused.
+        #[test]
+        fn a_burst_forgives_whoever_is_late_and_nothing_older(pauses in prop::collection::vec(0_i64..8, 1..12)) {
+            let mut at = Time::from_unix(1000);
+            let mut state = state(1, at);
+            let mut replaced_at = Vec::new();
+            for pause in pauses {
+                at = at.plus_seconds(pause);
+                state.turn(at, at.plus_seconds(1_000_000), GRACE);
+                replaced_at.push(at);
+                for (index, replaced) in replaced_at.iter().enumerate() {
+                    let worth = state.worth(index as Generation + 1, at, GRACE);
+                    if replaced.plus_seconds(GRACE) < at {
+                        prop_assert_eq!(worth, Worth::Reused);
+                    }
+                    if replaced_at[0].plus_seconds(GRACE) >= at {
+                        prop_assert_eq!(worth, Worth::JustReplaced);
+                    }
+                }
+            }
         }
     }
 }

@@ -68,7 +68,7 @@ fn good_until(session: &RefreshSession, generation: Generation, at: Time, grace:
     match state.worth(generation, at, grace) {
         _ if session.user_status != UserStatus::Active => None,
         Worth::Present => Some(state.expires_at),
-        Worth::JustReplaced => Some(state.grace_ends(grace).min(state.expires_at)),
+        Worth::JustReplaced => Some(state.grace_ends(generation, grace)?.min(state.expires_at)),
         Worth::Reused | Worth::Over => None,
     }
 }
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn a_refresh_token_is_active_as_long_as_it_would_be_taken() {
         let (rotated_at, expires_at) = (Time::from_unix(1000), Time::from_unix(5000));
-        let state = RefreshState { generation: 3, rotated_at, expires_at };
+        let state = RefreshState { generation: 3, rotated_at, expires_at, burst: None };
         let session = |user_status| RefreshSession {
             app: AppId::from_stored("wx0123456789abcdef"),
             state,

@@ -86,11 +86,13 @@ impl Sessions {
             ip: request.client.ip,
         });
         match rotation.await? {
-            Rotation::Turned { user, app, generation } => {
+            Rotation::Turned { user, app, generation, ends_at } => {
                 if !self.issuer.tokens().serves(&app) {
                     return Err(RefreshError::Invalid);
                 }
-                Ok(self.issuer.issue(user, at, &app, &token.session, generation)?)
+                let issued = self.issuer.issue(user, at, &app, &token.session, generation)?;
+                let left = ends_at.unix() - at.unix();
+                Ok(Issued { refresh_expires_in: issued.refresh_expires_in.min(left), ..issued })
             }
             Rotation::Gone => Err(RefreshError::Invalid),
             Rotation::Banned => Err(RefreshError::Banned),

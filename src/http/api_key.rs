@@ -83,7 +83,10 @@ impl ApiKeyForm {
             let caller = ApiKeyCaller::authenticate(request, presented).await?;
             let form = form.await?;
             if form.optional("client_secret").is_some() {
-                return Err(Problem::field("client_secret", "is one key too many: the header brings one"));
+                return Err(Problem::field(
+                    "client_secret",
+                    ("is one key too many: the header brings one", "多余：请求头中已有一个密钥"),
+                ));
             }
             return Ok(Self { caller, form });
         }

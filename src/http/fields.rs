@@ -1,6 +1,6 @@
 //! The fields of a body, JSON or form, read within their limits; what is wrong is said by field.
 
-use super::problem::{ErrorCode, FieldMistake, Problem};
+use super::problem::{Detail, ErrorCode, FieldMistake, MISSING, Problem};
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest, web};
@@ -32,7 +32,7 @@ impl Fields {
     /// A text; `None`, and noted as a mistake, where it is missing.
     pub(super) fn required_text(&self, name: &str) -> Option<&str> {
         if !self.fields.contains_key(name) {
-            self.mistake(name, "is missing");
+            self.mistake(name, MISSING);
         }
         self.optional_text(name)
     }
@@ -43,7 +43,7 @@ impl Fields {
             Value::String(text) => Some(text),
             Value::Null => None,
             _ => {
-                self.mistake(name, "must be a string");
+                self.mistake(name, ("must be a string", "必须是字符串"));
                 None
             }
         }
@@ -57,14 +57,14 @@ impl Fields {
             Some(Value::String(text)) if text == "true" => true,
             Some(Value::String(text)) if text == "false" => false,
             Some(_) => {
-                self.mistake(name, "must be true or false");
+                self.mistake(name, ("must be true or false", "必须是 true 或 false"));
                 false
             }
         }
     }
 
     /// Notes what is wrong with a field.
-    pub(super) fn mistake(&self, field: &str, detail: impl Into<String>) {
+    pub(super) fn mistake(&self, field: &str, detail: impl Into<Detail>) {
         self.mistakes.borrow_mut().push(FieldMistake { field: field.to_owned(), detail: detail.into() });
     }
 
@@ -73,6 +73,10 @@ impl Fields {
         let mistakes = self.mistakes.take();
         if mistakes.is_empty() { Ok(()) } else { Err(Problem::fields(mistakes)) }
     }
+}
+
+fn invalid(detail: impl Into<Detail>) -> Problem {
+    Problem::with_detail(ErrorCode::InvalidRequest, detail)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -119,9 +123,7 @@ pub(super) fn read_body(
             return Err(Problem::new(ErrorCode::PayloadTooLarge));
         }
         let format = format?;
-        let late = |_| {
-            Err(Problem::with_detail(ErrorCode::InvalidRequest, "the body did not arrive within 10 seconds"))
-        };
+        let late = |_| Err(invalid(("the body did not arrive within 10 seconds", "请求体未在 10 秒内传完")));
         let body = tokio::time::timeout(BODY_TIMEOUT, read(payload)).await.unwrap_or_else(late)?;
         Ok((format, body))
     }
@@ -130,9 +132,8 @@ pub(super) fn read_body(
 async fn read(mut payload: Payload) -> Result<web::BytesMut, Problem> {
     let mut body = web::BytesMut::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| {
-            Problem::with_detail(ErrorCode::InvalidRequest, "the body broke off or is malformed")
-        })?;
+        let chunk =
+            chunk.map_err(|_| invalid(("the body broke off or is malformed", "请求体中断或格式错误")))?;
         if body.len() + chunk.len() > MAX_BODY {
             return Err(Problem::new(ErrorCode::PayloadTooLarge));
         }
@@ -142,17 +143,18 @@ async fn read(mut payload: Payload) -> Result<web::BytesMut, Problem> {
 }
 
 fn parse(format: Format, body: &[u8]) -> Result<Map<String, Value>, Problem> {
-    let invalid = |detail: String| Problem::with_detail(ErrorCode::InvalidRequest, detail);
     match format {
         Format::Json => match serde_json::from_slice(body) {
             Ok(Value::Object(fields)) => Ok(fields),
-            Ok(_) => Err(invalid("the body must be a JSON object".into())),
+            Ok(_) => Err(invalid(("the body must be a JSON object", "请求体必须是 JSON 对象"))),
             // The parser's own words may quote the body; the place is enough.
-            Err(error) => Err(invalid(format!(
-                "the body is not JSON (line {}, column {})",
-                error.line(),
-                error.column()
-            ))),
+            Err(error) => {
+                let (line, column) = (error.line(), error.column());
+                Err(invalid((
+                    format!("the body is not JSON (line {line}, column {column})"),
+                    format!("请求体不是 JSON（第 {line} 行，第 {column} 列）"),
+                )))
+            }
         },
         Format::Form => {
             let fields = form_pairs(body)?;
@@ -163,12 +165,15 @@ fn parse(format: Format, body: &[u8]) -> Result<Map<String, Value>, Problem> {
 
 /// What stands in a form, in its order.
 pub(super) fn form_pairs(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
-    let invalid = |detail| Problem::with_detail(ErrorCode::InvalidRequest, detail);
     if std::str::from_utf8(body).is_err() {
-        return Err(invalid("the form is not UTF-8"));
+        return Err(invalid(("the form is not UTF-8", "表单不是 UTF-8 编码")));
     }
-    serde_urlencoded::from_bytes(body)
-        .map_err(|_| invalid("the body is not a form (application/x-www-form-urlencoded)"))
+    serde_urlencoded::from_bytes(body).map_err(|_| {
+        invalid((
+            "the body is not a form (application/x-www-form-urlencoded)",
+            "请求体不是表单（application/x-www-form-urlencoded）",
+        ))
+    })
 }
 
 #[cfg(test)]

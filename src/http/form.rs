@@ -1,7 +1,7 @@
 //! A form as OAuth wants it (RFC 6749 3.2): nothing stands there twice, and what is empty is not there.
 
 use super::fields::{Fields, Format, form_pairs, read_body};
-use super::problem::{ErrorCode, OAuthProblem, Problem};
+use super::problem::{ErrorCode, MISSING, OAuthProblem, Problem};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
@@ -22,7 +22,10 @@ impl Form {
                 (Format::Form, body) => parse(&body),
                 (Format::Json, _) => Err(Problem::with_detail(
                     ErrorCode::UnsupportedMediaType,
-                    "this call takes a form (application/x-www-form-urlencoded) only",
+                    (
+                        "this call takes a form (application/x-www-form-urlencoded) only",
+                        "本接口只接受表单（application/x-www-form-urlencoded）",
+                    ),
                 )),
             }
         }
@@ -35,7 +38,7 @@ impl Form {
 
     /// A parameter that must be there.
     pub(super) fn required(&self, name: &str) -> Result<&str, Problem> {
-        self.optional(name).ok_or_else(|| Problem::field(name, "is missing"))
+        self.optional(name).ok_or_else(|| Problem::field(name, MISSING))
     }
 }
 
@@ -60,7 +63,7 @@ fn parse(body: &[u8]) -> Result<Form, Problem> {
         }
         // A name is a stranger's text, which may be a secret at the wrong place: it is not repeated.
         if form.insert(name, value).is_some() {
-            let twice = "the form holds a parameter twice";
+            let twice = ("the form holds a parameter twice", "表单中有重复的参数");
             return Err(Problem::with_detail(ErrorCode::InvalidRequest, twice));
         }
     }

@@ -1,10 +1,10 @@
 //! `POST /login`: a code of `wx.login` for tokens.
 
 use super::fields::Fields;
-use super::problem::{ErrorCode, Problem};
+use super::problem::{ErrorCode, MISSING, Problem};
 use super::routes::HttpState;
 use super::token_view;
-use crate::domain::{AppId, ClientInfo, IdempotencyKey, LoginCode, MAX_USER_AGENT};
+use crate::domain::{AppId, ClientInfo, IdempotencyKey, InvalidCode, LoginCode, MAX_USER_AGENT};
 use crate::flows::SignInRequest;
 use actix_web::http::header::USER_AGENT;
 use actix_web::{HttpRequest, HttpResponse};
@@ -15,8 +15,11 @@ pub(super) async fn login(request: HttpRequest, fields: Fields) -> Result<HttpRe
     let login = read(&request, &fields, state, ("appid", fields.optional_text("appid")))?;
     let signed_in = state.sign_in.sign_in(login).await?;
     let phone_error = fields.optional_text("phone_code").map(|_| {
-        Problem::with_detail(ErrorCode::NotFound, "this server does not bind phone numbers")
-            .addressed_to(&request)
+        Problem::with_detail(
+            ErrorCode::NotFound,
+            ("this server does not bind phone numbers", "本服务器不支持绑定手机号"),
+        )
+        .addressed_to(&request)
     });
     Ok(token_view::render(&signed_in, phone_error.as_ref()))
 }
@@ -32,9 +35,9 @@ pub(super) fn read(
     let code = fields.required_text("code").map(LoginCode::parse);
     let idempotency_key = idempotency_key(request, fields);
     if let Some(Err(invalid)) = &code
-        && *invalid != crate::domain::InvalidCode::Mock
+        && *invalid != InvalidCode::Mock
     {
-        fields.mistake("code", invalid.to_string());
+        fields.mistake("code", told(*invalid));
     }
     fields.check()?;
     let app = app?;
@@ -42,9 +45,26 @@ pub(super) fn read(
         Some(Ok(code)) => {
             Ok(SignInRequest { app, code, idempotency_key, client: client_info(request, state) })
         }
-        Some(Err(mock)) => Err(Problem::with_detail(ErrorCode::WechatCodeInvalid, format!("`code` {mock}"))),
-        None => Err(Problem::field("code", "is missing")),
+        Some(Err(mock)) => {
+            let (english, chinese) = told(mock);
+            let detail = (format!("`code` {english}"), format!("`code` {chinese}"));
+            Err(Problem::with_detail(ErrorCode::WechatCodeInvalid, detail))
+        }
+        None => Err(Problem::field("code", MISSING)),
     }
+}
+
+/// What is wrong with a code, in both languages.
+fn told(invalid: InvalidCode) -> (String, String) {
+    let chinese = match invalid {
+        InvalidCode::Empty => "为空：请发送 wx.login 返回的 code",
+        InvalidCode::TooLong => "超过 512 个字符",
+        InvalidCode::Characters => "含有 wx.login 的 code 中不会出现的字符",
+        InvalidCode::Mock => {
+            "是开发者工具在没有 appid 时给出的模拟 code：请在 project.config.json 中填写 appid"
+        }
+    };
+    (invalid.to_string(), chinese.to_owned())
 }
 
 /// The mini-program: named by the request, or the only one there is.
@@ -57,7 +77,11 @@ fn app_of((field, given): (&str, Option<&str>), state: &HttpState) -> Result<App
             .cloned()
             .ok_or_else(|| Problem::new(ErrorCode::UnknownApp)),
         (None, [only]) => Ok(only.clone()),
-        (None, _) => Err(Problem::field(field, "is missing: this server serves several mini-programs")),
+        (None, _) => {
+            let which =
+                ("is missing: this server serves several mini-programs", "缺失：本服务器服务于多个小程序");
+            Err(Problem::field(field, which))
+        }
     }
 }
 
@@ -65,7 +89,8 @@ fn idempotency_key(request: &HttpRequest, fields: &Fields) -> Option<Idempotency
     let header = request.headers().get("idempotency-key")?;
     let key = header.to_str().ok().and_then(IdempotencyKey::parse);
     if key.is_none() {
-        fields.mistake("Idempotency-Key", "must be 1 to 255 visible ASCII characters");
+        let form = ("must be 1 to 255 visible ASCII characters", "必须是 1 至 255 个可见的 ASCII 字符");
+        fields.mistake("Idempotency-Key", form);
     }
     key
 }

@@ -1,6 +1,6 @@
 //! The route table.
 
-use super::problem::{ErrorCode, Problem};
+use super::problem::{ErrorCode, Problem, UNKNOWN_PARAMETER};
 use super::{health, introspect, jwks, login, me, metadata, refresh, revoke, sessions, token, verify};
 use crate::actors::Db;
 use crate::domain::{AppId, Cidr, client_address};
@@ -92,7 +92,7 @@ async fn unknown_parameter(request: HttpRequest) -> Result<&'static str, Problem
     // What doesn't look like a name may be a secret in the wrong place.
     let is_name = name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
     let shown = if is_name { &*name } else { "(a parameter)" };
-    Err(Problem::field(shown, "is not a parameter of this call"))
+    Err(Problem::field(shown, UNKNOWN_PARAMETER))
 }
 
 /// A resource that answers GET, and HEAD without the body.

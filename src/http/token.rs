@@ -35,7 +35,10 @@ pub(super) async fn token(
         }
         _ => {
             fields.check()?;
-            let supported = format!("must be `{REFRESH}` or `{WECHAT_CODE}`");
+            let supported = (
+                format!("must be `{REFRESH}` or `{WECHAT_CODE}`"),
+                format!("必须是 `{REFRESH}` 或 `{WECHAT_CODE}`"),
+            );
             return Err(OAuthProblem::named(
                 "unsupported_grant_type",
                 Problem::field("grant_type", supported),
@@ -67,7 +70,7 @@ fn scope(fields: &Fields) -> Result<Vec<Permission>, OAuthProblem> {
     let names = asked.split(' ').filter(|name| !name.is_empty());
     let permissions: Option<Vec<Permission>> = names.map(Permission::parse).collect();
     permissions.ok_or_else(|| {
-        let wrong = "must be names of permissions, separated by spaces";
+        let wrong = ("must be names of permissions, separated by spaces", "必须是以空格分隔的权限名");
         OAuthProblem::named("invalid_scope", Problem::field("scope", wrong))
     })
 }
@@ -75,18 +78,24 @@ fn scope(fields: &Fields) -> Result<Vec<Permission>, OAuthProblem> {
 /// The client's id: `client_id`, or the name of HTTP Basic with an empty password, in which form many
 /// libraries send it. A mini-program is a public client (RFC 6749 2.1): it has no secret that it could show.
 fn client_id(request: &HttpRequest, fields: &Fields) -> Result<Option<String>, OAuthProblem> {
-    let refused = |detail: &str| {
+    let refused = |detail: (&'static str, &'static str)| {
         OAuthProblem::named("invalid_client", Problem::with_detail(ErrorCode::InvalidRequest, detail))
     };
     let named = fields.optional_text("client_id").map(str::to_owned);
-    let basic = basic(request).map_err(|()| refused("the Authorization header is not HTTP Basic"))?;
+    let basic = basic(request).map_err(|()| {
+        refused(("the Authorization header is not HTTP Basic", "Authorization 请求头不是 HTTP Basic"))
+    })?;
     let has_password = basic.as_ref().is_some_and(|(_, password)| !password.is_empty());
     if has_password || fields.optional_text("client_secret").is_some() {
-        return Err(refused("a mini-program shows no secret here; the AppSecret is the server's alone"));
+        return Err(refused((
+            "a mini-program shows no secret here; the AppSecret is the server's alone",
+            "小程序在此不得提交密钥；AppSecret 只应存在于服务器上",
+        )));
     }
     match (named, basic) {
         (Some(named), Some((other, _))) if named != other => {
-            Err(Problem::field("client_id", "is not the one of the Authorization header").into())
+            let other = ("is not the one of the Authorization header", "与 Authorization 请求头中的不一致");
+            Err(Problem::field("client_id", other).into())
         }
         (Some(id), _) | (None, Some((id, _))) => Ok(Some(id)),
         (None, None) => Ok(None),

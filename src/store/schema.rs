@@ -97,6 +97,8 @@ diesel::table! {
         ends_at -> Timestamp,
         ip -> Nullable<Text>,
         user_agent -> Nullable<Text>,
+        burst_generation -> Integer,
+        burst_began_at -> Nullable<Timestamp>,
     }
 }
 

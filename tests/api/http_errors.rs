@@ -17,6 +17,7 @@ on_sqlite!(
     a_well_formed_request_id_is_kept,
     any_other_request_id_is_made_anew,
     problems_speak_the_readers_language,
+    what_is_wrong_with_a_field_is_told_in_the_readers_language,
     a_401_challenges_as_rfc_6750_wants,
 );
 
@@ -199,4 +200,48 @@ async fn problem_in(app: &TestApp, language: &str) -> Answer {
 
 fn is_chinese(c: char) -> bool {
     ('\u{4e00}'..='\u{9fff}').contains(&c)
+}
+
+async fn what_is_wrong_with_a_field_is_told_in_the_readers_language(db: Database) {
+    let app = TestApp::on(db).await;
+    let (json, form) = ("application/json", "application/x-www-form-urlencoded");
+    let long = format!("code={}", "x".repeat(513));
+    let wrong = [
+        ("/login", json, "{}"),
+        ("/login", json, r#"{"code": 7}"#),
+        ("/login", json, r#"{"code": ""}"#),
+        ("/login", json, "[]"),
+        ("/login", json, "{"),
+        ("/login", form, "code=a%20b"),
+        ("/login", form, "code=\u{e9}"),
+        ("/login", form, &long),
+        ("/login", form, "code=the code is a mock one"),
+        ("/login", form, "code=%ff"),
+        ("/login?x=1", form, "code=1"),
+        ("/verify?permission=", form, ""),
+        ("/token/refresh", json, "{}"),
+        ("/token/introspect", json, "{}"),
+        ("/token", form, "grant_type=password"),
+        ("/token", form, "grant_type=refresh_token&refresh_token=x&scope=%22"),
+        ("/token", form, "grant_type=refresh_token&refresh_token=x&client_secret=y"),
+        ("/token", form, "grant_type=a&grant_type=b"),
+        ("/token", json, "{}"),
+    ];
+    for (path, media_type, body) in wrong {
+        for (language, chinese) in [("zh-CN", true), ("en", false)] {
+            let request = app.request(Method::POST, path).header("Accept-Language", language);
+            let request = request.header("Content-Type", media_type).body(body.to_owned());
+            let told = app.send(request).await.json();
+            let is_chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..'\u{9fff}').contains(&c));
+            let mut texts = vec![told["title"].clone(), told["detail"].clone()];
+            texts
+                .extend(told["errors"].as_array().into_iter().flatten().map(|error| error["detail"].clone()));
+            for text in texts {
+                assert_eq!(is_chinese(text.as_str().unwrap()), chinese, "{path} {body}: {told}");
+            }
+            if let Some(description) = told["error_description"].as_str() {
+                assert!(description.is_ascii(), "{path} {body}: {told}");
+            }
+        }
+    }
 }

@@ -26,7 +26,9 @@ impl From<RefreshError> for Problem {
             RefreshError::Invalid => Self::new(ErrorCode::RefreshTokenInvalid),
             RefreshError::Reused => Self::new(ErrorCode::RefreshTokenReused),
             RefreshError::Banned => Self::new(ErrorCode::UserBanned),
-            RefreshError::Scope => Self::field("scope", "asks for more than the user may do"),
+            RefreshError::Scope => {
+                Self::field("scope", ("asks for more than the user may do", "超出了用户的权限"))
+            }
             RefreshError::Store(error) => error.into(),
             RefreshError::Key(_) | RefreshError::Crashed => {
                 log::error!("a refresh failed by a fault of ours: {error}");

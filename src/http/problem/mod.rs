@@ -1,11 +1,14 @@
 //! Errors as `application/problem+json` (RFC 9457), in the caller's language.
 
 mod code;
+mod detail;
 mod mapping;
 mod oauth;
 mod texts;
 
 pub use code::{ErrorCode, Retry};
+pub use detail::{Detail, FieldMistake};
+pub(super) use detail::{MISSING, UNKNOWN_PARAMETER};
 pub use oauth::{OAuthProblem, oauth_error};
 
 use super::language::Language;
@@ -14,15 +17,6 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
-
-/// A mistake in one field of a request.
-#[derive(Debug, Clone, Serialize)]
-pub struct FieldMistake {
-    /// The field.
-    pub field: String,
-    /// What is wrong with it.
-    pub detail: String,
-}
 
 /// Whose token a problem speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +31,7 @@ pub struct Problem {
     code: ErrorCode,
     status: StatusCode,
     subject: Subject,
-    detail: Option<String>,
+    detail: Option<Box<Detail>>,
     mistakes: Vec<FieldMistake>,
     allow: Option<&'static str>,
     oauth_error: Option<&'static str>,
@@ -59,20 +53,20 @@ impl Problem {
         }
     }
 
-    /// A problem with a detail of its own. It is shown to clients: nothing secret goes in.
-    pub fn with_detail(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { detail: Some(detail.into()), ..Self::new(code) }
+    /// A problem with a detail of its own, in English and Chinese. It is shown to clients: nothing secret goes in.
+    pub fn with_detail(code: ErrorCode, detail: impl Into<Detail>) -> Self {
+        Self { detail: Some(Box::new(detail.into())), ..Self::new(code) }
     }
 
     /// `invalid_request` because of one field.
-    pub fn field(field: &str, detail: impl Into<String>) -> Self {
+    pub fn field(field: &str, detail: impl Into<Detail>) -> Self {
         Self::fields(vec![FieldMistake { field: field.to_owned(), detail: detail.into() }])
     }
 
     /// `invalid_request` because of several fields.
     pub fn fields(mistakes: Vec<FieldMistake>) -> Self {
-        let told: Vec<String> = mistakes.iter().map(|m| format!("`{}` {}", m.field, m.detail)).collect();
-        Self { mistakes, ..Self::with_detail(ErrorCode::InvalidRequest, told.join("; ")) }
+        let told = Detail::of_fields(&mistakes);
+        Self { mistakes, ..Self::with_detail(ErrorCode::InvalidRequest, told) }
     }
 
     /// `method_not_allowed`; `methods` goes into `Allow`.
@@ -111,7 +105,8 @@ impl Problem {
             None => (Language::English, ""),
         };
         let (title, detail) = self.texts().in_language(language);
-        let detail = self.detail.as_deref().unwrap_or(detail);
+        let detail = self.detail.as_ref().map_or(detail, |detail| detail.in_language(language));
+        let error_of = |mistake| FieldError::of(mistake, language);
         Body {
             r#type: format!("urn:weauth:problem:{}", self.code.as_str()),
             title,
@@ -120,14 +115,15 @@ impl Problem {
             code: self.code.as_str(),
             retry: self.retry(),
             request_id,
-            errors: &self.mistakes,
+            errors: self.mistakes.iter().map(error_of).collect(),
             error: self.oauth_error,
             error_description: self.oauth_error.map(|_| oauth::printable(self.english_detail())),
         }
     }
 
     fn english_detail(&self) -> &str {
-        self.detail.as_deref().unwrap_or(self.texts().in_language(Language::English).1)
+        let detail = self.detail.as_ref().map(|detail| detail.in_language(Language::English));
+        detail.unwrap_or(self.texts().in_language(Language::English).1)
     }
 
     fn texts(&self) -> texts::Texts {
@@ -158,6 +154,19 @@ impl Problem {
     }
 }
 
+/// A mistake, told to its reader.
+#[derive(Serialize)]
+struct FieldError<'a> {
+    field: &'a str,
+    detail: &'a str,
+}
+
+impl<'a> FieldError<'a> {
+    fn of(mistake: &'a FieldMistake, language: Language) -> Self {
+        Self { field: &mistake.field, detail: mistake.detail.in_language(language) }
+    }
+}
+
 #[derive(Serialize)]
 struct Body<'a> {
     r#type: String,
@@ -169,8 +178,8 @@ struct Body<'a> {
     /// Absent in an answer of somebody else's handler, which has no id.
     #[serde(skip_serializing_if = "str::is_empty")]
     request_id: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [FieldMistake],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]

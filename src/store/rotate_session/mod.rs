@@ -11,7 +11,7 @@ use super::sessions::end;
 use super::users::{find_user, split_roles};
 use super::{DbConn, StoreError, Write};
 use crate::domain::{
-    Actor, AppId, Generation, RefreshState, SessionId, Time, User, UserId, UserStatus, Worth,
+    Actor, AppId, Burst, Generation, RefreshState, SessionId, Time, User, UserId, UserStatus, Worth,
 };
 use chrono::NaiveDateTime;
 use std::collections::HashMap;
@@ -49,6 +49,8 @@ pub enum Rotation {
         app: AppId,
         /// The generation that is good now.
         generation: Generation,
+        /// When the session ends however much it is used.
+        ends_at: Time,
     },
     /// There is no such session (of this mini-program), or it has ended; nothing was changed.
     Gone,
@@ -73,15 +75,21 @@ struct Held {
     reused: bool,
 }
 
+/// A burst as its two columns hold it.
+pub(super) fn stored_burst((generation, began_at): BurstRow) -> Option<Burst> {
+    Some(Burst { generation, began_at: Time::from_stored(began_at?) })
+}
+
 /// The columns of a session, of its user, when the session was opened, the roles as one text, and whether a
 /// unionid is known: as both dialects read them.
-type SessionRow = (String, Generation, NaiveDateTime, NaiveDateTime, NaiveDateTime);
+type SessionRow = (String, Generation, NaiveDateTime, NaiveDateTime, NaiveDateTime, BurstRow);
+type BurstRow = (Generation, Option<NaiveDateTime>);
 type UserRow = (String, String, Option<String>, Option<String>, Option<String>, NaiveDateTime, NaiveDateTime);
 type Row = (SessionRow, UserRow, NaiveDateTime, Option<String>, bool);
 
 impl Held {
     fn from_row((session, user, opened_at, roles, unionid_linked): Row) -> Self {
-        let (appid, generation, rotated_at, expires_at, ends_at) = session;
+        let (appid, generation, rotated_at, expires_at, ends_at, burst) = session;
         let (id, status, nickname, avatar_url, phone, created_at, last_login_at) = user;
         Self {
             user: User {
@@ -100,11 +108,19 @@ impl Held {
                 generation,
                 rotated_at: Time::from_stored(rotated_at),
                 expires_at: Time::from_stored(expires_at),
+                burst: stored_burst(burst),
             },
             ends_at: Time::from_stored(ends_at),
             stored: generation,
             reused: false,
         }
+    }
+}
+
+impl Held {
+    fn burst_row(&self) -> BurstRow {
+        let burst = self.state.burst.map(|burst| (burst.generation, Some(burst.began_at.to_stored())));
+        burst.unwrap_or_default()
     }
 }
 
@@ -158,7 +174,7 @@ impl RotateSession {
             return Rotation::Gone;
         }
         match session.state.worth(self.presented, self.at, self.grace) {
-            Worth::Present => session.state.turn(self.at, self.expires_at),
+            Worth::Present => session.state.turn(self.at, self.expires_at, self.grace),
             Worth::JustReplaced => {}
             Worth::Over => return Rotation::Gone,
             Worth::Reused => {
@@ -167,7 +183,7 @@ impl RotateSession {
             }
         }
         let (user, app) = (session.user.clone(), session.app.clone());
-        Rotation::Turned { user, app, generation: session.state.generation }
+        Rotation::Turned { user, app, generation: session.state.generation, ends_at: session.ends_at }
     }
 
     /// A session that a ban ended is answered with the ban.

@@ -18,10 +18,10 @@ prepared! {
     /// Sessions, held until the transaction ends, and the users whose they are.
     HoldSessions on Pg { user_ids: Array<Text> = Texts<'a>, ids: Array<Text> = Texts<'a> } ->
     (Text,
-     ((Text, Integer, Timestamp, Timestamp, Timestamp),
+     ((Text, Integer, Timestamp, Timestamp, Timestamp, (Integer, Nullable<Timestamp>)),
       (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp, Timestamp),
       Timestamp, Nullable<Text>, Bool)),
-    "SELECT s.id, s.appid, s.generation, s.rotated_at, s.expires_at, s.ends_at,
+    "SELECT s.id, s.appid, s.generation, s.rotated_at, s.expires_at, s.ends_at, s.burst_generation, s.burst_began_at,
             u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at, u.last_login_at,
             s.created_at,
             (SELECT string_agg(role, ' ') FROM user_roles r WHERE r.user_id = u.id),
@@ -35,11 +35,13 @@ prepared! {
     TurnSessions on Pg {
         user_ids: Array<Text> = Texts<'a>, ids: Array<Text> = Texts<'a>, stored: Array<Integer> = Vec<Generation>,
         generations: Array<Integer> = Vec<Generation>, rotated: Array<Timestamp> = Times,
-        expires: Array<Timestamp> = Times,
+        expires: Array<Timestamp> = Times, burst_generations: Array<Integer> = Vec<Generation>,
+        bursts: Array<Nullable<Timestamp>> = Vec<Option<NaiveDateTime>>,
     } -> (),
     "UPDATE sessions s SET generation = t.generation, rotated_at = t.rotated_at, last_used_at = t.rotated_at,
-         expires_at = t.expires_at
-     FROM unnest(?, ?, ?, ?, ?, ?) AS t (user_id, id, stored, generation, rotated_at, expires_at)
+         expires_at = t.expires_at, burst_generation = t.burst_generation, burst_began_at = t.burst_began_at
+     FROM unnest(?, ?, ?, ?, ?, ?, ?, ?)
+         AS t (user_id, id, stored, generation, rotated_at, expires_at, burst_generation, burst_began_at)
      WHERE s.user_id = t.user_id AND s.id = t.id AND s.generation = t.stored"
 }
 
@@ -71,6 +73,8 @@ pub(super) fn write(turned: &[(Key<'_>, &Held)], conn: &mut PgConnection) -> Res
         turned.iter().map(|(_, held)| held.state.generation).collect(),
         turned.iter().map(|(_, held)| held.state.rotated_at.to_stored()).collect(),
         turned.iter().map(|(_, held)| held.state.expires_at.to_stored()).collect(),
+        turned.iter().map(|(_, held)| held.burst_row().0).collect(),
+        turned.iter().map(|(_, held)| held.burst_row().1).collect(),
     )
     .execute(conn)?;
     Ok(written)

@@ -12,10 +12,10 @@ use diesel::sqlite::Sqlite;
 prepared! {
     /// A session, and the user whose it is.
     FindSession on Sqlite { user_id: Text = &'a str, id: Text = &'a str } ->
-    ((Text, Integer, Timestamp, Timestamp, Timestamp),
+    ((Text, Integer, Timestamp, Timestamp, Timestamp, (Integer, Nullable<Timestamp>)),
      (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp, Timestamp),
      Timestamp, Nullable<Text>, Bool),
-    "SELECT s.appid, s.generation, s.rotated_at, s.expires_at, s.ends_at,
+    "SELECT s.appid, s.generation, s.rotated_at, s.expires_at, s.ends_at, s.burst_generation, s.burst_began_at,
             u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at, u.last_login_at,
             s.created_at,
             (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = u.id),
@@ -28,9 +28,11 @@ prepared! {
     TurnSession on Sqlite {
         generation: Integer = Generation, rotated_at: Timestamp = NaiveDateTime,
         last_used_at: Timestamp = NaiveDateTime, expires_at: Timestamp = NaiveDateTime,
+        burst_generation: Integer = Generation, burst_began_at: Nullable<Timestamp> = Option<NaiveDateTime>,
         user_id: Text = &'a str, id: Text = &'a str, stored: Integer = Generation,
     } -> (),
-    "UPDATE sessions SET generation = ?, rotated_at = ?, last_used_at = ?, expires_at = ?
+    "UPDATE sessions SET generation = ?, rotated_at = ?, last_used_at = ?, expires_at = ?,
+         burst_generation = ?, burst_began_at = ?
      WHERE user_id = ? AND id = ? AND generation = ?"
 }
 
@@ -55,7 +57,9 @@ pub(super) fn write(turned: &[(Key<'_>, &Held)], conn: &mut SqliteConnection) ->
     let mut written = 0;
     for ((user, session), held) in turned {
         let (at, until) = (held.state.rotated_at.to_stored(), held.state.expires_at.to_stored());
-        let turn = TurnSession::new(held.state.generation, at, at, until, user, session, held.stored);
+        let (first, began) = held.burst_row();
+        let turn =
+            TurnSession::new(held.state.generation, at, at, until, first, began, user, session, held.stored);
         written += turn.execute(conn)?;
     }
     Ok(written)

@@ -49,6 +49,8 @@ struct Modelled {
     ended: bool,
     generation: i32,
     rotated_at: i64,
+    /// The first generation that was replaced in the present burst, and when.
+    burst: (i32, i64),
     expires_at: i64,
     ends_at: i64,
 }
@@ -123,6 +125,7 @@ impl Run<'_> {
                     ended: false,
                     generation: 1,
                     rotated_at,
+                    burst: (1, i64::MIN / 2),
                     expires_at,
                     ends_at,
                 });
@@ -142,7 +145,9 @@ impl Run<'_> {
             Outcome::Gone
         } else if presented == session.generation {
             Outcome::Good(presented + 1)
-        } else if presented + 1 == session.generation && session.rotated_at + GRACE >= now {
+        } else if (presented + 1 == session.generation && session.rotated_at + GRACE >= now)
+            || (presented >= session.burst.0 && session.burst.1 + GRACE >= now)
+        {
             Outcome::Good(session.generation)
         } else {
             Outcome::Reused
@@ -167,6 +172,9 @@ impl Run<'_> {
         let session = &mut self.sessions[index];
         match outcome {
             Outcome::Good(generation) if generation > session.generation => {
+                if session.burst.1 + GRACE < now {
+                    session.burst = (session.generation, now);
+                }
                 (session.generation, session.rotated_at, session.expires_at) = (generation, now, now + IDLE);
             }
             Outcome::Reused => session.ended = true,
