@@ -5,9 +5,9 @@ use crate::config::{Config, DatabaseConfig, KeyConfig, TokenConfig, WeChatConfig
 use crate::crypto::MasterKeys;
 use crate::domain::{App, AppId, Cidr, Clock, DatabaseUrl, RolePolicy};
 use crate::flows::{
-    ApiKeys, FollowRevocations, Introspection, Issuer, KeyPolicy, LastLogins, Revoking, ServerKeys, Sessions,
-    SignIn, SignInLimits, StartKeysError, TokenLifetimes, Users, follow_keys, index_logins_forever,
-    purge_forever,
+    ApiKeys, FollowRevocations, Introspection, Issuer, KeyPolicy, LastLogins, LoginBrake, Revoking,
+    ServerKeys, Sessions, SignIn, SignInLimits, StartKeysError, TokenLifetimes, Users, follow_keys,
+    index_logins_forever, purge_forever,
 };
 use crate::http::{HttpState, everything, extractor_state, observed};
 use crate::store::{Migrator, StoreError};
@@ -56,6 +56,8 @@ pub struct Settings {
     pub roles: RolePolicy,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Cidr>,
+    /// Logins a minute from one address; 0: any number; `None`: 60,000, and any number from this machine itself.
+    pub rate_limit: Option<u32>,
     /// The URL under which clients reach weauth (`iss`).
     pub public_url: String,
 }
@@ -66,8 +68,8 @@ impl Settings {
     pub fn new(config: Config, bound_to: SocketAddr) -> Self {
         let Config { database, wechat, server, tokens, keys, master_keys, roles, log: _ } = config;
         let public_url = server.public_url.unwrap_or_else(|| format!("http://{bound_to}"));
-        let trusted_proxies = server.trusted_proxies;
-        Self { database, wechat, tokens, keys, master_keys, roles, trusted_proxies, public_url }
+        let (trusted_proxies, rate_limit) = (server.trusted_proxies, server.rate_limit);
+        Self { database, wechat, tokens, keys, master_keys, roles, trusted_proxies, rate_limit, public_url }
     }
 }
 
@@ -101,8 +103,9 @@ pub struct Weauth {
 impl Weauth {
     /// Applies pending migrations, loads the keys and starts the actors.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let Settings { database, wechat, tokens, keys, master_keys, roles, trusted_proxies, public_url } =
-            settings;
+        let Settings { database, wechat, tokens, keys, master_keys, roles, .. } = settings;
+        let (trusted_proxies, rate_limit, public_url) =
+            (settings.trusted_proxies, settings.rate_limit, settings.public_url);
         let clock = Clock::system();
         migrate(&database)?;
         let db_settings = DbSettings {
@@ -162,6 +165,7 @@ impl Weauth {
             db,
             apps,
             trusted_proxies: trusted_proxies.into(),
+            login_brake: LoginBrake::new(rate_limit, clock),
         };
         Ok(Self { state, last_logins })
     }

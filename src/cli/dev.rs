@@ -74,6 +74,7 @@ fn settings(
         master_keys: MasterKeys::parse(&master_key(Path::new(KEY_FILE))?)?,
         roles: config.roles.clone(),
         trusted_proxies: Vec::new(),
+        rate_limit: config.server.rate_limit,
         public_url,
     })
 }

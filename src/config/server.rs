@@ -2,7 +2,8 @@
 
 use super::reader::Reader;
 use super::settings::{
-    WEAUTH_LISTEN, WEAUTH_MAX_CONNECTIONS, WEAUTH_PUBLIC_URL, WEAUTH_TRUSTED_PROXIES, WEAUTH_WORKERS,
+    WEAUTH_LISTEN, WEAUTH_MAX_CONNECTIONS, WEAUTH_PUBLIC_URL, WEAUTH_RATE_LIMIT, WEAUTH_TRUSTED_PROXIES,
+    WEAUTH_WORKERS,
 };
 use super::urls::parse_public_url;
 use crate::domain::Cidr;
@@ -18,6 +19,8 @@ pub struct ServerConfig {
     pub public_url: Option<String>,
     /// The proxies whose `X-Forwarded-For` is believed (`WEAUTH_TRUSTED_PROXIES`).
     pub trusted_proxies: Vec<Cidr>,
+    /// Logins a minute from one address (`WEAUTH_RATE_LIMIT`); 0: any number; `None`: nothing was set.
+    pub rate_limit: Option<u32>,
     /// Threads that answer HTTP (`WEAUTH_WORKERS`); the number of cores by default.
     pub workers: usize,
     /// Connections open at once over all workers (`WEAUTH_MAX_CONNECTIONS`).
@@ -41,12 +44,14 @@ impl ServerConfig {
         let listen = reader.text(&WEAUTH_LISTEN, parse_listen);
         let public_url = reader.text(&WEAUTH_PUBLIC_URL, parse_public_url);
         let trusted_proxies = reader.list(&WEAUTH_TRUSTED_PROXIES, Cidr::parse);
+        let rate_limit = reader.number(&WEAUTH_RATE_LIMIT);
         let limits = read_limits(reader);
         let (workers, max_connections) = limits?;
         Some(Self {
             listen: listen?,
             public_url,
             trusted_proxies: trusted_proxies?,
+            rate_limit,
             workers,
             max_connections,
         })
@@ -67,9 +72,17 @@ impl ServerConfig {
                 other => other.map_err(|error| error.to_string()),
             }),
         };
+        let rate_limit = reader.number(&WEAUTH_RATE_LIMIT);
         let (workers, max_connections) = read_limits(reader)?;
         let trusted_proxies = Vec::new();
-        Some(Self { listen: listen?, public_url: None, trusted_proxies, workers, max_connections })
+        Some(Self {
+            listen: listen?,
+            public_url: None,
+            trusted_proxies,
+            rate_limit,
+            workers,
+            max_connections,
+        })
     }
 }
 

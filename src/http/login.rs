@@ -43,7 +43,9 @@ pub(super) fn read(
     let app = app?;
     match code {
         Some(Ok(code)) => {
-            Ok(SignInRequest { app, code, idempotency_key, client: client_info(request, state) })
+            let client = client_info(request, state);
+            state.login_brake.take(client.ip).map_err(Problem::rate_limited)?;
+            Ok(SignInRequest { app, code, idempotency_key, client })
         }
         Some(Err(mock)) => {
             let (english, chinese) = told(mock);

@@ -4,7 +4,7 @@ use super::problem::{ErrorCode, Problem, UNKNOWN_PARAMETER};
 use super::{health, introspect, jwks, login, me, metadata, refresh, revoke, sessions, token, verify};
 use crate::actors::Db;
 use crate::domain::{AppId, Cidr, client_address};
-use crate::flows::{ApiKeys, Introspection, Revoking, Sessions, SignIn, Users};
+use crate::flows::{ApiKeys, Introspection, LoginBrake, Revoking, Sessions, SignIn, Users};
 use crate::tokens::Verifier;
 use actix_web::http::header::{HeaderValue, X_FORWARDED_FOR};
 use actix_web::{HttpRequest, Resource, Route, guard, web};
@@ -35,6 +35,8 @@ pub struct HttpState {
     pub apps: Vec<AppId>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Arc<[Cidr]>,
+    /// Holds back whoever logs in too often.
+    pub login_brake: LoginBrake,
 }
 
 impl HttpState {

@@ -17,6 +17,7 @@ mod jwt;
 mod keys;
 mod limits;
 mod login;
+mod login_brake;
 mod master_key;
 mod metadata;
 mod nginx;

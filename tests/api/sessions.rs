@@ -11,6 +11,7 @@ on_both!(
     what_is_no_session_id_is_not_found,
     a_refresh_gives_new_tokens_of_the_same_session,
     fifty_refreshes_at_once_get_one_successor_and_sign_nobody_out,
+    clients_that_refresh_again_and_again_at_once_sign_nobody_out,
     two_nodes_refresh_one_token_to_one_successor,
     a_token_that_was_replaced_long_ago_ends_the_session,
     tokens_that_are_not_ours_are_refused,
@@ -86,6 +87,23 @@ async fn fifty_refreshes_at_once_get_one_successor_and_sign_nobody_out(db: Datab
         assert_eq!(successors.len(), 1);
         token = successors.into_iter().next().unwrap();
     }
+}
+
+/// Each goes on with the token that it got last, however far the others are.
+async fn clients_that_refresh_again_and_again_at_once_sign_nobody_out(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    let (login, first) = refresh_token_of(&app, "alice").await;
+    let client = async || {
+        let mut token = first.clone();
+        for _ in 0..5 {
+            token = refresh_token(&refresh(&app, &token).await.ok());
+        }
+    };
+    join_all((0..20).map(|_| client())).await;
+    // One who was late from the very beginning.
+    let answer = refresh(&app, &first).await;
+    assert_eq!(Login::from(&answer).sid(), login.sid());
+    assert_eq!(db.count("sessions"), 1);
 }
 
 async fn two_nodes_refresh_one_token_to_one_successor(db: Database) {

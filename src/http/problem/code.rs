@@ -80,6 +80,8 @@ error_codes! {
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, None;
     /// The body is neither JSON nor a form.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, None;
+    /// Too many logins from one address.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, Later;
     /// A quota of WeChat's is used up.
     WechatRateLimited = "wechat_rate_limited", TOO_MANY_REQUESTS, Later;
     /// WeChat's answer makes no sense.
@@ -100,8 +102,8 @@ impl ErrorCode {
     /// Seconds for `Retry-After`, which every 429 and 503 carries.
     pub fn retry_after(self) -> Option<u32> {
         match self {
-            // WeChat's quotas are by the minute.
-            Self::WechatRateLimited => Some(60),
+            // WeChat's quotas are by the minute, and so is our own.
+            Self::WechatRateLimited | Self::RateLimited => Some(60),
             Self::Overloaded => Some(1),
             _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(3),
             _ => None,

@@ -34,6 +34,7 @@ pub struct Problem {
     detail: Option<Box<Detail>>,
     mistakes: Vec<FieldMistake>,
     allow: Option<&'static str>,
+    retry_after: Option<u32>,
     oauth_error: Option<&'static str>,
     addressee: Option<(Language, String)>,
 }
@@ -48,6 +49,7 @@ impl Problem {
             detail: None,
             mistakes: Vec::new(),
             allow: None,
+            retry_after: code.retry_after(),
             oauth_error: None,
             addressee: None,
         }
@@ -72,6 +74,11 @@ impl Problem {
     /// `method_not_allowed`; `methods` goes into `Allow`.
     pub fn method_not_allowed(methods: &'static str) -> Self {
         Self { allow: Some(methods), ..Self::new(ErrorCode::MethodNotAllowed) }
+    }
+
+    /// `rate_limited`; there is room again after so many seconds.
+    pub fn rate_limited(seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..Self::new(ErrorCode::RateLimited) }
     }
 
     /// A problem with the API key of a backend: it may come by HTTP Basic too, and no `wx.login` mends it.
@@ -208,7 +215,7 @@ impl ResponseError for Problem {
         if takes_basic && self.status == StatusCode::UNAUTHORIZED {
             response.append_header((header::WWW_AUTHENTICATE, r#"Basic realm="weauth", charset="UTF-8""#));
         }
-        if let Some(seconds) = self.code.retry_after() {
+        if let Some(seconds) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
         if let Some(methods) = self.allow {

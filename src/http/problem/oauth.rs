@@ -26,7 +26,8 @@ pub fn oauth_error(code: ErrorCode) -> &'static str {
         | ErrorCode::UserBanned
         | ErrorCode::WechatUserBlocked => "invalid_grant",
         ErrorCode::PermissionDenied => "access_denied",
-        ErrorCode::WechatRateLimited
+        ErrorCode::RateLimited
+        | ErrorCode::WechatRateLimited
         | ErrorCode::WechatUnavailable
         | ErrorCode::Overloaded
         | ErrorCode::DatabaseUnavailable => "temporarily_unavailable",

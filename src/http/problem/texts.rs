@@ -135,6 +135,10 @@ pub(super) fn of_api_key(code: ErrorCode) -> Texts {
 /// The errors that are not the client's.
 fn of_servers(code: ErrorCode) -> Texts {
     let (english, chinese) = match code {
+        ErrorCode::RateLimited => (
+            ("Too many logins", "Too many logins came from this address. Try again a little later."),
+            ("登录过于频繁", "来自该地址的登录过多，请稍后再试。"),
+        ),
         ErrorCode::WechatRateLimited => (
             (
                 "WeChat's quota is used up",

@@ -1,0 +1,96 @@
+//! The brake on logins from one address: a code costs a call at WeChat, and somebody may make codes up.
+
+use crate::domain::{Clock, Rate, Time};
+use crate::sharded::Sharded;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Logins a minute from one address where nothing else is set: room for a proxy that is not trusted, behind which
+/// everybody has its address.
+const DEFAULT_PER_MINUTE: u32 = 60_000;
+
+/// Addresses remembered at most.
+const CAPACITY: usize = 65_536;
+
+/// Counts logins by address. Cheap to clone; one for all workers.
+#[derive(Debug, Clone)]
+pub struct LoginBrake {
+    rate: Option<Rate>,
+    /// Does it count what comes from this machine? That is a proxy, or a test.
+    counts_loopback: bool,
+    used: Sharded<HashMap<String, Time>>,
+    clock: Clock,
+}
+
+impl LoginBrake {
+    /// `per_minute`: logins a minute from any address; 0: any number; `None`: 60,000, and any number from this
+    /// machine itself.
+    pub fn new(per_minute: Option<u32>, clock: Clock) -> Self {
+        let rate = Rate::per_minute(per_minute.unwrap_or(DEFAULT_PER_MINUTE));
+        Self { rate, counts_loopback: per_minute.is_some(), used: Sharded::default(), clock }
+    }
+
+    /// Counts a login; where there were too many, the seconds after which there is room for one again.
+    pub fn take(&self, address: Option<IpAddr>) -> Result<(), u32> {
+        let (Some(rate), Some(address)) = (self.rate, address) else { return Ok(()) };
+        if address.is_loopback() && !self.counts_loopback {
+            return Ok(());
+        }
+        let (key, now) = (key_of(address), self.clock.now());
+        let mut used = self.used.write(&key);
+        let used_until = used.get(&key).copied().unwrap_or(now);
+        let taken = rate.take(used_until, now)?;
+        if used.len() >= CAPACITY / Sharded::<()>::PARTS && !used.contains_key(&key) {
+            used.retain(|_, used_until| *used_until > now);
+            if used.len() >= CAPACITY / Sharded::<()>::PARTS {
+                used.clear();
+            }
+        }
+        used.insert(key, taken);
+        Ok(())
+    }
+}
+
+/// Whoever has one IPv6 address has the other 2^64 of its network too.
+fn key_of(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let network = u128::from(address) >> 64 << 64;
+            Ipv6Addr::from(network).to_string()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_addresses_of_one_ipv6_network_are_counted_together() {
+        let brake = LoginBrake::new(Some(1), Clock::system());
+        let take = |address: &str| brake.take(Some(address.parse().unwrap())).is_ok();
+        assert!(take("2001:db8::1") && !take("2001:db8::2") && take("2001:db8:0:1::1"));
+        assert!(take("::ffff:192.0.2.1") && !take("192.0.2.1"));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let brake = LoginBrake::new(Some(1), Clock::system());
+        for number in 0..2 * CAPACITY as u32 {
+            brake.take(Some(IpAddr::V4(number.into()))).ok();
+        }
+        assert!(brake.used.write_each().map(|part| part.len()).sum::<usize>() <= CAPACITY);
+    }
+
+    #[test]
+    fn this_machine_itself_is_counted_only_where_a_number_is_set() {
+        let take = |brake: &LoginBrake| brake.take(Some(IpAddr::V4([127, 0, 0, 1].into()))).is_ok();
+        let unset = LoginBrake::new(None, Clock::system());
+        assert!((0..100_000).all(|_| take(&unset)));
+        let off = LoginBrake::new(Some(0), Clock::system());
+        assert!((0..100_000).all(|_| take(&off)));
+        let one = LoginBrake::new(Some(1), Clock::system());
+        assert!(take(&one) && !take(&one));
+    }
+}
