@@ -131,7 +131,8 @@ impl Weauth {
         };
         follow.load().await.map_err(|error| StartError::Database { url: database.url.to_string(), error })?;
         let verifier = Verifier::new(keys, apps.clone(), revocations.clone(), access_ttl, clock);
-        let users = Users::new(db.clone(), clock, roles);
+        let last_logins = LastLogins::default();
+        let users = Users::new(db.clone(), clock, roles, last_logins.clone());
         let lifetimes = TokenLifetimes { access: access_ttl, refresh: i64::from(tokens.refresh_ttl) };
         let issuer = Issuer::new(users.clone(), verifier.clone(), lifetimes, clock);
         let grace = i64::from(tokens.refresh_grace);
@@ -142,7 +143,6 @@ impl Weauth {
         let client = Client::new(&wechat.api_base).map_err(StartError::Client)?;
         let wechat = WeChat::start(client, wechat.apps, wechat.max_in_flight);
         let replay_window = i64::from(tokens.replay_window);
-        let last_logins = LastLogins::default();
         let noted = last_logins.clone();
         let limits = SignInLimits { replay_window, max_sessions: tokens.max_sessions };
         let sign_in = SignIn::new(wechat, db.clone(), issuer, master_keys, limits, revocations, noted, clock);

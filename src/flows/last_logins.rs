@@ -7,7 +7,7 @@ use crate::actors::Db;
 use crate::domain::{Time, UserId};
 use crate::store::NoteLogins;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 const PAUSE: Duration = Duration::from_secs(1);
@@ -21,7 +21,7 @@ pub struct LastLogins(Arc<Mutex<HashMap<UserId, Time>>>);
 
 impl LastLogins {
     pub(super) fn note(&self, user: &UserId, at: Time) {
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut noted = self.noted();
         match noted.get_mut(user) {
             Some(latest) => *latest = at.max(*latest),
             None => _ = noted.insert(user.clone(), at),
@@ -36,16 +36,35 @@ impl LastLogins {
         }
     }
 
+    /// When the user logged in last on this node, where the user table may not show it yet.
+    pub(super) fn of(&self, user: &UserId) -> Option<Time> {
+        self.noted().get(user).copied()
+    }
+
     /// Writes down what was noted. What can't be written is kept for the next time.
     pub async fn write(&self, db: &Db) {
-        let noted = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut noted: Vec<(UserId, Time)> = noted.into_iter().collect();
+        let mut noted: Vec<(UserId, Time)> =
+            self.noted().iter().map(|(user, at)| (user.clone(), *at)).collect();
         noted.sort_unstable();
         for bite in noted.chunks(BITE) {
-            if let Err(error) = db.commit(NoteLogins(bite.to_vec())).await {
-                log::warn!("last logins could not be noted: {error}");
-                bite.iter().for_each(|(user, at)| self.note(user, *at));
+            match db.commit(NoteLogins(bite.to_vec())).await {
+                Ok(()) => self.forget(bite),
+                Err(error) => log::warn!("last logins could not be noted: {error}"),
             }
         }
+    }
+
+    /// Forgets what was written, unless the user has logged in again since.
+    fn forget(&self, written: &[(UserId, Time)]) {
+        let mut noted = self.noted();
+        for (user, at) in written {
+            if noted.get(user) == Some(at) {
+                noted.remove(user);
+            }
+        }
+    }
+
+    fn noted(&self) -> MutexGuard<'_, HashMap<UserId, Time>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -215,7 +215,8 @@ impl Inner {
         let (user, session) = (found.user, found.session);
         match (user, session) {
             (Some(user), _) if user.status == UserStatus::Banned => Err(SignInError::Banned),
-            (Some(user), Some((session, generation))) => {
+            (Some(mut user), Some((session, generation))) => {
+                user.last_login_at = user.last_login_at.max(found.exchanged_at);
                 Ok(self.issuer.issue(user, waiting.since, waiting.app, &session, generation)?)
             }
             _ => Err(WeChatError::CodeUsed.into()),

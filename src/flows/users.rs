@@ -1,5 +1,6 @@
 //! Users as they are now, without a database read for one that was read a moment ago.
 
+use super::last_logins::LastLogins;
 use crate::actors::Db;
 use crate::domain::{Clock, Permission, RolePolicy, Time, User, UserId, UserStatus};
 use crate::sharded::{ByChance, Sharded};
@@ -52,13 +53,15 @@ pub struct Users {
     db: Db,
     clock: Clock,
     policy: Arc<RolePolicy>,
+    last_logins: LastLogins,
     known: Sharded<Generations>,
 }
 
 impl Users {
-    /// Reads users from `db`; their permissions come from `policy`.
-    pub fn new(db: Db, clock: Clock, policy: RolePolicy) -> Self {
-        Self { db, clock, policy: Arc::new(policy), known: Sharded::default() }
+    /// Reads users from `db`, and from `last_logins` what is not written there yet; their permissions come from
+    /// `policy`.
+    pub fn new(db: Db, clock: Clock, policy: RolePolicy, last_logins: LastLogins) -> Self {
+        Self { db, clock, policy: Arc::new(policy), last_logins, known: Sharded::default() }
     }
 
     /// The user as they were at `not_before` or later; `None` where there is none any more.
@@ -68,7 +71,9 @@ impl Users {
         }
         let loaded_at = self.clock.now();
         let found = self.db.run(FindUser(id.clone())).await?;
-        let Some(user) = found else { return Ok(None) };
+        let Some(mut user) = found else { return Ok(None) };
+        user.last_login_at =
+            self.last_logins.of(id).map_or(user.last_login_at, |at| at.max(user.last_login_at));
         let known = self.know(user, loaded_at);
         if known.user.status == UserStatus::Banned {
             // Not kept: who is let in again is let in at once.

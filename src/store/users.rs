@@ -1,7 +1,6 @@
 //! Users: rows and queries.
 
-use super::schema::{identities, sessions, user_roles, users};
-use super::sessions::ids_of;
+use super::schema::{identities, user_roles, users};
 use super::{DbConn, Query, StoreError};
 use crate::domain::{Role, Time, User, UserId, UserStatus};
 use chrono::NaiveDateTime;
@@ -58,14 +57,7 @@ pub(super) fn find_user(conn: &mut DbConn, id: &str) -> Result<Option<User>, Sto
     let linked =
         identities::table.filter(identities::user_id.eq(id)).filter(identities::unionid.is_not_null());
     let unionid_linked = diesel::select(diesel::dsl::exists(linked)).get_result(conn)?;
-    let newest: Option<NaiveDateTime> = match ids_of(conn, id)?.last() {
-        Some(newest) => sessions::table.find(newest).select(sessions::created_at).first(conn).optional()?,
-        None => None,
-    };
-    let mut user = row.into_user(roles_of(conn, id)?, unionid_linked);
-    user.last_login_at =
-        newest.map_or(user.last_login_at, |newest| user.last_login_at.max(Time::from_stored(newest)));
-    Ok(Some(user))
+    Ok(Some(row.into_user(roles_of(conn, id)?, unionid_linked)))
 }
 
 /// The roles that a user was granted, sorted.
