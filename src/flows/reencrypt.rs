@@ -105,7 +105,7 @@ fn write(db: &mut Direct, old: &[Resealed]) -> Result<usize, StoreError> {
     let reseal = Reseal(old.to_vec());
     for _ in 1..TRIES {
         match db.commit(&reseal) {
-            Err(StoreError::Refused(_)) => sleep(PAUSE_BETWEEN_TRIES),
+            Err(StoreError::Conflict(_)) => sleep(PAUSE_BETWEEN_TRIES),
             result => return result,
         }
     }

@@ -11,6 +11,10 @@ pub enum StoreError {
     /// The database can't be reached, or broke the connection.
     #[error("the database can't be reached: {0}")]
     Unavailable(String),
+    /// Another transaction was in the way, and the database gave up this one (a deadlock, a serialization failure,
+    /// a lock not had in time): nothing was done, and the same may go through the next time.
+    #[error("another transaction was in the way: {0}")]
+    Conflict(String),
     /// The database refused the statement: a fault of ours, or a full disk.
     #[error("the database refused: {0}")]
     Refused(String),
@@ -36,6 +40,8 @@ impl From<DieselError> for StoreError {
                 let (message, kind) = (info.message(), format!("{kind:?}"));
                 if means_connection_lost(message) {
                     Self::Unavailable(message.to_owned())
+                } else if means_conflict(message) {
+                    Self::Conflict(message.to_owned())
                 } else {
                     Self::Refused(format!("{message} ({kind})"))
                 }
@@ -58,6 +64,13 @@ fn means_connection_lost(message: &str) -> bool {
         "is shutting down",
         "is starting up",
     ];
+    SIGNS.iter().any(|sign| message.contains(sign))
+}
+
+/// Postgres's 40P01, 40001 and 55P03, of which diesel hands on only the text; and SQLite's `SQLITE_BUSY`.
+fn means_conflict(message: &str) -> bool {
+    const SIGNS: [&str; 4] =
+        ["deadlock detected", "could not serialize access", "due to lock timeout", "database is locked"];
     SIGNS.iter().any(|sign| message.contains(sign))
 }
 

@@ -3,6 +3,8 @@
 //! A commit costs a flush to disk, whatever it holds. While one transaction commits, writes gather; they
 //! form the next one. Nothing waits for company: a lone write goes at once. Where one of a group fails, the
 //! group is rolled back and each member gets a transaction of its own, so that a bad write costs only itself.
+//! Groups of two writers, or of two servers, may come to wait for each other's rows; the database then gives up one
+//! of them, whose members are tried again in the same way.
 
 use super::connection::per_dialect;
 use super::{DbConn, Pool, StoreError, Write};
@@ -15,6 +17,9 @@ use tokio::sync::{mpsc, oneshot};
 
 /// The most writes in one transaction; more would only make the first wait for the last.
 const MAX_GROUP: usize = 256;
+
+/// How often a lone write is tried that other transactions are in the way of.
+const TRIES: usize = 3;
 
 /// Where a write is answered, once it is durable.
 pub type Reply<W> = oneshot::Sender<Result<<W as Write>::Output, StoreError>>;
@@ -131,10 +136,16 @@ impl Writer {
 
     fn commit(&mut self, mut group: Vec<Box<dyn Job>>) {
         let began = Instant::now();
-        let result = self.transact(&mut group);
+        let mut result = self.transact(&mut group);
         log::trace!("{} writes took {:?}", group.len(), began.elapsed());
+        let alone = group.len() == 1;
+        for _ in 1..TRIES {
+            if alone && matches!(result, Err(StoreError::Conflict(_))) {
+                result = self.transact(&mut group);
+            }
+        }
         match result {
-            Err(StoreError::Refused(_) | StoreError::Crashed) if group.len() > 1 => {
+            Err(StoreError::Refused(_) | StoreError::Conflict(_) | StoreError::Crashed) if !alone => {
                 for job in group {
                     self.commit(vec![job]);
                 }
@@ -165,16 +176,24 @@ impl Writer {
         result
     }
 
-    /// Opens a transaction; a connection that died since its last use is replaced, once.
+    /// Opens a transaction; a connection that died since its last use is replaced, once. Where another process holds
+    /// SQLite's write lock for longer than the busy timeout, the whole group is told so: none of it is at fault.
     fn begin(&mut self) -> Result<r2d2::PooledConnection<super::connection::Connector>, StoreError> {
-        if let Some(mut conn) = self.conn.take()
-            && begin_transaction(&mut conn).is_ok()
-        {
-            return Ok(conn);
+        if let Some(mut conn) = self.conn.take() {
+            match begin_transaction(&mut conn) {
+                Ok(()) => return Ok(conn),
+                Err(StoreError::Conflict(_)) => {
+                    self.conn = Some(conn);
+                    return Err(StoreError::Busy);
+                }
+                Err(_) => {}
+            }
         }
         let mut conn = self.pool.get()?;
-        begin_transaction(&mut conn)?;
-        Ok(conn)
+        match begin_transaction(&mut conn) {
+            Err(StoreError::Conflict(_)) => Err(StoreError::Busy),
+            result => result.map(|()| conn),
+        }
     }
 }
 

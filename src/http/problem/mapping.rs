@@ -58,7 +58,10 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         Self::new(match error {
             StoreError::Busy => ErrorCode::Overloaded,
-            StoreError::Unavailable(_) | StoreError::Refused(_) | StoreError::Crashed => {
+            StoreError::Unavailable(_)
+            | StoreError::Conflict(_)
+            | StoreError::Refused(_)
+            | StoreError::Crashed => {
                 log::error!("the database failed: {error}");
                 ErrorCode::DatabaseUnavailable
             }

@@ -1,10 +1,11 @@
 //! Group commit: a bad write costs only itself.
 
-use super::{Fresh, both};
+use super::{Fresh, both, postgres, sqlite};
 use crate::store::schema::audit;
 use crate::store::{DbConn, GroupCommit, StoreError, Write};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use tokio::sync::oneshot;
 
@@ -38,6 +39,28 @@ impl Write for Hold {
             hold.0.wait();
         }
         Ok(vec![(); batch.len()])
+    }
+}
+
+/// Meets another transaction, as often as it says, and then gets through.
+struct Obstructed(AtomicUsize);
+
+impl Write for Obstructed {
+    type Output = ();
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<()>, StoreError> {
+        let obstructed = |write: &&Self| {
+            let left = write.0.load(Ordering::Relaxed);
+            if left == 0 {
+                return Ok(());
+            }
+            write.0.store(left - 1, Ordering::Relaxed);
+            conn.batch_execute(
+                "INSERT INTO audit (id, at, actor, action) VALUES ('x', '2026-01-02', '', '')",
+            )?;
+            Err(StoreError::Conflict("deadlock detected".into()))
+        };
+        batch.iter().map(obstructed).collect()
     }
 }
 
@@ -103,4 +126,76 @@ fn a_full_queue_says_so_at_once_and_loses_nothing_it_took() {
         }
         assert_eq!(rows(&database), ["00", "01", "02"]);
     }
+}
+
+#[test]
+fn whoever_meets_another_transaction_is_tried_again() {
+    for database in both() {
+        let writer = GroupCommit::start(&database.writers, 100).unwrap();
+        let twice = submit(&writer, Obstructed(AtomicUsize::new(2)));
+        assert_eq!(twice.blocking_recv().unwrap(), Ok(()));
+        let for_ever = submit(&writer, Obstructed(AtomicUsize::new(usize::MAX)));
+        assert!(matches!(for_ever.blocking_recv().unwrap(), Err(StoreError::Conflict(_))));
+        assert!(rows(&database).is_empty(), "what was given up has left nothing");
+    }
+}
+
+/// Changes one row, waits until another write has changed its first one, and changes a second row.
+struct InTurn {
+    rows: [&'static str; 2],
+    met: AtomicBool,
+    meet: Arc<Barrier>,
+}
+
+impl Write for InTurn {
+    type Output = ();
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<()>, StoreError> {
+        let change = |conn: &mut DbConn, row: &str| {
+            conn.batch_execute(&format!("UPDATE audit SET actor = actor || 'x' WHERE id = '{row}'"))
+        };
+        for write in batch {
+            change(conn, write.rows[0])?;
+            if !write.met.swap(true, Ordering::Relaxed) {
+                write.meet.wait();
+            }
+            change(conn, write.rows[1])?;
+        }
+        Ok(vec![(); batch.len()])
+    }
+}
+
+#[test]
+fn of_two_that_wait_for_each_other_on_postgres_both_get_through() {
+    let database = postgres();
+    let [first, second] =
+        [&database.writers, &database.pool].map(|pool| GroupCommit::start(pool, 100).unwrap());
+    for id in ["a", "b"] {
+        submit(&first, Note(id.into())).blocking_recv().unwrap().unwrap();
+    }
+    let meet = Arc::new(Barrier::new(2));
+    let begin =
+        |writer, rows| submit(writer, InTurn { rows, met: AtomicBool::new(false), meet: meet.clone() });
+    let one = begin(&first, ["a", "b"]);
+    let other = begin(&second, ["b", "a"]);
+    assert_eq!(one.blocking_recv().unwrap(), Ok(()));
+    assert_eq!(other.blocking_recv().unwrap(), Ok(()));
+    let mut conn = database.pool.get().unwrap();
+    let actors: Vec<String> = audit::table.select(audit::actor).load(&mut *conn).unwrap();
+    assert_eq!(actors, ["testxx", "testxx"]);
+}
+
+#[test]
+fn a_database_that_another_process_holds_is_busy_for_the_whole_group_at_once() {
+    let database = sqlite();
+    let writer = GroupCommit::start(&database.writers, 100).unwrap();
+    submit(&writer, Note("a".into())).blocking_recv().unwrap().unwrap();
+    let mut other = database.pool.get().unwrap();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    let answers: Vec<_> = (0..10).map(|i| submit(&writer, Note(format!("{i:02}")))).collect();
+    for answer in answers {
+        assert_eq!(answer.blocking_recv().unwrap(), Err(StoreError::Busy));
+    }
+    other.batch_execute("ROLLBACK").unwrap();
+    submit(&writer, Note("b".into())).blocking_recv().unwrap().unwrap();
 }
