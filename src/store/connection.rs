@@ -5,7 +5,7 @@ use super::fresh_logins::INDEX_FRESH_CODES;
 use crate::domain::DatabaseUrl;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
 /// How long a caller waits for a free or a new connection.
@@ -70,7 +70,10 @@ impl r2d2::ManageConnection for Connector {
 /// Opens one connection. The URL's scheme decides; nothing else is tried.
 pub(super) fn connect(url: &DatabaseUrl) -> diesel::ConnectionResult<DbConn> {
     match url {
-        DatabaseUrl::Postgres(url) => PgConnection::establish(url.expose_secret()).map(DbConn::Postgres),
+        DatabaseUrl::Postgres(url) => {
+            let url = SecretString::from(with_patience(url.expose_secret()));
+            PgConnection::establish(url.expose_secret()).map(DbConn::Postgres)
+        }
         DatabaseUrl::Sqlite(path) => {
             let mut conn = SqliteConnection::establish(path)?;
             conn.batch_execute(
@@ -81,6 +84,29 @@ pub(super) fn connect(url: &DatabaseUrl) -> diesel::ConnectionResult<DbConn> {
             Ok(DbConn::Sqlite(conn))
         }
     }
+}
+
+/// A server that vanishes without a word, with its machine or its network, is given up within some 10 seconds, where
+/// TCP by itself would wait for a quarter of an hour. libpq's own parameters, in seconds and milliseconds; what the
+/// URL says of them holds.
+const PATIENCE: [(&str, &str); 5] = [
+    ("connect_timeout", "5"),
+    ("keepalives_idle", "5"),
+    ("keepalives_interval", "2"),
+    ("keepalives_count", "3"),
+    ("tcp_user_timeout", "10000"),
+];
+
+fn with_patience(url: &str) -> String {
+    let (_, query) = url.split_once('?').unwrap_or((url, ""));
+    let given: Vec<&str> = query.split('&').filter_map(|pair| pair.split('=').next()).collect();
+    let missing = PATIENCE.iter().filter(|(name, _)| !given.contains(name));
+    let mut whole = url.to_owned();
+    for (name, value) in missing {
+        whole.push(if whole.contains('?') { '&' } else { '?' });
+        whole.extend([*name, "=", *value]);
+    }
+    whole
 }
 
 /// A group's rows are found by their keys, however small the tables are: the planner, who can't know how many
@@ -120,3 +146,17 @@ macro_rules! per_dialect {
     };
 }
 pub(super) use per_dialect;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_url_says_of_patience_holds() {
+        let bare = with_patience("postgres://u:p@h/db");
+        assert!(bare.starts_with("postgres://u:p@h/db?connect_timeout=5&keepalives_idle=5&"), "{bare}");
+        let given = with_patience("postgres://h/db?sslmode=require&tcp_user_timeout=0&connect_timeout=60");
+        assert!(given.contains("?sslmode=require&tcp_user_timeout=0&connect_timeout=60&keepalives_idle=5"));
+        assert_eq!(given.matches("tcp_user_timeout").count(), 1);
+    }
+}
