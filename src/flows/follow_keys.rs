@@ -11,8 +11,8 @@ use std::time::Duration;
 /// Between two looks. Of the time for which a new key is published before it signs, this is the nodes' share.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Follows the keys until the process ends. While the database can't be read, or a key in it can't be opened, the
-/// server goes on with the keys that it has.
+/// Follows the keys until the process ends. While the database can't be read the server goes on with the keys that
+/// it has, and while a key in it can't be opened, with what it has of that one.
 pub async fn follow_keys(keys: ServerKeys, tokens: Verifier) {
     // What is off already was told of at the start.
     let difference = shared_time(&keys.db, keys.clock).await.ok().and_then(|time| time.difference);
@@ -34,7 +34,7 @@ struct Follower {
     tokens: Verifier,
     /// As they were when they were looked at last.
     seen: Vec<StoredKey>,
-    /// Could they be opened? Who can't must not seal new ones either.
+    /// Could all be opened? Who can't must not seal new ones either.
     opened: bool,
     /// How far this machine's clock was off then.
     difference: Option<ClockDifference>,
@@ -52,14 +52,19 @@ impl Follower {
             // What can't be opened is told of once, not every few seconds.
             self.seen.clone_from(&stored);
             self.opened = false;
-            self.tokens.replace_keys(self.keys.open(&stored)?);
-            self.opened = true;
+            let (ring, faults) = self.keys.reopen(&stored, &self.tokens.keys())?;
+            self.tokens.replace_keys(ring);
+            self.opened = faults.is_empty();
+            for fault in faults {
+                log::error!(
+                    "a key in the database can't be used, what is known of it from before stays: {fault}"
+                );
+            }
         }
-        if !self.opened {
-            return Ok(());
+        if self.opened {
+            self.keys.raise_token_seconds(&stored).await?;
+            self.replace_by_age(&stored, time.now).await?;
         }
-        self.keys.raise_token_seconds(&stored).await?;
-        self.replace_by_age(&stored, time.now).await?;
         self.retire(&stored, time.now).await
     }
 

@@ -10,6 +10,7 @@ use crate::store::{
     StoredKey,
 };
 use crate::tokens::{KeyRing, SigningKey};
+use std::sync::Arc;
 
 /// Why the keys are not there.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +98,7 @@ impl ServerKeys {
     }
 
     /// Opens the keys with the master key.
-    pub(super) fn open(&self, stored: &[StoredKey]) -> Result<KeyRing, StartKeysError> {
+    fn open(&self, stored: &[StoredKey]) -> Result<KeyRing, StartKeysError> {
         if stored.is_empty() {
             return Err(StartKeysError::Gone);
         }
@@ -106,10 +107,47 @@ impl ServerKeys {
         }
         let (refresh, sign): (Vec<_>, Vec<_>) =
             stored.iter().partition(|key| key.purpose == KeyPurpose::Refresh);
-        let signing = sign.into_iter().map(|key| self.open_signing_key(key)).collect::<Result<_, _>>()?;
+        let signing =
+            sign.into_iter().map(|key| self.open_signing_key(key).map(Arc::new)).collect::<Result<_, _>>()?;
         let refresh = refresh.last().ok_or(StartKeysError::Gone)?;
-        let refresh = RefreshTokenMac::new(MacKey::from_bytes(&self.unseal(refresh)?));
-        Ok(KeyRing::new(self.issuer.clone(), signing, refresh)?)
+        Ok(KeyRing::new(self.issuer.clone(), signing, self.open_refresh_key(refresh)?)?)
+    }
+
+    /// Opens the keys on a server that runs: one that does not open, any more or yet, costs nothing but itself, and
+    /// nothing at all where this server has it from before. Says what did not open.
+    pub(super) fn reopen(
+        &self,
+        stored: &[StoredKey],
+        present: &KeyRing,
+    ) -> Result<(KeyRing, Vec<StartKeysError>), StartKeysError> {
+        let mut faults = Vec::new();
+        let mut signing = Vec::new();
+        let mut refresh = None;
+        for key in stored {
+            let opened = match key.purpose {
+                KeyPurpose::Sign => {
+                    let opened = self.open_signing_key(key).map(|key| signing.push(Arc::new(key)));
+                    if opened.is_err() {
+                        signing.extend(present.key(&key.id).cloned());
+                    }
+                    opened
+                }
+                KeyPurpose::Refresh => self.open_refresh_key(key).map(|key| refresh = Some(key)),
+            };
+            faults.extend(opened.err());
+        }
+        if !stored.is_empty() && !master_key_fits(&self.master, stored) {
+            faults = vec![StartKeysError::MasterKey];
+        }
+        let refresh = refresh.unwrap_or_else(|| present.refresh().clone());
+        match KeyRing::new(self.issuer.clone(), signing, refresh) {
+            Ok(ring) => Ok((ring, faults)),
+            Err(_) => Err(faults.into_iter().next().unwrap_or(StartKeysError::Gone)),
+        }
+    }
+
+    fn open_refresh_key(&self, key: &StoredKey) -> Result<RefreshTokenMac, StartKeysError> {
+        Ok(RefreshTokenMac::new(MacKey::from_bytes(&self.unseal(key)?)))
     }
 
     fn open_signing_key(&self, key: &StoredKey) -> Result<SigningKey, StartKeysError> {

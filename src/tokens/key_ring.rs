@@ -7,13 +7,14 @@ use crate::domain::{RefreshTokenMac, Time, signing_place};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::JwkSet;
+use std::sync::Arc;
 
 /// The keys of this server.
 #[derive(Debug)]
 pub struct KeyRing {
     issuer: String,
     /// In the order in which they become active, as `active_from` says.
-    keys: Vec<SigningKey>,
+    keys: Vec<Arc<SigningKey>>,
     active_from: Vec<Time>,
     refresh: RefreshTokenMac,
     jwks: String,
@@ -24,7 +25,7 @@ impl KeyRing {
     /// A ring of these keys, of which there must be one. `issuer` is the public URL of the server (`iss`).
     pub fn new(
         issuer: String,
-        mut keys: Vec<SigningKey>,
+        mut keys: Vec<Arc<SigningKey>>,
         refresh: RefreshTokenMac,
     ) -> Result<Self, InvalidKey> {
         if keys.is_empty() {
@@ -58,13 +59,14 @@ impl KeyRing {
         &self.refresh
     }
 
-    pub(super) fn verifying_key(&self, kid: &str) -> Option<&SigningKey> {
+    /// The key of this id.
+    pub fn key(&self, kid: &str) -> Option<&Arc<SigningKey>> {
         self.keys.iter().find(|key| key.id == kid)
     }
 
     /// Does this ring verify all that the other one verifies?
     pub(super) fn verifies_all_of(&self, other: &Self) -> bool {
-        other.keys.iter().all(|key| self.verifying_key(&key.id).is_some())
+        other.keys.iter().all(|key| self.key(&key.id).is_some())
     }
 
     /// Signs an access token for a principal, with the key whose turn it is when the token is issued.

@@ -7,6 +7,7 @@ use crate::domain::{AppId, Clock, RefreshTokenMac, SessionId, Time};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const ISSUER: &str = "https://login.test";
 /// Seconds that an access token lives.
@@ -30,7 +31,7 @@ impl World {
         let private = SigningKeyPair::generate_pkcs8(ALGORITHM).unwrap();
         let key = || SigningKey::from_pkcs8(ALGORITHM, &private, Time::from_unix(0)).unwrap();
         let refresh = RefreshTokenMac::new(MacKey::generate());
-        let ring = KeyRing::new(ISSUER.into(), vec![key()], refresh).unwrap();
+        let ring = KeyRing::new(ISSUER.into(), vec![Arc::new(key())], refresh).unwrap();
         let revocations = Revocations::default();
         let audience = vec![AppId::parse(APP).unwrap()];
         let verifier = Verifier::new(ring, audience, revocations.clone(), LIFETIME, clock);

@@ -112,7 +112,7 @@ impl Verifier {
         }
         let header = decode_header(token).map_err(|_| TokenError::Invalid)?;
         let keys = self.keys();
-        let key = header.kid.as_deref().and_then(|kid| keys.verifying_key(kid)).ok_or(TokenError::Invalid)?;
+        let key = header.kid.as_deref().and_then(|kid| keys.key(kid)).ok_or(TokenError::Invalid)?;
         let is_access_token = header.typ.as_deref().is_some_and(|typ| {
             typ.eq_ignore_ascii_case(ACCESS_TOKEN_TYPE) || typ.eq_ignore_ascii_case("application/at+jwt")
         });

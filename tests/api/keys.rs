@@ -12,6 +12,7 @@ on_both!(
     a_rotation_is_unnoticed_by_verifiers_who_keep_the_key_set_for_its_max_age,
     a_key_is_retired_when_its_last_token_has_ended,
     a_leaked_key_is_destroyed_at_once_on_every_node,
+    a_damaged_key_costs_a_running_server_nothing,
     another_algorithm_comes_in_at_start_and_once,
     a_key_is_replaced_by_age_once_over_all_nodes,
     a_key_that_is_overtaken_before_it_signs_never_does,
@@ -135,6 +136,30 @@ async fn a_leaked_key_is_destroyed_at_once_on_every_node(db: Database) {
     let refresh = serde_json::json!({"refresh_token": alice.refresh_token});
     let refreshed = app.post_json("/token/refresh", refresh).await.ok();
     other.me(refreshed["access_token"].as_str().unwrap()).await.ok();
+}
+
+async fn a_damaged_key_costs_a_running_server_nothing(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    let alice = app.login("alice").await;
+    let first = jwt::header(&alice.access_token)["kid"].as_str().unwrap().to_owned();
+    assert!(app.weauth(&["keys", "rotate", "--in", "0"]).status.success());
+    until_signed_by_another(&app, &first).await;
+    let bob = app.login("bob").await;
+    let second = jwt::header(&bob.access_token)["kid"].as_str().unwrap().to_owned();
+
+    db.execute(&format!("UPDATE keys SET sealed = {} WHERE id = '{second}'", db.bytes(&[0; 76])));
+    app.wait_for_line("what is known of it from before stays");
+    for token in [&alice.access_token, &bob.access_token, &app.login("carol").await.access_token] {
+        app.me(token).await.ok();
+    }
+
+    // The damaged row keeps neither a new key from coming nor an old one from going.
+    assert!(app.weauth(&["keys", "rotate", "--in", "0"]).status.success());
+    until_signed_by_another(&app, &second).await;
+    assert!(app.weauth(&["keys", "retire", &first]).status.success());
+    until("the retired key is gone", async || !kids(&app).await.contains(&first)).await;
+    app.me(&alice.access_token).await.problem(401, "token_invalid");
+    app.me(&bob.access_token).await.ok();
 }
 
 async fn another_algorithm_comes_in_at_start_and_once(db: Database) {
