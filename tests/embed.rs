@@ -162,8 +162,10 @@ async fn a_handler_that_takes_a_user_answers_nobody_else() {
 async fn a_role_opens_what_it_permits_to_tokens_that_are_out_within_a_second() {
     let world = World::start();
     let (token, id) = world.login("sim.alice.1").await;
-    let (status, problem) = json_of(world.get("/notes/all").bearer_auth(&token)).await;
+    let all = || world.get("/notes/all").bearer_auth(&token).header("accept-language", "zh-CN");
+    let (status, problem) = json_of(all()).await;
     assert_eq!((status, &problem["code"]), (StatusCode::FORBIDDEN, &json!("permission_denied")));
+    assert_eq!(problem["title"], "权限不足");
     world.grant(&id, "editor");
     let deadline = Instant::now() + Duration::from_secs(1);
     while json_of(world.get("/notes/all").bearer_auth(&token)).await != (StatusCode::OK, json!({})) {

@@ -1,5 +1,6 @@
 //! The extractor that turns a Bearer token into a user.
 
+use super::language::Language;
 use super::problem::{ErrorCode, Problem};
 use crate::tokens::{Principal, TokenMemory, Verifier};
 use actix_web::dev::Payload;
@@ -22,21 +23,24 @@ use std::sync::Arc;
 /// }
 /// ```
 #[derive(Debug, Clone)]
-pub struct AuthenticatedUser(Arc<Principal>);
+pub struct AuthenticatedUser {
+    principal: Arc<Principal>,
+    language: Language,
+}
 
 impl Deref for AuthenticatedUser {
     type Target = Principal;
 
     fn deref(&self) -> &Principal {
-        &self.0
+        &self.principal
     }
 }
 
 impl AuthenticatedUser {
-    /// `permission_denied` unless the token carries this permission.
+    /// `permission_denied`, in the language of the request, unless the token carries this permission.
     pub fn require(&self, permission: &str) -> Result<(), Problem> {
-        let held = self.0.permissions.iter().any(|held| held.as_str() == permission);
-        if held { Ok(()) } else { Err(Problem::new(ErrorCode::PermissionDenied)) }
+        let held = self.permissions.iter().any(|held| held.as_str() == permission);
+        if held { Ok(()) } else { Err(Problem::new(ErrorCode::PermissionDenied).in_language(self.language)) }
     }
 }
 
@@ -45,7 +49,9 @@ impl FromRequest for AuthenticatedUser {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(authenticate(request).map(Self).map_err(|problem| problem.addressed_to(request)))
+        let authenticated = authenticate(request)
+            .map(|principal| Self { principal, language: Language::of(request.headers()) });
+        ready(authenticated.map_err(|problem| problem.addressed_to(request)))
     }
 }
 

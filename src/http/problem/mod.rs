@@ -97,6 +97,12 @@ impl Problem {
         self.code
     }
 
+    /// Written in this language, where the request that it answers is not at hand.
+    #[must_use]
+    pub(super) fn in_language(self, language: Language) -> Self {
+        Self { addressee: Some((language, String::new())), ..self }
+    }
+
     /// Written for the request it answers: in its language, with its id.
     #[must_use]
     pub fn addressed_to(mut self, request: &HttpRequest) -> Self {
