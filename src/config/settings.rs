@@ -121,7 +121,8 @@ settings! {
         "Sessions that a user may have at once; a login beyond ends the oldest. 0: any number.";
     WEAUTH_RATE_LIMIT, Form::Number { unit: "logins", least: 0, most: 10_000_000 },
         Words("60000, and any number from this machine itself"),
-        "Logins a minute from one client address; more are answered 429. 0: any number.";
+        "Logins a minute from one client address, this machine's too where it is set; more are answered 429. \
+         0: any number.";
     WEAUTH_SIGNING_ALGORITHM, Text, Value("EdDSA"),
         "How access tokens are signed: EdDSA, ES256 or RS256; at the next start a key of that kind comes in.";
     WEAUTH_KEY_MAX_AGE, seconds(0, TEN_YEARS), Value("0"),

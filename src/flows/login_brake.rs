@@ -38,17 +38,26 @@ impl LoginBrake {
         }
         let (key, now) = (key_of(address), self.clock.now());
         let mut used = self.used.write(&key);
-        let used_until = used.get(&key).copied().unwrap_or(now);
-        let taken = rate.take(used_until, now)?;
-        if used.len() >= CAPACITY / Sharded::<()>::PARTS && !used.contains_key(&key) {
-            used.retain(|_, used_until| *used_until > now);
-            if used.len() >= CAPACITY / Sharded::<()>::PARTS {
-                used.clear();
-            }
+        if let Some(used_until) = used.get_mut(&key) {
+            *used_until = rate.take(*used_until, now)?;
+            return Ok(());
         }
-        used.insert(key, taken);
+        if used.len() >= CAPACITY / Sharded::<()>::PARTS {
+            forget_half(&mut used, now);
+        }
+        used.insert(key, rate.take(now, now)?);
         Ok(())
     }
+}
+
+/// Forgets whoever has used nothing of their minute; and where those are few, the half that has used least of it, so
+/// that whoever has many addresses frees nobody who has used up theirs.
+fn forget_half(used: &mut HashMap<String, Time>, now: Time) {
+    let mut ends: Vec<Time> = used.values().copied().collect();
+    let middle = ends.len() / 2;
+    let (_, median, _) = ends.select_nth_unstable(middle);
+    let least = now.max(*median);
+    used.retain(|_, used_until| *used_until > least);
 }
 
 /// Whoever has one IPv6 address has the other 2^64 of its network too.
@@ -81,6 +90,17 @@ mod tests {
             brake.take(Some(IpAddr::V4(number.into()))).ok();
         }
         assert!(brake.used.write_each().map(|part| part.len()).sum::<usize>() <= CAPACITY);
+    }
+
+    #[test]
+    fn whoever_has_many_addresses_frees_nobody_who_has_used_up_theirs() {
+        let brake = LoginBrake::new(Some(2), Clock::system());
+        let take = |number: u32| brake.take(Some(IpAddr::V4(number.into()))).is_ok();
+        assert!(take(7) && take(7) && !take(7));
+        for number in 1000..1000 + 2 * CAPACITY as u32 {
+            assert!(take(number));
+        }
+        assert!(!take(7));
     }
 
     #[test]
