@@ -201,11 +201,12 @@ impl Inner {
             if let Some(found) = self.db.run(find()).await? {
                 break found;
             }
-            if self.clock.now() > wait_until {
+            let left = wait_until.unix_micros() - self.clock.now().unix_micros();
+            if left <= 0 {
                 return Err(WeChatError::CodeUsed.into());
             }
             appeared = true;
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(pause.min(Duration::from_micros(left.unsigned_abs()))).await;
             pause = (pause * 2).min(Duration::from_millis(500));
         };
         let same_time = waiting.concurrent || appeared || found.exchanged_at >= waiting.since;
