@@ -22,6 +22,8 @@ mod master_key;
 mod metadata;
 mod nginx;
 mod one_code;
+#[cfg(feature = "postgres-tls")]
+mod postgres_tls;
 mod revoke;
 mod session_limit;
 mod sessions;
