@@ -3,7 +3,7 @@
 //! `cargo bench --bench load` starts everything itself: the simulator, the bare server, weauth on SQLite
 //! and, where `TEST_DATABASE_URL` names a Postgres, weauth on Postgres. It prints ratios; single figures mean
 //! little on a shared machine. Arguments: `login`, `refresh`, `me`, `inflight`, `start` choose scenarios (default all);
-//! `--rounds N`, `--seconds N`.
+//! `--rounds N`, `--seconds N`, `--connections N`.
 
 #![expect(clippy::expect_used, reason = "that is how a bench fails")]
 

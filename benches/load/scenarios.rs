@@ -8,8 +8,8 @@ use std::cell::Cell;
 use std::io::Write as _;
 use std::time::Duration;
 
-/// Connections in the throughput scenarios.
-const CONNECTIONS: usize = 64;
+/// Connections in the throughput scenarios, where `--connections` says no other number.
+const CONNECTIONS: u64 = 64;
 
 /// People who log in, again and again.
 const USERS: u64 = 10_000;
@@ -22,6 +22,7 @@ struct Plan {
     chosen: Vec<String>,
     rounds: usize,
     seconds: u64,
+    connections: usize,
 }
 
 impl Plan {
@@ -31,7 +32,12 @@ impl Plan {
             at.and_then(|at| arguments.get(at + 1)?.parse().ok()).unwrap_or(default)
         };
         let chosen = arguments.iter().filter(|a| a.chars().all(char::is_alphabetic)).cloned().collect();
-        Self { chosen, rounds: number("--rounds", 5) as usize, seconds: number("--seconds", 4) }
+        Self {
+            chosen,
+            rounds: number("--rounds", 5) as usize,
+            seconds: number("--seconds", 4),
+            connections: number("--connections", CONNECTIONS) as usize,
+        }
     }
 
     fn wants(&self, scenario: &str) -> bool {
@@ -120,7 +126,7 @@ async fn throughput<R: Write + Clone + 'static>(
 ) {
     let mut rows: Vec<Row> = servers.list.iter().map(|(name, _)| Row { name, ..Row::default() }).collect();
     for (index, (_, process)) in servers.list.iter().enumerate() {
-        load(&process.address, CONNECTIONS, Duration::from_secs(2), request_for(index)).await;
+        load(&process.address, plan.connections, Duration::from_secs(2), request_for(index)).await;
     }
     for round in 0..plan.rounds {
         // Who comes first one time comes last the next: what a server leaves to do falls on each of them.
@@ -131,9 +137,8 @@ async fn throughput<R: Write + Clone + 'static>(
         for index in order {
             let process = &servers.list[index].1;
             let cpu = process.cpu();
-            let result =
-                load(&process.address, CONNECTIONS, Duration::from_secs(plan.seconds), request_for(index))
-                    .await;
+            let duration = Duration::from_secs(plan.seconds);
+            let result = load(&process.address, plan.connections, duration, request_for(index)).await;
             let cpu = process.cpu() - cpu;
             let rate = result.answered as f64 / result.seconds;
             note(&mut rows[index], &result, rate, cpu);
@@ -148,7 +153,7 @@ async fn throughput<R: Write + Clone + 'static>(
     for (row, (_, process)) in rows.iter_mut().zip(&servers.list) {
         row.memory_mb = process.memory("VmHWM:");
     }
-    print(&format!("{title}, {CONNECTIONS} connections"), &rows);
+    print(&format!("{title}, {} connections", plan.connections), &rows);
 }
 
 fn note(row: &mut Row, result: &Load, rate: f64, cpu: Duration) {
