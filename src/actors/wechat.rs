@@ -190,14 +190,20 @@ impl WeChat {
         Self { actor: actor.start(), client }
     }
 
-    /// Exchanges a code, or joins the exchange that is under way for it. `at` is now.
+    /// Exchanges a code, of which this is the digest, or joins the exchange that is under way for it. `at` is now.
     ///
     /// To be awaited in a task that goes on when whoever asked goes away, as a sign-in's does: where the one who
     /// leads is dropped half-way, the next one leads, and the code may be spent by then.
-    pub async fn exchange(&self, app: AppId, code: LoginCode, at: Time) -> Result<Exchange, WeChatError> {
+    pub async fn exchange(
+        &self,
+        app: AppId,
+        code: LoginCode,
+        hash: CodeHash,
+        at: Time,
+    ) -> Result<Exchange, WeChatError> {
         let (reply, turn) = oneshot::channel();
-        let key = (app, code.hash());
-        self.actor.try_send(ExchangeCode { key: key.clone(), reply }).map_err(|_| WeChatError::Busy)?;
+        let key = (app, hash);
+        self.actor.try_send(ExchangeCode { key, reply }).map_err(|_| WeChatError::Busy)?;
         match turn.await {
             Ok(Turn::Lead(app, flight)) => {
                 let exchange = self.client.clone().exchange(app, code);

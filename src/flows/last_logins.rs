@@ -1,7 +1,8 @@
 //! When each user logged in last, brought into the user table behind the logins.
 //!
 //! A login writes its session, which says when it was. The user's own row, by which operators sort, follows within
-//! a second: many logins then cost one write, in the order of the table.
+//! a second: many logins then cost one write, in the order of the table. Where many people log in at once it follows
+//! within ten seconds, in which many of them come again.
 
 use crate::actors::Db;
 use crate::domain::{Time, UserId};
@@ -14,6 +15,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// The most that one write holds, so that no login waits long behind it.
 const BITE: usize = 256;
+
+/// So many seconds more than one write holds may wait.
+const CROWD_WAITS: u32 = 10;
 
 /// The logins that the user table does not show yet.
 #[derive(Debug, Clone, Default)]
@@ -28,11 +32,16 @@ impl LastLogins {
         }
     }
 
-    /// Writes down what was noted, every second, until the process ends.
+    /// Writes down what was noted, every second or, where it is much, every ten, until the process ends.
     pub async fn write_forever(self, db: Db) {
+        let mut waited = 0;
         loop {
             tokio::time::sleep(PAUSE).await;
-            self.write(&db).await;
+            waited += 1;
+            if self.noted().len() <= BITE || waited == CROWD_WAITS {
+                self.write(&db).await;
+                waited = 0;
+            }
         }
     }
 

@@ -135,7 +135,7 @@ impl Inner {
         let SignInRequest { app, code, idempotency_key, client } = request;
         let hash = code.hash();
         let overlap = self.overlaps.enter(&app, &hash);
-        let exchange = self.wechat.exchange(app.clone(), code, since).await;
+        let exchange = self.wechat.exchange(app.clone(), code, hash.clone(), since).await;
         let mut waiting = Waiting {
             app: &app,
             code: hash,

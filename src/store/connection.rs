@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use super::fresh_logins::INDEX_FRESH_CODES;
+use super::sign_in::{LOGINS, WRITE_LOGIN};
 use crate::domain::DatabaseUrl;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
@@ -49,7 +50,9 @@ impl r2d2::ManageConnection for Connector {
             })
             .and_then(|()| match &mut conn {
                 DbConn::Postgres(_) => Ok(()),
-                DbConn::Sqlite(conn) => conn.batch_execute(INDEX_FRESH_CODES),
+                DbConn::Sqlite(conn) => [INDEX_FRESH_CODES, LOGINS, WRITE_LOGIN]
+                    .iter()
+                    .try_for_each(|made| conn.batch_execute(made)),
             })
             .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
         }

@@ -108,12 +108,20 @@ impl<W: Write> Job for Entry<W> {
 fn next_group(jobs: &Mutex<mpsc::Receiver<Box<dyn Job>>>) -> Option<Vec<Box<dyn Job>>> {
     let mut jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
     let mut group = vec![jobs.blocking_recv()?];
-    while group.len() < MAX_GROUP
-        && let Ok(next) = jobs.try_recv()
-    {
-        group.push(next);
+    loop {
+        let before = group.len();
+        // Whoever is about to write, and was only kept from a core by this thread, comes along. On an idle machine
+        // nobody is, and this takes no time.
+        std::thread::yield_now();
+        while group.len() < MAX_GROUP
+            && let Ok(next) = jobs.try_recv()
+        {
+            group.push(next);
+        }
+        if group.len() == before || group.len() == MAX_GROUP {
+            return Some(group);
+        }
     }
-    Some(group)
 }
 
 struct Writer {

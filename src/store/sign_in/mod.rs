@@ -11,6 +11,7 @@ use crate::crypto::Sealed;
 use crate::domain::{
     AppId, ClientInfo, CodeHash, IdempotencyKey, OpenId, SessionId, Time, UnionId, User, UserId,
 };
+pub(super) use sqlite::{LOGINS, WRITE_LOGIN};
 
 /// How long a session key that WeChat replaced may still decrypt what was encrypted before, in seconds.
 const PREVIOUS_KEY_SECONDS: i64 = 600;

@@ -160,7 +160,6 @@ fn open_sessions(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), Stor
     if pairs.is_empty() {
         return Ok(());
     }
-    let audit_id = |_: &Pair<'_>| uuid::Uuid::now_v7().simple().to_string();
     OpenSessions::new(
         pairs.iter().map(|(s, _)| s.session.as_str()).collect(),
         pairs.iter().map(|(_, identity)| identity.user.id.as_str()).collect(),
@@ -171,7 +170,6 @@ fn open_sessions(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), Stor
         pairs.iter().map(|(s, _)| s.ends_at.to_stored()).collect(),
         pairs.iter().map(|(s, _)| s.client.ip.map(|ip| ip.to_string())).collect(),
         pairs.iter().map(|(s, _)| s.client.user_agent.as_deref()).collect(),
-        pairs.iter().map(audit_id).collect(),
     )
     .execute(conn)?;
     Ok(())

@@ -98,19 +98,19 @@ prepared! {
 }
 
 prepared! {
-    /// Opens sessions and puts the logins into the audit log.
+    /// Opens sessions and puts the logins into the audit log, each under the id of its session.
     OpenSessions on Pg {
         ids: Array<Text> = Texts<'a>, user_ids: Array<Text> = Texts<'a>, appids: Array<Text> = Texts<'a>,
         openids: Array<Text> = Texts<'a>, times: Array<Timestamp> = Times, expires: Array<Timestamp> = Times,
         ends: Array<Timestamp> = Times, ips: Array<Nullable<Text>> = Vec<Option<String>>,
-        user_agents: Array<Nullable<Text>> = OptionalTexts<'a>, audit_ids: Array<Text> = Vec<String>,
+        user_agents: Array<Nullable<Text>> = OptionalTexts<'a>,
     } -> (),
     "WITH opened AS (
-         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-             AS t (id, user_id, appid, openid, at, expires_at, ends_at, ip, user_agent, audit_id)
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?)
+             AS t (id, user_id, appid, openid, at, expires_at, ends_at, ip, user_agent)
      ), audited AS (
          INSERT INTO audit (id, at, actor, action, target, ip, detail)
-         SELECT audit_id, at, user_id, 'login.success', user_id, ip, appid FROM opened
+         SELECT id, at, user_id, 'login.success', user_id, ip, appid FROM opened
      )
      INSERT INTO sessions (id, user_id, appid, openid, generation, rotated_at, created_at, last_used_at,
                            expires_at, ends_at, ip, user_agent)

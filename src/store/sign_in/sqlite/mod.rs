@@ -1,17 +1,19 @@
 //! Sign-in on SQLite. The write lock is held from the start, so what is read here stays true.
 
 mod statements;
+mod times;
 
 use super::{PREVIOUS_KEY_SECONDS, RecordSignIn, SignInRecord};
 use crate::domain::{Time, User, UserId, UserStatus};
 use crate::store::StoreError;
 use crate::store::users::split_roles;
-use chrono::{Datelike, NaiveDateTime, Timelike};
 use diesel::prelude::*;
 use statements::{
-    FindIdentity, FindUserByUnionId, InsertAudit, InsertFreshLogin, InsertIdentity, InsertSession,
-    InsertUser, ReplaceSessionKey, SetUnionId, TakeCode,
+    FindIdentity, FindUserByUnionId, InsertFreshLogin, InsertIdentity, InsertLogin, InsertUser,
+    ReplaceSessionKey, SetUnionId, TakeCode,
 };
+pub(in crate::store) use statements::{LOGINS, WRITE_LOGIN};
+use times::{parse, text};
 
 /// A user and what is stored of the session key they come with.
 struct Found {
@@ -20,40 +22,6 @@ struct Found {
     key_digest: Option<String>,
     key_began_at: Time,
     unionid: Option<String>,
-}
-
-/// A time in the form of diesel's in SQLite: so put together, it costs a tenth of what chrono's pattern does.
-fn text(time: Time) -> String {
-    let stored = time.to_stored();
-    let numbers = [stored.year() as u32, stored.month(), stored.day()];
-    let clock = [stored.hour(), stored.minute(), stored.second()];
-    let mut text = String::with_capacity(26);
-    for (number, (width, before)) in numbers.into_iter().chain(clock).zip(PLACES) {
-        text.push_str(before);
-        push_digits(&mut text, number, width);
-    }
-    // As short as it can be said: in no, three or six digits.
-    match stored.nanosecond() / 1000 {
-        0 => {}
-        micros if micros % 1000 == 0 => {
-            text.push('.');
-            push_digits(&mut text, micros / 1000, 3);
-        }
-        micros => {
-            text.push('.');
-            push_digits(&mut text, micros, 6);
-        }
-    }
-    text
-}
-
-/// How many digits each number of a time has, and what stands before it.
-const PLACES: [(u32, &str); 6] = [(4, ""), (2, "-"), (2, "-"), (2, " "), (2, ":"), (2, ":")];
-
-fn push_digits(text: &mut String, number: u32, width: u32) {
-    for place in (0..width).rev() {
-        text.push(char::from(b'0' + (number / 10_u32.pow(place) % 10) as u8));
-    }
 }
 
 pub(super) fn record(
@@ -65,11 +33,14 @@ pub(super) fn record(
         Some(found) => found,
         None => create(sign_in, &at, conn)?,
     };
-    if !take_code(sign_in, &found.user.id, &at, conn)? {
+    let (appid, code) = (sign_in.app.as_str(), sign_in.code.as_str());
+    if TakeCode::new(appid, code, appid, code).execute(conn)? == 0 {
         return Ok(SignInRecord::Repeated);
     }
     keep_session_key(sign_in, &found, conn)?;
     if found.user.status == UserStatus::Banned {
+        let (user, key) = (found.user.id.as_str(), idempotency_key(sign_in));
+        InsertFreshLogin::new(user, sign_in.session.as_str(), appid, code, key, &at).execute(conn)?;
         return Ok(SignInRecord::Banned);
     }
     let mut user = found.user;
@@ -86,16 +57,17 @@ fn find(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Option<Fo
         Option<String>,
         Option<String>,
         Option<String>,
-        NaiveDateTime,
+        String,
         Option<String>,
         Option<String>,
-        NaiveDateTime,
+        String,
         Option<String>,
         bool,
     );
     let row: Option<Row> =
         FindIdentity::new(sign_in.app.as_str(), sign_in.openid.as_str()).get_result(conn).optional()?;
-    Ok(row.map(|row| Found {
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Found {
         user: User {
             id: UserId::from_stored(row.0),
             status: UserStatus::from_stored(&row.1),
@@ -104,13 +76,13 @@ fn find(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Option<Fo
             avatar_url: row.3,
             phone: row.4,
             unionid_linked: row.10,
-            created_at: Time::from_stored(row.5),
+            created_at: parse(&row.5)?,
             last_login_at: sign_in.at,
         },
         created: false,
         unionid: row.6,
         key_digest: row.7,
-        key_began_at: Time::from_stored(row.8),
+        key_began_at: parse(&row.8)?,
     }))
 }
 
@@ -142,21 +114,8 @@ fn create(sign_in: &RecordSignIn, at: &str, conn: &mut SqliteConnection) -> Resu
     Ok(found)
 }
 
-/// Writes the exchange record; false where the code was recorded before.
-fn take_code(
-    sign_in: &RecordSignIn,
-    user: &UserId,
-    at: &str,
-    conn: &mut SqliteConnection,
-) -> Result<bool, StoreError> {
-    let (appid, code) = (sign_in.app.as_str(), sign_in.code.as_str());
-    if TakeCode::new(appid, code, appid, code).execute(conn)? == 0 {
-        return Ok(false);
-    }
-    let idempotency_key = sign_in.idempotency_key.as_ref().map(|key| key.digest());
-    InsertFreshLogin::new(user.as_str(), sign_in.session.as_str(), appid, code, idempotency_key, at)
-        .execute(conn)?;
-    Ok(true)
+fn idempotency_key(sign_in: &RecordSignIn) -> Option<&str> {
+    sign_in.idempotency_key.as_ref().map(|key| key.digest())
 }
 
 fn keep_session_key(
@@ -192,13 +151,13 @@ fn open_session(
     conn: &mut SqliteConnection,
 ) -> Result<(), StoreError> {
     let ip = sign_in.client.ip.map(|ip| ip.to_string());
-    InsertSession::new(
+    InsertLogin::new(
         sign_in.session.as_str(),
         user.as_str(),
         sign_in.app.as_str(),
         sign_in.openid.as_str(),
-        at,
-        at,
+        sign_in.code.as_str(),
+        idempotency_key(sign_in),
         at,
         &text(sign_in.expires_at),
         &text(sign_in.ends_at),
@@ -206,31 +165,5 @@ fn open_session(
         sign_in.client.user_agent.as_deref(),
     )
     .execute(conn)?;
-    let audit_id = uuid::Uuid::now_v7().simple().to_string();
-    InsertAudit::new(
-        &audit_id,
-        at,
-        user.as_str(),
-        "login.success",
-        Some(user.as_str()),
-        ip.as_deref(),
-        Some(sign_in.app.as_str()),
-    )
-    .execute(conn)?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_written_as_diesel_writes_it() {
-        for micros in
-            [0, 1, 10, 1000, 123_000, 123_456, 999_999, 1_795_402_096_975_123, 1_800_000_000_000_000]
-        {
-            let time = Time::from_unix_micros(micros).unwrap();
-            assert_eq!(text(time), time.to_stored().format("%F %T%.f").to_string());
-        }
-    }
 }

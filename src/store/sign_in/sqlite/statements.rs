@@ -1,8 +1,8 @@
-//! The statements of a sign-in on SQLite. Times are bound as the text that diesel would make of them, so that
-//! each is written once for all statements.
+//! The statements of a sign-in on SQLite. Times are bound, and read, as the text that diesel would make of
+//! them, so that each is written once for all statements.
 
 use crate::store::prepared::prepared;
-use diesel::sql_types::{Binary, Bool, Nullable, Text, Timestamp};
+use diesel::sql_types::{Binary, Bool, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
 prepared! {
@@ -11,12 +11,12 @@ prepared! {
         appid: Text = &'a str, code_hash: Text = &'a str,
         indexed_appid: Text = &'a str, indexed_code_hash: Text = &'a str,
     } -> (),
-    "INSERT INTO temp.fresh_codes (appid, code_hash) SELECT ?, ?
-     WHERE NOT EXISTS (SELECT 1 FROM exchanges WHERE appid = ? AND code_hash = ?) ON CONFLICT DO NOTHING"
+    "INSERT OR IGNORE INTO temp.fresh_codes (appid, code_hash) SELECT ?, ?
+     WHERE NOT EXISTS (SELECT 1 FROM exchanges WHERE appid = ? AND code_hash = ?)"
 }
 
 prepared! {
-    /// Leaves word of the login for the indexes.
+    /// Leaves word of a login that opens no session: its code is taken.
     InsertFreshLogin on Sqlite {
         user_id: Text = &'a str, session_id: Text = &'a str, appid: Text = &'a str, code_hash: Text = &'a str,
         idempotency_key: Nullable<Text> = Option<&'a str>, exchanged_at: Text = &'a str,
@@ -28,8 +28,8 @@ prepared! {
 prepared! {
     /// The user behind an identity, and what is known of its session key.
     FindIdentity on Sqlite { appid: Text = &'a str, openid: Text = &'a str } ->
-    (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp,
-     Nullable<Text>, Nullable<Text>, Timestamp, Nullable<Text>, Bool),
+    (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Text,
+     Nullable<Text>, Nullable<Text>, Text, Nullable<Text>, Bool),
     "SELECT u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at,
             i.unionid, i.session_key_digest, i.session_key_began_at,
             (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = u.id),
@@ -80,26 +80,35 @@ prepared! {
     "UPDATE identities SET unionid = ? WHERE appid = ? AND openid = ?"
 }
 
-prepared! {
-    /// Opens a session.
-    InsertSession on Sqlite {
-        id: Text = &'a str, user_id: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str,
-        rotated_at: Text = &'a str, created_at: Text = &'a str,
-        last_used_at: Text = &'a str, expires_at: Text = &'a str,
-        ends_at: Text = &'a str, ip: Nullable<Text> = Option<&'a str>,
-        user_agent: Nullable<Text> = Option<&'a str>,
-    } -> (),
-    "INSERT INTO sessions (id, user_id, appid, openid, generation, rotated_at, created_at, last_used_at,
-                           expires_at, ends_at, ip, user_agent)
-     VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)"
-}
+/// A view of the writing connection, into which a login is written; what writes it is [`WRITE_LOGIN`].
+pub(in crate::store) const LOGINS: &str = "CREATE TEMP VIEW logins
+        (session_id, user_id, appid, openid, code_hash, idempotency_key, at, expires_at, ends_at, ip, user_agent)
+    AS SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL;";
+
+/// The rows of a login: word of it for the indexes, the session, and the entry in the audit log, which has the id of
+/// the session. One statement for three of them, because each costs as much again to bind and to step as to write.
+/// (`OR FAIL` at its use: what fails rolls the whole transaction back, so SQLite need not be able to undo it alone.)
+pub(in crate::store) const WRITE_LOGIN: &str =
+    "CREATE TEMP TRIGGER write_login INSTEAD OF INSERT ON logins BEGIN
+        INSERT INTO fresh_logins (user_id, session_id, appid, code_hash, idempotency_key, exchanged_at)
+        VALUES (NEW.user_id, NEW.session_id, NEW.appid, NEW.code_hash, NEW.idempotency_key, NEW.at);
+        INSERT INTO sessions (id, user_id, appid, openid, generation, rotated_at, created_at, last_used_at,
+                              expires_at, ends_at, ip, user_agent)
+        VALUES (NEW.session_id, NEW.user_id, NEW.appid, NEW.openid, 1, NEW.at, NEW.at, NEW.at,
+                NEW.expires_at, NEW.ends_at, NEW.ip, NEW.user_agent);
+        INSERT INTO audit (id, at, actor, action, target, ip, detail)
+        VALUES (NEW.session_id, NEW.at, NEW.user_id, 'login.success', NEW.user_id, NEW.ip, NEW.appid);
+    END;";
 
 prepared! {
-    /// Puts the login into the audit log.
-    InsertAudit on Sqlite {
-        id: Text = &'a str, at: Text = &'a str, actor: Text = &'a str, action: Text = &'a str,
-        target: Nullable<Text> = Option<&'a str>, ip: Nullable<Text> = Option<&'a str>,
-        detail: Nullable<Text> = Option<&'a str>,
+    /// Opens a session, and leaves word of it.
+    InsertLogin on Sqlite {
+        session_id: Text = &'a str, user_id: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str,
+        code_hash: Text = &'a str, idempotency_key: Nullable<Text> = Option<&'a str>, at: Text = &'a str,
+        expires_at: Text = &'a str, ends_at: Text = &'a str, ip: Nullable<Text> = Option<&'a str>,
+        user_agent: Nullable<Text> = Option<&'a str>,
     } -> (),
-    "INSERT INTO audit (id, at, actor, action, target, ip, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT OR FAIL INTO logins (session_id, user_id, appid, openid, code_hash, idempotency_key, at, expires_at, ends_at,
+                         ip, user_agent)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 }
