@@ -14,17 +14,20 @@ const BITE: usize = 2500;
 
 /// Indexes every second, until the process ends. What fails is tried again a second later.
 pub async fn index_logins_forever(db: Db) {
+    let mut indexed = 0;
     loop {
         tokio::time::sleep(PAUSE).await;
-        if let Err(error) = index_logins(&db).await {
-            log::warn!("logins could not be indexed: {error}");
+        match index_logins(&db, indexed).await {
+            Ok(last) => indexed = last.max(indexed),
+            Err(error) => log::warn!("logins could not be indexed: {error}"),
         }
     }
 }
 
-/// May be broken off anywhere: what is entered twice is entered once.
-async fn index_logins(db: &Db) -> Result<(), StoreError> {
-    let fresh = db.run(FindFreshLogins).await?;
+/// Indexes the logins after this one, and gives back the last of them. May be broken off anywhere: what is entered
+/// twice is entered once.
+async fn index_logins(db: &Db, indexed: i64) -> Result<i64, StoreError> {
+    let fresh = db.run(FindFreshLogins(indexed)).await?;
     for stretch in stretches(fresh.last, &fresh.users) {
         db.commit(IndexUserSessions(stretch)).await?;
     }
@@ -34,7 +37,7 @@ async fn index_logins(db: &Db) -> Result<(), StoreError> {
     if fresh.last > 0 {
         db.commit(ForgetFreshLogins(fresh.last)).await?;
     }
-    Ok(())
+    Ok(fresh.last)
 }
 
 /// Cuts the range of these sorted keys into stretches of about [`BITE`] each.

@@ -22,9 +22,9 @@ pub(super) const INDEX_FRESH_CODES: &str = "CREATE TEMP TABLE fresh_codes (
 /// Logins looked at in one go.
 const MOST: i64 = 50_000;
 
-/// What stands in `fresh_logins`; nothing on Postgres.
+/// The logins that came after this one; none on Postgres.
 #[derive(Debug)]
-pub struct FindFreshLogins;
+pub struct FindFreshLogins(pub i64);
 
 /// Logins that are not in the indexes yet.
 #[derive(Debug, Default)]
@@ -43,7 +43,8 @@ impl Query for FindFreshLogins {
     fn run(&self, conn: &mut DbConn) -> Result<FreshLogins, StoreError> {
         let DbConn::Sqlite(conn) = conn else { return Ok(FreshLogins::default()) };
         let columns = (fresh_logins::seq, fresh_logins::user_id, fresh_logins::code_hash);
-        let oldest = fresh_logins::table.order(fresh_logins::seq).limit(MOST).select(columns);
+        let oldest = fresh_logins::table.filter(fresh_logins::seq.gt(self.0)).order(fresh_logins::seq);
+        let oldest = oldest.limit(MOST).select(columns);
         let mut found = FreshLogins::default();
         for (seq, user, code) in oldest.load::<(i64, String, String)>(conn)? {
             found.last = seq;
@@ -99,11 +100,11 @@ impl Write for IndexUserSessions {
 pub struct IndexExchanges(pub Stretch);
 
 prepared! {
-    /// In the order of the table.
+    /// In the order of the table. The codes of deleted users are passed over.
     EnterExchanges on Sqlite { last: BigInt = i64, after: Text = &'a str, through: Text = &'a str } -> (),
     "INSERT OR IGNORE INTO exchanges (appid, code_hash, user_id, session_id, idempotency_key, exchanged_at)
      SELECT appid, code_hash, user_id, session_id, idempotency_key, exchanged_at FROM fresh_logins
-     WHERE seq <= ? AND code_hash > ? AND code_hash <= ? ORDER BY appid, code_hash"
+     WHERE seq <= ? AND code_hash > ? AND code_hash <= ? AND user_id > '' ORDER BY appid, code_hash"
 }
 
 impl Write for IndexExchanges {
@@ -119,13 +120,14 @@ impl Write for IndexExchanges {
     }
 }
 
-/// Takes the logins up to this one out of `fresh_logins`, when both indexes have them.
+/// Takes the logins before this one out of `fresh_logins`, when both indexes have them. This one stays until there is
+/// a later one: so no number is used again, and what came since is never taken for something that is indexed.
 #[derive(Debug)]
 pub struct ForgetFreshLogins(pub i64);
 
 prepared! {
-    /// The numbers of logins are never used again, so what came since stays.
-    DeleteFreshLogins on Sqlite { last: BigInt = i64 } -> (), "DELETE FROM fresh_logins WHERE seq <= ?"
+    /// Logins that are indexed.
+    DeleteFreshLogins on Sqlite { last: BigInt = i64 } -> (), "DELETE FROM fresh_logins WHERE seq < ?"
 }
 
 prepared! {
@@ -152,6 +154,15 @@ impl Write for ForgetFreshLogins {
         }
         Ok(vec![(); batch.len()])
     }
+}
+
+/// Takes whatever tells of a user out of `fresh_logins`; the rows stay, so that no number is used again.
+pub(super) fn forget_user(conn: &mut DbConn, user: &str) -> Result<(), StoreError> {
+    if let DbConn::Sqlite(conn) = conn {
+        let theirs = fresh_logins::table.filter(fresh_logins::user_id.eq(user));
+        diesel::update(theirs).set(fresh_logins::user_id.eq("")).execute(conn)?;
+    }
+    Ok(())
 }
 
 /// Takes a session that has ended out of the index.

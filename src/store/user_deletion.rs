@@ -1,7 +1,8 @@
 //! The end of a user: what is personal goes, the audit log keeps that it went.
 
 use super::audit::{Audited, audit};
-use super::schema::{exchanges, fresh_logins, users};
+use super::fresh_logins::forget_user;
+use super::schema::{exchanges, users};
 use super::sessions::end_all;
 use super::user_changes::leave_word;
 use super::users::lock_user;
@@ -38,9 +39,7 @@ impl DeleteUser {
         let ended = end_all(conn, &self.user, self.at)?;
         // Some minutes of records, found by reading them all: an index would cost every login.
         diesel::delete(exchanges::table.filter(exchanges::user_id.eq(id))).execute(conn)?;
-        if let DbConn::Sqlite(conn) = conn {
-            diesel::delete(fresh_logins::table.filter(fresh_logins::user_id.eq(id))).execute(conn)?;
-        }
+        forget_user(conn, id)?;
         // Identities and roles go with the row (ON DELETE CASCADE).
         diesel::delete(users::table.find(id)).execute(conn)?;
         leave_word(conn, &self.user, self.at)?;

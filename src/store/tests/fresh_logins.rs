@@ -23,7 +23,7 @@ type Step = Box<dyn FnOnce(&mut DbConn)>;
 
 /// The steps of the indexing, one a call; it may end after any of them.
 fn steps(conn: &mut DbConn) -> Vec<Step> {
-    let fresh = FindFreshLogins.run(conn).unwrap();
+    let fresh = FindFreshLogins(0).run(conn).unwrap();
     let whole = |keys: &[String]| Stretch {
         last: fresh.last,
         after: String::new(),
@@ -77,7 +77,8 @@ fn sessions_and_codes_are_found_at_every_step_and_codes_stay_taken() {
         step(&mut conn);
         check(&mut conn);
     }
-    assert_eq!(fresh_logins::table.count().get_result::<i64>(&mut *conn).unwrap(), 0);
+    assert_eq!(numbers(&mut conn), [2], "the last one stays, so that its number is not used again");
+    assert!(FindFreshLogins(2).run(&mut conn).unwrap().users.is_empty());
     assert_eq!(user_sessions::table.count().get_result::<i64>(&mut *conn).unwrap(), 2);
     assert_eq!(exchanges::table.count().get_result::<i64>(&mut *conn).unwrap(), 2);
 }
@@ -90,9 +91,33 @@ fn a_login_that_comes_while_others_are_indexed_is_left_for_the_next_time() {
     let (user, later) = login(&database, "o2", "c2");
     let mut conn = database.writers.get().unwrap();
     steps.into_iter().for_each(|step| step(&mut conn));
-    assert_eq!(fresh_logins::table.count().get_result::<i64>(&mut *conn).unwrap(), 1);
+    assert_eq!(numbers(&mut conn), [1, 2]);
     assert_eq!(sessions_of(&user, &mut conn), 1);
     assert_eq!(exchange("c2", &mut conn), Some(later));
+    index(&mut conn);
+    assert_eq!(numbers(&mut conn), [2]);
+}
+
+#[test]
+fn the_deletion_of_whoever_came_last_frees_no_number() {
+    let database = sqlite();
+    login(&database, "o1", "c1");
+    let (gone, _) = login(&database, "o2", "c2");
+    let steps = steps(&mut database.writers.get().unwrap());
+    let deletion =
+        DeleteUser { user: gone.clone(), by: Actor::user(&gone, None), at: Time::from_unix(AT + 1) };
+    DeleteUser::apply(&[&deletion], &mut database.writers.get().unwrap()).unwrap();
+    let (user, later) = login(&database, "o3", "c3");
+    let mut conn = database.writers.get().unwrap();
+    steps.into_iter().for_each(|step| step(&mut conn));
+    assert_eq!(numbers(&mut conn), [2, 3]);
+    index(&mut conn);
+    assert_eq!((sessions_of(&user, &mut conn), exchange("c3", &mut conn)), (1, Some(later)));
+    assert_eq!(exchange("c2", &mut conn), None);
+}
+
+fn numbers(conn: &mut DbConn) -> Vec<i64> {
+    fresh_logins::table.select(fresh_logins::seq).order(fresh_logins::seq).load(conn).unwrap()
 }
 
 #[test]

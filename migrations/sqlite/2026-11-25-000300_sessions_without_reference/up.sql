@@ -1,2 +1,0 @@
--- Sessions have no reference here since they lie in the order of time.
-SELECT 1;
