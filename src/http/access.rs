@@ -6,6 +6,7 @@ use super::request_id::{HEADER, RequestId};
 use super::routes::HttpState;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::Method;
 use actix_web::{Error, HttpMessage, Scope};
 use futures_util::future::LocalBoxFuture;
 use std::fmt::Write;
@@ -64,9 +65,12 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let began = Instant::now();
         let id = RequestId::of(request.headers());
-        request.extensions_mut().insert(id.clone());
+        // For a problem within an answer, which only calls with a body have: all others get the id at the end.
+        if request.method() == Method::POST {
+            request.extensions_mut().insert(id.clone());
+        }
         if head_length(&request) > MAX_HEAD {
-            let problem = Problem::new(ErrorCode::PayloadTooLarge).addressed_to(request.request());
+            let problem = Problem::new(ErrorCode::PayloadTooLarge);
             let response = finish(request.error_response(problem), &id, began);
             return Box::pin(ready(Ok(response)));
         }
@@ -88,7 +92,7 @@ fn finish<B: MessageBody + 'static>(
     id: &RequestId,
     began: Instant,
 ) -> ServiceResponse<BoxBody> {
-    let (code, addressed) = addressed(&response);
+    let (code, addressed) = addressed(&response, id);
     let mut response = match addressed {
         Some(error) => {
             let (request, _) = response.into_parts();
@@ -102,9 +106,10 @@ fn finish<B: MessageBody + 'static>(
 }
 
 /// The problem that is answered, in whichever form, as its reader gets it.
-fn addressed<B>(response: &ServiceResponse<B>) -> (Option<ErrorCode>, Option<Error>) {
+fn addressed<B>(response: &ServiceResponse<B>, id: &RequestId) -> (Option<ErrorCode>, Option<Error>) {
     let Some(error) = response.response().error() else { return (None, None) };
     let request = response.request();
+    request.extensions_mut().insert(id.clone());
     if let Some(problem) = error.as_error::<Problem>() {
         (Some(problem.code()), Some(problem.clone().addressed_to(request).into()))
     } else if let Some(oauth) = error.as_error::<OAuthProblem>() {
