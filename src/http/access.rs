@@ -3,7 +3,7 @@
 
 use super::problem::{ErrorCode, OAuthProblem, Problem};
 use super::request_id::{HEADER, RequestId};
-use super::routes::HttpState;
+use super::state::HttpState;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::Method;

@@ -2,7 +2,7 @@
 
 use super::form::Form;
 use super::problem::{ErrorCode, Problem};
-use super::routes::HttpState;
+use super::state::HttpState;
 use crate::domain::{ApiKey, ApiKeyName, ApiScope};
 use crate::flows::KnownApiKey;
 use actix_web::dev::Payload;

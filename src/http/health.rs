@@ -1,7 +1,7 @@
 //! `GET /healthz`: the process answers. `GET /readyz`: it can do its work.
 
 use super::problem::Problem;
-use super::routes::HttpState;
+use super::state::HttpState;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;

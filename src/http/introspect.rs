@@ -2,7 +2,7 @@
 
 use super::api_key::ApiKeyForm;
 use super::problem::Problem;
-use super::routes::HttpState;
+use super::state::HttpState;
 use crate::domain::{ApiScope, AppId, Role, SessionId, UserId};
 use crate::flows::ActiveToken;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};

@@ -1,7 +1,7 @@
 //! `GET /.well-known/jwks.json`: the public keys, for whoever verifies our tokens.
 
 use super::problem::Problem;
-use super::routes::HttpState;
+use super::state::HttpState;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EntityTag, Header, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse};
 

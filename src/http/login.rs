@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use super::problem::{ErrorCode, MISSING, Problem};
-use super::routes::HttpState;
+use super::state::HttpState;
 use super::token_view;
 use crate::domain::{AppId, ClientInfo, IdempotencyKey, InvalidCode, LoginCode, MAX_USER_AGENT};
 use crate::flows::SignInRequest;

@@ -2,7 +2,7 @@
 
 use super::AuthenticatedUser;
 use super::problem::{ErrorCode, Problem};
-use super::routes::HttpState;
+use super::state::HttpState;
 use super::user_view::UserView;
 use crate::domain::UserStatus;
 use crate::tokens::StandingState;

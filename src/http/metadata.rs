@@ -2,7 +2,7 @@
 //! themselves (RFC 8414).
 
 use super::problem::{ErrorCode, Problem};
-use super::routes::HttpState;
+use super::state::HttpState;
 use super::token::{REFRESH, WECHAT_CODE};
 use crate::domain::Permission;
 use actix_web::http::header::CACHE_CONTROL;

@@ -20,6 +20,7 @@ mod revoke;
 mod routes;
 mod server;
 mod sessions;
+mod state;
 mod token;
 mod token_view;
 mod user_view;
@@ -27,6 +28,7 @@ mod verify;
 
 pub use access::observed;
 pub use authenticated_user::AuthenticatedUser;
-pub use routes::{HttpState, everything, extractor_state};
+pub use routes::{everything, extractor_state};
 pub use server::{MoreRoutes, RunningServer, ServerSettings, start};
+pub use state::HttpState;
 pub(crate) use user_view::{UserDetailView, UserPageView, UserView};

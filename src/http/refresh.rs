@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use super::login::client_info;
 use super::problem::Problem;
-use super::routes::HttpState;
+use super::state::HttpState;
 use super::token_view;
 use crate::flows::RefreshRequest;
 use actix_web::{HttpRequest, HttpResponse};

@@ -1,7 +1,8 @@
 //! The HTTP server: limits, and an end that finishes what was accepted.
 
 use super::access::Access;
-use super::routes::{HttpState, everything};
+use super::routes::everything;
+use super::state::HttpState;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
 use std::net::{SocketAddr, TcpListener};

@@ -3,7 +3,7 @@
 use super::AuthenticatedUser;
 use super::fields::Fields;
 use super::problem::{ErrorCode, Problem};
-use super::routes::HttpState;
+use super::state::HttpState;
 use crate::domain::{Actor, AppId, Session, SessionId, Time};
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};

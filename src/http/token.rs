@@ -5,7 +5,7 @@ use super::fields::Fields;
 use super::form::OAuthForm;
 use super::login;
 use super::problem::{ErrorCode, OAuthProblem, Problem};
-use super::routes::HttpState;
+use super::state::HttpState;
 use super::token_view;
 use crate::domain::{AppId, Permission};
 use crate::flows::{Issued, RefreshRequest};

@@ -1,0 +1,51 @@
+//! What the handlers work with.
+
+use super::problem::{ErrorCode, Problem};
+use crate::actors::Db;
+use crate::domain::{AppId, Cidr, client_address};
+use crate::flows::{ApiKeys, Introspection, LoginBrake, Revoking, Sessions, SignIn, Users};
+use crate::tokens::Verifier;
+use actix_web::HttpRequest;
+use actix_web::http::header::{HeaderValue, X_FORWARDED_FOR};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// The parts behind the handlers. Cheap to clone; one for all workers.
+#[derive(Debug, Clone)]
+pub struct HttpState {
+    /// Signs people in.
+    pub sign_in: SignIn,
+    /// Refreshes, lists and ends sessions.
+    pub sessions: Sessions,
+    /// Finds users.
+    pub users: Users,
+    /// Tells backends whether a token is good.
+    pub introspection: Introspection,
+    /// Ends sessions by their tokens.
+    pub revoking: Revoking,
+    /// Knows the API keys of backends.
+    pub api_keys: ApiKeys,
+    /// Verifies tokens and holds the keys.
+    pub tokens: Verifier,
+    /// For what needs no flow: is the database there?
+    pub db: Db,
+    /// The mini-programs served.
+    pub apps: Vec<AppId>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Arc<[Cidr]>,
+    /// Holds back whoever logs in too often.
+    pub login_brake: LoginBrake,
+}
+
+impl HttpState {
+    pub(super) fn of(request: &HttpRequest) -> Result<&Self, Problem> {
+        request.app_data::<Self>().ok_or_else(|| Problem::new(ErrorCode::NotFound))
+    }
+
+    /// The address of the client.
+    pub(super) fn client_ip(&self, request: &HttpRequest) -> Option<IpAddr> {
+        let socket = request.peer_addr()?.ip();
+        let forwarded = request.headers().get_all(X_FORWARDED_FOR).map(HeaderValue::as_bytes);
+        Some(client_address(socket, forwarded, &self.trusted_proxies))
+    }
+}
