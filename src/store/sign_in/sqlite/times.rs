@@ -42,6 +42,8 @@ fn push_digits(text: &mut String, number: u32, width: u32) {
 /// A time that the database holds. What somebody wrote in another way is left to chrono.
 pub(super) fn parse(text: &str) -> Result<Time, StoreError> {
     let exact = || {
+        // What is ASCII may be cut anywhere.
+        let text = Some(text).filter(|text| text.is_ascii())?;
         let (date, clock) = (text.get(..10)?, text.get(11..19)?);
         let date = NaiveDate::from_ymd_opt(
             i32::try_from(digits(&date[..4])?).ok()?,
@@ -94,8 +96,14 @@ mod tests {
         let read = |text: &str| parse(text).map(Time::rfc3339);
         assert_eq!(read("2026-01-02 03:04:05.5").unwrap(), "2026-01-02T03:04:05.500Z");
         assert_eq!(read("2026-01-02T03:04:05").unwrap(), "2026-01-02T03:04:05.000Z");
-        for wrong in ["", "2026-01-02", "2026-13-02 03:04:05", "2026-01-02 03:04:05x", "2026-01-02 03:04:0é"]
-        {
+        for wrong in [
+            "",
+            "2026-01-02",
+            "2026-13-02 03:04:05",
+            "2026-01-02 03:04:05x",
+            "2026-01-02 03:04:0é",
+            "20é6-01-02 03:04:05",
+        ] {
             assert!(matches!(parse(wrong), Err(StoreError::Refused(_))), "{wrong}");
         }
     }
