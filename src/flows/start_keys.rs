@@ -97,20 +97,10 @@ impl ServerKeys {
         self.open(&stored)
     }
 
-    /// Opens the keys with the master key.
+    /// Opens the keys with the master key, all of them.
     fn open(&self, stored: &[StoredKey]) -> Result<KeyRing, StartKeysError> {
-        if stored.is_empty() {
-            return Err(StartKeysError::Gone);
-        }
-        if !master_key_fits(&self.master, stored) {
-            return Err(StartKeysError::MasterKey);
-        }
-        let (refresh, sign): (Vec<_>, Vec<_>) =
-            stored.iter().partition(|key| key.purpose == KeyPurpose::Refresh);
-        let signing =
-            sign.into_iter().map(|key| self.open_signing_key(key).map(Arc::new)).collect::<Result<_, _>>()?;
-        let refresh = refresh.last().ok_or(StartKeysError::Gone)?;
-        Ok(KeyRing::new(self.issuer.clone(), signing, self.open_refresh_key(refresh)?)?)
+        let (ring, faults) = self.open_beside(stored, None)?;
+        faults.into_iter().next().map_or(Ok(ring), Err)
     }
 
     /// Opens the keys on a server that runs: one that does not open, any more or yet, costs nothing but itself, and
@@ -120,6 +110,15 @@ impl ServerKeys {
         stored: &[StoredKey],
         present: &KeyRing,
     ) -> Result<(KeyRing, Vec<StartKeysError>), StartKeysError> {
+        self.open_beside(stored, Some(present))
+    }
+
+    /// Opens what opens, and takes what does not from `present`.
+    fn open_beside(
+        &self,
+        stored: &[StoredKey],
+        present: Option<&KeyRing>,
+    ) -> Result<(KeyRing, Vec<StartKeysError>), StartKeysError> {
         let mut faults = Vec::new();
         let mut signing = Vec::new();
         let mut refresh = None;
@@ -128,7 +127,7 @@ impl ServerKeys {
                 KeyPurpose::Sign => {
                     let opened = self.open_signing_key(key).map(|key| signing.push(Arc::new(key)));
                     if opened.is_err() {
-                        signing.extend(present.key(&key.id).cloned());
+                        signing.extend(present.and_then(|present| present.key(&key.id)).cloned());
                     }
                     opened
                 }
@@ -139,10 +138,10 @@ impl ServerKeys {
         if !stored.is_empty() && !master_key_fits(&self.master, stored) {
             faults = vec![StartKeysError::MasterKey];
         }
-        let refresh = refresh.unwrap_or_else(|| present.refresh().clone());
-        match KeyRing::new(self.issuer.clone(), signing, refresh) {
-            Ok(ring) => Ok((ring, faults)),
-            Err(_) => Err(faults.into_iter().next().unwrap_or(StartKeysError::Gone)),
+        let refresh = refresh.or_else(|| present.map(|present| present.refresh().clone()));
+        match refresh.map(|refresh| KeyRing::new(self.issuer.clone(), signing, refresh)) {
+            Some(Ok(ring)) => Ok((ring, faults)),
+            _ => Err(faults.into_iter().next().unwrap_or(StartKeysError::Gone)),
         }
     }
 

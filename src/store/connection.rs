@@ -44,17 +44,14 @@ impl r2d2::ManageConnection for Connector {
     fn connect(&self) -> Result<DbConn, Self::Error> {
         let mut conn = connect(&self.0)?;
         if self.1 == Purpose::Write {
-            conn.batch_execute(match &conn {
-                DbConn::Postgres(_) => WRITER_ON_POSTGRES,
-                DbConn::Sqlite(_) => WRITER_ON_SQLITE,
-            })
-            .and_then(|()| match &mut conn {
-                DbConn::Postgres(_) => Ok(()),
-                DbConn::Sqlite(conn) => [INDEX_FRESH_CODES, LOGINS, WRITE_LOGIN]
-                    .iter()
-                    .try_for_each(|made| conn.batch_execute(made)),
-            })
-            .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+            let setup: &[&str] = match &conn {
+                DbConn::Postgres(_) => &[WRITER_ON_POSTGRES],
+                DbConn::Sqlite(_) => &[WRITER_ON_SQLITE, INDEX_FRESH_CODES, LOGINS, WRITE_LOGIN],
+            };
+            setup
+                .iter()
+                .try_for_each(|statements| conn.batch_execute(statements))
+                .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
         }
         Ok(conn)
     }

@@ -171,7 +171,12 @@ impl Writer {
 
     /// One transaction over the group. The connection is given up where its state is in doubt.
     fn transact(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-        let mut conn = self.begin()?;
+        // Where another process holds SQLite's write lock for longer than the busy timeout, none of the group is at
+        // fault: it is told so as a whole.
+        let mut conn = self.begin().map_err(|error| match error {
+            StoreError::Conflict(_) => StoreError::Busy,
+            other => other,
+        })?;
         let applied = catch_unwind(AssertUnwindSafe(|| apply_all(group, &mut conn)));
         let result = applied.unwrap_or(Err(StoreError::Crashed)).and_then(|()| commit_transaction(&mut conn));
         let keep = match &result {
@@ -184,24 +189,21 @@ impl Writer {
         result
     }
 
-    /// Opens a transaction; a connection that died since its last use is replaced, once. Where another process holds
-    /// SQLite's write lock for longer than the busy timeout, the whole group is told so: none of it is at fault.
+    /// Opens a transaction; a connection that died since its last use is replaced, once.
     fn begin(&mut self) -> Result<r2d2::PooledConnection<super::connection::Connector>, StoreError> {
         if let Some(mut conn) = self.conn.take() {
             match begin_transaction(&mut conn) {
                 Ok(()) => return Ok(conn),
-                Err(StoreError::Conflict(_)) => {
+                Err(conflict @ StoreError::Conflict(_)) => {
                     self.conn = Some(conn);
-                    return Err(StoreError::Busy);
+                    return Err(conflict);
                 }
                 Err(_) => {}
             }
         }
         let mut conn = self.pool.get()?;
-        match begin_transaction(&mut conn) {
-            Err(StoreError::Conflict(_)) => Err(StoreError::Busy),
-            result => result.map(|()| conn),
-        }
+        begin_transaction(&mut conn)?;
+        Ok(conn)
     }
 }
 
