@@ -2,7 +2,7 @@
 
 use super::Principal;
 use crate::sharded::ByChance;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 /// How many tokens a thread remembers at least; at most twice as many, about 1.5 KiB each.
@@ -12,20 +12,23 @@ const CAPACITY: usize = 8192;
 /// not asked for in the meantime is forgotten.
 #[derive(Debug, Default)]
 pub struct TokenMemory {
-    young: BySignature,
-    old: BySignature,
-    /// How often keys had been taken away when these tokens were verified.
-    withdrawals: u64,
+    young: ByTail,
+    old: ByTail,
+    /// Of the verifier, and the keys, by which these tokens were verified.
+    stamp: u64,
 }
 
-/// Only verified ones are kept: nobody can make many that collide.
-type BySignature = ByChance<Box<str>, Remembered>;
+/// By the last 16 letters of the signature. Only verified tokens are kept: nobody can make many that collide.
+type ByTail = ByChance<u128, Remembered>;
 
-#[derive(Debug, Clone)]
-struct Remembered {
-    /// Header and claims; the signature, as the key, stands for them but is not trusted to.
-    signed_part: Box<str>,
-    principal: Arc<Principal>,
+/// A verified token.
+#[derive(Debug)]
+pub(super) struct Remembered {
+    token: Box<str>,
+    /// Whom it speaks for.
+    pub(super) principal: Arc<Principal>,
+    /// How many revocations there were when none of them contradicted it.
+    pub(super) uncontradicted_at: Cell<Option<u64>>,
 }
 
 impl TokenMemory {
@@ -37,36 +40,48 @@ impl TokenMemory {
         MEMORY.with_borrow_mut(look)
     }
 
-    /// Forgets everything if keys were taken away since it was remembered.
-    pub(super) fn forget_unless(&mut self, withdrawals: u64) {
-        if self.withdrawals != withdrawals {
-            *self = Self { withdrawals, ..Self::default() };
+    /// Forgets everything that was remembered under another stamp.
+    pub(super) fn forget_unless(&mut self, stamp: u64) {
+        if self.stamp != stamp {
+            *self = Self { stamp, ..Self::default() };
         }
     }
 
-    pub(super) fn get(&mut self, token: &str) -> Option<Arc<Principal>> {
-        let (signed_part, signature) = token.rsplit_once('.')?;
-        if let Some(remembered) = self.young.get(signature) {
-            return (*remembered.signed_part == *signed_part).then(|| remembered.principal.clone());
+    /// Looks at what is remembered of a token.
+    pub(super) fn look<T>(&mut self, token: &str, look: impl FnOnce(&Remembered) -> T) -> Option<T> {
+        let tail = tail(token)?;
+        let is_it = |remembered: &&Remembered| *remembered.token == *token;
+        if let Some(remembered) = self.young.get(&tail) {
+            return is_it(&remembered).then(|| look(remembered));
         }
-        let remembered = self.old.get(signature).filter(|found| *found.signed_part == *signed_part)?.clone();
-        let principal = remembered.principal.clone();
-        self.put(signature, remembered);
-        Some(principal)
+        self.old.get(&tail).filter(is_it)?;
+        let remembered = self.old.remove(&tail)?;
+        Some(look(self.put(tail, remembered)))
     }
 
-    pub(super) fn insert(&mut self, token: &str, principal: Principal) -> Arc<Principal> {
+    /// Remembers a token that was just verified, and looks at it.
+    pub(super) fn insert<T>(
+        &mut self,
+        token: &str,
+        principal: Principal,
+        look: impl FnOnce(&Remembered) -> T,
+    ) -> T {
         let principal = Arc::new(principal);
-        if let Some((signed_part, signature)) = token.rsplit_once('.') {
-            self.put(signature, Remembered { signed_part: signed_part.into(), principal: principal.clone() });
+        let remembered = Remembered { token: token.into(), principal, uncontradicted_at: Cell::new(None) };
+        match tail(token) {
+            Some(tail) => look(self.put(tail, remembered)),
+            None => look(&remembered),
         }
-        principal
     }
 
-    fn put(&mut self, signature: &str, remembered: Remembered) {
+    fn put(&mut self, tail: u128, remembered: Remembered) -> &Remembered {
         if self.young.len() >= CAPACITY {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(signature.into(), remembered);
+        self.young.entry(tail).insert_entry(remembered).into_mut()
     }
+}
+
+fn tail(token: &str) -> Option<u128> {
+    token.as_bytes().last_chunk().map(|tail| u128::from_le_bytes(*tail))
 }

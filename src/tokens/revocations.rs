@@ -5,6 +5,7 @@ use super::{Principal, Standing, StandingState, TokenError};
 use crate::domain::{SessionId, Time, UserId};
 use crate::sharded::{ByChance, Sharded};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The ended sessions and the changed users of the last access-token lifetime. Cheap to clone; one for all
 /// workers.
@@ -14,6 +15,8 @@ pub struct Revocations {
     /// Told of before the sessions that ended with a change, and looked at after them: whose session is known to
     /// have ended by a ban is known to be banned.
     users: Sharded<ByChance<UserId, Standing>>,
+    /// Counts what was added to either: what was looked up since the last time need not be looked up again.
+    additions: Arc<AtomicU64>,
 }
 
 impl Revocations {
@@ -22,6 +25,7 @@ impl Revocations {
         for (session, at) in ended {
             self.ended.write(session.as_str()).insert(session, at);
         }
+        self.count_addition();
     }
 
     /// Lets a user stand so from now on, unless something later is known of them.
@@ -32,6 +36,8 @@ impl Revocations {
             Some(held) if held.changed_at == standing.changed_at && held.state == standing.state => {}
             _ => _ = users.insert(user, standing),
         }
+        drop(users);
+        self.count_addition();
     }
 
     /// Holds a token's session to be ended because the database showed its user banned or gone, before word of that
@@ -48,6 +54,18 @@ impl Revocations {
         standing.state = state;
         drop(users);
         self.ended.write(token.session.as_str()).entry(token.session.clone()).or_insert(at);
+        self.count_addition();
+    }
+
+    /// After the addition: whoever has read the new count finds what was added.
+    fn count_addition(&self) {
+        self.additions.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often something was added. To be read before [`apply`](Self::apply): as long as it stays the same, so does
+    /// what a token comes to that nothing contradicted.
+    pub(super) fn additions(&self) -> u64 {
+        self.additions.load(Ordering::Acquire)
     }
 
     /// Forgets what is from before a moment: no access token that it contradicts is good any more.

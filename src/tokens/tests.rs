@@ -193,3 +193,29 @@ fn a_remembered_token_is_looked_at_again_each_time() {
         std::thread::yield_now();
     }
 }
+
+#[test]
+fn what_is_remembered_of_one_token_says_nothing_of_another_that_ends_alike() {
+    let world = World::new();
+    let token = world.sign(&world.header(), &claims());
+    let mut memory = TokenMemory::default();
+    let principal = world.verifier.verify(&token, &mut memory).unwrap();
+    let (_, signature) = token.rsplit_once('.').unwrap();
+    let message = world.sign(&world.header(), &with(claims(), "sub", json!("somebody else")));
+    let (message, _) = message.rsplit_once('.').unwrap();
+    for forged in [format!("{message}.{signature}"), format!("{token}."), signature.to_owned()] {
+        assert_eq!(world.verifier.verify(&forged, &mut memory), Err(TokenError::Invalid), "{forged}");
+    }
+    assert_eq!(world.verifier.verify(&token, &mut memory), Ok(principal));
+}
+
+#[test]
+fn verifiers_that_share_a_thread_share_nothing_they_remember() {
+    let (ours, theirs) = (World::new(), World::new());
+    let token = ours.sign(&ours.header(), &claims());
+    let mut memory = TokenMemory::default();
+    for _ in 0..2 {
+        assert!(ours.verifier.verify(&token, &mut memory).is_ok());
+        assert_eq!(theirs.verifier.verify(&token, &mut memory), Err(TokenError::Invalid));
+    }
+}

@@ -1,7 +1,9 @@
 //! Is this token ours, whole, and still good?
 
 use super::claims::{ACCESS_TOKEN_TYPE, IncomingClaims};
+use super::memory::Remembered;
 use super::{KeyRing, Principal, Revocations, StandingState, TokenMemory};
+use crate::crypto::random_bytes;
 use crate::domain::{AppId, Clock};
 use jsonwebtoken::{Validation, decode, decode_header};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,8 +36,9 @@ pub enum TokenError {
 #[derive(Debug, Clone)]
 pub struct Verifier {
     keys: Arc<RwLock<Arc<KeyRing>>>,
-    /// How often keys were taken away: what was verified before counts no more.
-    withdrawals: Arc<AtomicU64>,
+    /// Of this verifier alone, and another one whenever keys were taken away: what a thread remembers under another
+    /// stamp counts for nothing.
+    stamp: Arc<AtomicU64>,
     audience: Arc<[AppId]>,
     revocations: Revocations,
     /// Seconds.
@@ -55,7 +58,8 @@ impl Verifier {
         clock: Clock,
     ) -> Self {
         let keys = Arc::new(RwLock::new(Arc::new(keys)));
-        Self { keys, withdrawals: Arc::default(), audience: audience.into(), revocations, lifetime, clock }
+        let stamp = Arc::new(AtomicU64::new(u64::from_ne_bytes(random_bytes())));
+        Self { keys, stamp, audience: audience.into(), revocations, lifetime, clock }
     }
 
     /// Are tokens for this mini-program taken here?
@@ -76,22 +80,36 @@ impl Verifier {
         let before = std::mem::replace(&mut *present, keys.clone());
         drop(present);
         if !keys.verifies_all_of(&before) {
-            self.withdrawals.fetch_add(1, Ordering::Release);
+            self.stamp.fetch_add(1, Ordering::Release);
         }
     }
 
     /// Verifies a token. One that this thread has verified before costs a hash look-up; that it has not
     /// expired, and that nothing has happened to its session or user since, is looked at every time.
     pub fn verify(&self, token: &str, memory: &mut TokenMemory) -> Result<Arc<Principal>, TokenError> {
-        memory.forget_unless(self.withdrawals.load(Ordering::Acquire));
-        let principal = match memory.get(token) {
-            Some(principal) => principal,
-            None => memory.insert(token, self.verify_signature(token)?),
-        };
+        memory.forget_unless(self.stamp.load(Ordering::Acquire));
+        if let Some(admitted) = memory.look(token, |remembered| self.admit(remembered)) {
+            return admitted;
+        }
+        let principal = self.verify_signature(token)?;
+        memory.insert(token, principal, |remembered| self.admit(remembered))
+    }
+
+    /// Is a token that we signed good now?
+    fn admit(&self, remembered: &Remembered) -> Result<Arc<Principal>, TokenError> {
+        let principal = &remembered.principal;
         if principal.expires_at.unix() <= self.clock.now().unix() {
             return Err(TokenError::Expired);
         }
-        self.revocations.apply(principal)
+        let additions = Some(self.revocations.additions());
+        if remembered.uncontradicted_at.get() == additions {
+            return Ok(principal.clone());
+        }
+        let applied = self.revocations.apply(principal.clone())?;
+        if Arc::ptr_eq(&applied, principal) {
+            remembered.uncontradicted_at.set(additions);
+        }
+        Ok(applied)
     }
 
     /// Refuses the session of this token from now on: the database shows its user in this state.
