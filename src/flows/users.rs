@@ -69,6 +69,11 @@ impl Users {
         if let Some(known) = self.known(id, not_before) {
             return Ok(Some(known));
         }
+        // In a box: most calls end above, and need not carry the room for what follows about with them.
+        Box::pin(self.load(id)).await
+    }
+
+    async fn load(&self, id: &UserId) -> Result<Option<Arc<KnownUser>>, StoreError> {
         let loaded_at = self.clock.now();
         let found = self.db.run(FindUser(id.clone())).await?;
         let Some(mut user) = found else { return Ok(None) };

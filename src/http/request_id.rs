@@ -6,18 +6,23 @@ use std::cell::Cell;
 /// The header, in and out.
 pub(super) static HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request: the caller's, where it is well-formed, else one of ours.
+/// The id of a request.
 #[derive(Debug, Clone)]
-pub(super) struct RequestId(HeaderValue);
+pub(super) enum RequestId {
+    /// The caller's, where it is well-formed.
+    Given(HeaderValue),
+    /// One of ours.
+    Made([u8; 29]),
+}
 
 impl RequestId {
     /// Keeps the caller's id where it is 8–128 of letters, digits, `.`, `_`, `-`.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let given = headers.get(&HEADER).filter(|value| is_well_formed(value.as_bytes()));
-        given.map_or_else(Self::generate, |id| Self(id.clone()))
+        given.map_or_else(Self::make, |id| Self::Given(id.clone()))
     }
 
-    fn generate() -> Self {
+    fn make() -> Self {
         thread_local! {
             static PREFIX: u64 = u64::from_ne_bytes(crate::crypto::random_bytes());
             static COUNT: Cell<u64> = const { Cell::new(0) };
@@ -27,18 +32,27 @@ impl RequestId {
         let mut id = *b"0000000000000000-000000000000";
         put_hex(&mut id[..16], PREFIX.with(|prefix| *prefix));
         put_hex(&mut id[17..], count);
-        // Hexadecimal digits and a dash are always a header's value.
-        Self(HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("unnamed-request")))
+        Self::Made(id)
     }
 
     /// The id as text.
     pub(super) fn as_str(&self) -> &str {
-        std::str::from_utf8(self.0.as_bytes()).unwrap_or_default()
+        let bytes = match self {
+            Self::Given(id) => id.as_bytes(),
+            Self::Made(id) => id,
+        };
+        std::str::from_utf8(bytes).unwrap_or_default()
     }
 
     /// The id as the header that every answer carries.
     pub(super) fn header(&self) -> HeaderValue {
-        self.0.clone()
+        match self {
+            Self::Given(id) => id.clone(),
+            // Hexadecimal digits and a dash are always a header's value.
+            Self::Made(id) => {
+                HeaderValue::from_bytes(id).unwrap_or(HeaderValue::from_static("unnamed-request"))
+            }
+        }
     }
 }
 
@@ -65,8 +79,8 @@ mod tests {
         for wrong in ["", "short", "has space in it", "new\nline-here", &"x".repeat(129)] {
             assert!(!is_well_formed(wrong.as_bytes()));
         }
-        assert!(is_well_formed(RequestId::generate().as_str().as_bytes()));
-        assert_ne!(RequestId::generate().as_str(), RequestId::generate().as_str());
+        assert!(is_well_formed(RequestId::make().as_str().as_bytes()));
+        assert_ne!(RequestId::make().as_str(), RequestId::make().as_str());
         let mut id = *b"0000";
         put_hex(&mut id, 0x1_2a_bc);
         assert_eq!(&id, b"2abc");

@@ -44,7 +44,7 @@ pub(super) fn json<W: Write>(out: &mut W, now: SystemTime, record: &Record<'_>) 
 fn message<W: Write>(out: &mut W, record: &Record<'_>, escapes: Escapes) -> io::Result<()> {
     match record.args().as_str() {
         Some(text) => escape(out, text, escapes),
-        None => write!(Escaped(out, escapes), "{}", record.args()).map_err(io::Error::other),
+        None => Escaped(out, escapes).write_fmt(*record.args()).map_err(io::Error::other),
     }
 }
 
