@@ -101,10 +101,11 @@ impl Db {
     /// Opens the pool and starts the actor on this thread's arbiter.
     pub fn start(url: &DatabaseUrl, settings: DbSettings) -> Result<Self, StoreError> {
         let pool = open_pool(url, Purpose::Read, settings.readers)?;
-        // SQLite has one writer at a time; on Postgres a second one works while the first one waits for the disk.
-        let writers = if matches!(url, DatabaseUrl::Sqlite(_)) { 1 } else { 2 };
-        let writer = GroupCommit::start(&open_pool(url, Purpose::Write, writers)?, settings.waiting_writes)
-            .map_err(|error| {
+        // SQLite has one writer at a time, which this process does the work of. On Postgres a second one works while
+        // the first one waits for the disk, and each group is a few messages there and back, however many it holds.
+        let (writers, few) = if matches!(url, DatabaseUrl::Sqlite(_)) { (1, 24) } else { (2, 128) };
+        let pool_of_writers = open_pool(url, Purpose::Write, writers)?;
+        let writer = GroupCommit::start(&pool_of_writers, settings.waiting_writes, few).map_err(|error| {
             StoreError::Unavailable(format!("the writer thread can't be started: {error}"))
         })?;
         keep_checkpointed(url)?;

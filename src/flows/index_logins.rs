@@ -10,7 +10,7 @@ use std::time::Duration;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The most that one write enters, so that no login waits long behind it.
-const BITE: usize = 2500;
+const BITE: usize = 800;
 
 /// Indexes every second, until the process ends. What fails is tried again a second later.
 pub async fn index_logins_forever(db: Db) {

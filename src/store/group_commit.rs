@@ -31,13 +31,14 @@ pub struct GroupCommit {
 }
 
 impl GroupCommit {
-    /// Starts a writer for each connection of the pool. At most `waiting` writes stand in their queue.
-    pub fn start(pool: &Pool, waiting: usize) -> std::io::Result<Self> {
+    /// Starts a writer for each connection of the pool. At most `waiting` writes stand in their queue, of which a
+    /// writer takes up to `few` together, and half of them where there are more.
+    pub fn start(pool: &Pool, waiting: usize, few: usize) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(waiting);
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..pool.max_size() {
             let (writer, jobs) = (Writer::new(pool.clone()), jobs.clone());
-            std::thread::Builder::new().name("weauth-writer".into()).spawn(move || writer.run(&jobs))?;
+            std::thread::Builder::new().name("weauth-writer".into()).spawn(move || writer.run(&jobs, few))?;
         }
         Ok(Self { queue })
     }
@@ -104,24 +105,21 @@ impl<W: Write> Job for Entry<W> {
     }
 }
 
-/// Waits for a write and takes whatever stands behind it; `None` when no more will come.
-fn next_group(jobs: &Mutex<mpsc::Receiver<Box<dyn Job>>>) -> Option<Vec<Box<dyn Job>>> {
+/// Waits for a write and takes what stands behind it; `None` when no more will come.
+///
+/// Of a crowd it takes half: while these are committed, and while those who are answered come back with their next
+/// requests, there is something to do for everybody. Taking all would have them wait for one commit together, and
+/// the other threads for them.
+fn next_group(jobs: &Mutex<mpsc::Receiver<Box<dyn Job>>>, few: usize) -> Option<Vec<Box<dyn Job>>> {
     let mut jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
     let mut group = vec![jobs.blocking_recv()?];
-    loop {
-        let before = group.len();
-        // Whoever is about to write, and was only kept from a core by this thread, comes along. On an idle machine
-        // nobody is, and this takes no time.
-        std::thread::yield_now();
-        while group.len() < MAX_GROUP
-            && let Ok(next) = jobs.try_recv()
-        {
-            group.push(next);
-        }
-        if group.len() == before || group.len() == MAX_GROUP {
-            return Some(group);
-        }
+    let most = (jobs.len() / 2).clamp(few, MAX_GROUP);
+    while group.len() < most
+        && let Ok(next) = jobs.try_recv()
+    {
+        group.push(next);
     }
+    Some(group)
 }
 
 struct Writer {
@@ -134,8 +132,8 @@ impl Writer {
         Self { pool, conn: None }
     }
 
-    fn run(mut self, jobs: &Mutex<mpsc::Receiver<Box<dyn Job>>>) {
-        while let Some(mut group) = next_group(jobs) {
+    fn run(mut self, jobs: &Mutex<mpsc::Receiver<Box<dyn Job>>>, few: usize) {
+        while let Some(mut group) = next_group(jobs, few) {
             // Side by side what is applied together; within a kind the order of arrival stays.
             group.sort_by_key(|job| job.kind());
             self.commit(group);

@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use tokio::sync::oneshot;
 
+/// What a writer takes together as long as no crowd waits.
+const FEW: usize = 24;
+
 /// Writes one row.
 struct Note(String);
 
@@ -75,6 +78,17 @@ impl Write for Panic {
     }
 }
 
+/// Writes nothing, and says how many came together.
+struct Count;
+
+impl Write for Count {
+    type Output = usize;
+
+    fn apply(batch: &[&Self], _: &mut DbConn) -> Result<Vec<usize>, StoreError> {
+        Ok(vec![batch.len(); batch.len()])
+    }
+}
+
 fn submit<W: Write>(writer: &GroupCommit, write: W) -> oneshot::Receiver<Result<W::Output, StoreError>> {
     let (reply, answer) = oneshot::channel();
     writer.submit(write, reply);
@@ -89,7 +103,7 @@ fn rows(database: &Fresh) -> Vec<String> {
 #[test]
 fn a_bad_write_and_a_panic_cost_only_themselves() {
     for database in both() {
-        let writer = GroupCommit::start(&database.writers, 100).unwrap();
+        let writer = GroupCommit::start(&database.writers, 100, FEW).unwrap();
         let barrier = Arc::new(Barrier::new(2));
         let held = submit(&writer, Hold(barrier.clone()));
         barrier.wait();
@@ -109,9 +123,27 @@ fn a_bad_write_and_a_panic_cost_only_themselves() {
 }
 
 #[test]
+fn what_waits_is_committed_together_and_of_a_crowd_half() {
+    let database = sqlite();
+    let writer = GroupCommit::start(&database.writers, 100, 4).unwrap();
+    for groups in [vec![1], vec![4], vec![4, 4, 1], vec![9, 5, 4, 2]] {
+        let barrier = Arc::new(Barrier::new(2));
+        let held = submit(&writer, Hold(barrier.clone()));
+        barrier.wait();
+        // Whoever was committed among nine was told nine.
+        let expected: Vec<usize> = groups.iter().flat_map(|group| vec![*group; *group]).collect();
+        let answers: Vec<_> = expected.iter().map(|_| submit(&writer, Count)).collect();
+        barrier.wait();
+        held.blocking_recv().unwrap().unwrap();
+        let counts = answers.into_iter().map(|answer| answer.blocking_recv().unwrap().unwrap());
+        assert_eq!(counts.collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
 fn a_full_queue_says_so_at_once_and_loses_nothing_it_took() {
     for database in both() {
-        let writer = GroupCommit::start(&database.writers, 3).unwrap();
+        let writer = GroupCommit::start(&database.writers, 3, FEW).unwrap();
         let barrier = Arc::new(Barrier::new(2));
         let held = submit(&writer, Hold(barrier.clone()));
         barrier.wait();
@@ -131,7 +163,7 @@ fn a_full_queue_says_so_at_once_and_loses_nothing_it_took() {
 #[test]
 fn whoever_meets_another_transaction_is_tried_again() {
     for database in both() {
-        let writer = GroupCommit::start(&database.writers, 100).unwrap();
+        let writer = GroupCommit::start(&database.writers, 100, FEW).unwrap();
         let twice = submit(&writer, Obstructed(AtomicUsize::new(2)));
         assert_eq!(twice.blocking_recv().unwrap(), Ok(()));
         let for_ever = submit(&writer, Obstructed(AtomicUsize::new(usize::MAX)));
@@ -169,7 +201,7 @@ impl Write for InTurn {
 fn of_two_that_wait_for_each_other_on_postgres_both_get_through() {
     let database = postgres();
     let [first, second] =
-        [&database.writers, &database.pool].map(|pool| GroupCommit::start(pool, 100).unwrap());
+        [&database.writers, &database.pool].map(|pool| GroupCommit::start(pool, 100, FEW).unwrap());
     for id in ["a", "b"] {
         submit(&first, Note(id.into())).blocking_recv().unwrap().unwrap();
     }
@@ -188,7 +220,7 @@ fn of_two_that_wait_for_each_other_on_postgres_both_get_through() {
 #[test]
 fn a_database_that_another_process_holds_is_busy_for_the_whole_group_at_once() {
     let database = sqlite();
-    let writer = GroupCommit::start(&database.writers, 100).unwrap();
+    let writer = GroupCommit::start(&database.writers, 100, FEW).unwrap();
     submit(&writer, Note("a".into())).blocking_recv().unwrap().unwrap();
     let mut other = database.pool.get().unwrap();
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
