@@ -206,7 +206,8 @@ impl WeChat {
         self.actor.try_send(ExchangeCode { key, reply }).map_err(|_| WeChatError::Busy)?;
         match turn.await {
             Ok(Turn::Lead(app, flight)) => {
-                let exchange = self.client.clone().exchange(app, code);
+                // In a box: it is handed on three times, and each hand would keep room for it.
+                let exchange = Box::pin(self.client.clone().exchange(app, code));
                 flight.fly(exchange, at).await
             }
             Ok(Turn::Ended(answer)) => answer,

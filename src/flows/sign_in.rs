@@ -110,12 +110,16 @@ impl SignIn {
         }))
     }
 
-    /// Exchanges the code, records the sign-in and issues the tokens. Once begun it is finished, also when
-    /// the caller goes away: a repeat with the same `Idempotency-Key` then finds it done.
-    pub async fn sign_in(&self, request: SignInRequest) -> Result<Issued, SignInError> {
+    /// Exchanges the code, records the sign-in and issues the tokens. Once begun, by this very call, it is finished,
+    /// also when the caller goes away: a repeat with the same `Idempotency-Key` then finds it done.
+    pub fn sign_in(
+        &self,
+        request: SignInRequest,
+    ) -> impl Future<Output = Result<Issued, SignInError>> + use<> {
         let inner = self.0.clone();
         let finished = tokio::task::spawn_local(async move { inner.sign_in(request).await });
-        finished.await.unwrap_or(Err(SignInError::Crashed))
+        // Whoever waits holds the handle alone, not the room of what it stands for.
+        async move { finished.await.unwrap_or(Err(SignInError::Crashed)) }
     }
 }
 
