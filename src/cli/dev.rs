@@ -3,10 +3,11 @@
 
 use super::listening::{bind, run_until_told_to_stop};
 use super::{DevArguments, Failure};
-use crate::assembly::{Settings, Weauth};
+use crate::assembly::{Settings, StartError, Weauth};
 use crate::config::{DatabaseConfig, DevConfig, KeyConfig, Sources, WeChatConfig};
 use crate::crypto::{MasterKeys, hex, random_bytes};
 use crate::domain::{App, AppId, AppSecret, DatabaseUrl};
+use crate::flows::StartKeysError;
 use crate::http::{ServerSettings, demo, start};
 use crate::wechat::simulator::{SimulatedApp, Simulator, SimulatorOptions};
 use std::io::Write;
@@ -19,6 +20,7 @@ use url::Url;
 const APPID: &str = "wx5eb1a7d09c3f2e64";
 
 const DATABASE: &str = "sqlite://weauth-dev.db";
+const DATABASE_FILE: &str = "weauth-dev.db";
 const KEY_FILE: &str = "weauth-dev.key";
 
 /// Where the simulator listens, if nobody else does.
@@ -38,7 +40,7 @@ async fn dev(config: DevConfig) -> Result<(), Failure> {
     };
     let (simulator, simulator_address) = start_simulator(&app)?;
     let public_url = format!("http://{}", listener.local_addr()?);
-    let weauth = Weauth::start(settings(&config, app, simulator_address, public_url)?).await?;
+    let weauth = Weauth::start(settings(&config, app, simulator_address, public_url)?).await.map_err(told)?;
     let more = move |cfg: &mut actix_web::web::ServiceConfig| {
         simulator.control_routes(cfg);
         demo::routes(cfg);
@@ -71,12 +73,23 @@ fn settings(
         },
         tokens: config.tokens,
         keys: KeyConfig::default(),
-        master_keys: MasterKeys::parse(&master_key(Path::new(KEY_FILE))?)?,
+        master_keys: MasterKeys::parse(&master_key(Path::new(KEY_FILE))?)
+            .map_err(|error| Failure::new(format!("{KEY_FILE}: {error}")))?,
         roles: config.roles.clone(),
         trusted_proxies: Vec::new(),
         rate_limit: config.server.rate_limit,
         public_url,
     })
+}
+
+/// What `serve` says of its settings means nothing here, where the key lies beside the database.
+fn told(error: StartError) -> Failure {
+    match error {
+        StartError::Keys(StartKeysError::MasterKey) => Failure::new(format!(
+            "{KEY_FILE} is not the key that {DATABASE_FILE} was made with: bring it back, or delete both and begin anew"
+        )),
+        other => other.into(),
+    }
 }
 
 /// The simulator, on its usual port or, where that is taken, on a free one.

@@ -8,17 +8,19 @@ use std::io::Write;
 pub(super) fn run(sources: &Sources, arguments: &MigrateArguments) -> Result<(), Failure> {
     let database = DatabaseConfig::for_command(sources)?;
     let named = |error| Failure::new(format!("DATABASE_URL: {}: {error}", database.url));
-    let mut migrator = Migrator::connect(&database.url).map_err(named)?;
     let mut out = std::io::stdout().lock();
     if arguments.status {
-        for state in migrator.status().map_err(named)? {
+        for state in Migrator::status_of(&database.url).map_err(named)? {
             writeln!(out, "{} {}", if state.applied { "[x]" } else { "[ ]" }, state.name)?;
         }
         return Ok(());
     }
     let (done, names) = match arguments.revert {
-        Some(count) => ("reverted", migrator.revert(count).map_err(named)?),
-        None => ("applied", migrator.apply_pending().map_err(named)?),
+        Some(count) => ("reverted", Migrator::revert(&database.url, count).map_err(named)?),
+        None => {
+            let applied = Migrator::connect(&database.url).and_then(|mut migrator| migrator.apply_pending());
+            ("applied", applied.map_err(named)?)
+        }
     };
     for name in &names {
         writeln!(out, "{done} {name}")?;

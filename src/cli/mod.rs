@@ -18,20 +18,29 @@ use clap::Parser;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Why a command failed: one sentence that names the thing (or one line for each mistake of a configuration).
+/// Why a command ended before its end.
 #[derive(Debug)]
-pub(crate) struct Failure(String);
+pub(crate) enum Failure {
+    /// One sentence that names the thing (or one line for each mistake of a configuration).
+    Because(String),
+    /// Whoever read what it writes has read enough, as `head` does. What it was to do is done before it writes.
+    NobodyReads,
+}
 
 impl Failure {
     /// Fails with this sentence.
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
-        Self(sentence.into())
+        Self::Because(sentence.into())
     }
 }
 
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(error.to_string())
+        let io = (&error as &dyn std::error::Error).downcast_ref::<std::io::Error>();
+        if io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+            return Self::NobodyReads;
+        }
+        Self::Because(error.to_string())
     }
 }
 
@@ -40,8 +49,8 @@ pub fn main() -> ExitCode {
     // Drops last, so that the log is written out on every way out of here, a panic included.
     let _flush = FlushLog;
     match run(Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure(sentence)) => {
+        Ok(()) | Err(Failure::NobodyReads) => ExitCode::SUCCESS,
+        Err(Failure::Because(sentence)) => {
             log::logger().flush();
             // Where standard error is closed, nobody is left to be told.
             let _ = writeln!(std::io::stderr(), "{sentence}");

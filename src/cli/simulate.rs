@@ -3,6 +3,7 @@
 use super::listening::{bind, run_until_told_to_stop};
 use super::{Failure, SimulateArguments};
 use crate::wechat::simulator::{SimulatedApp, Simulator, SimulatorOptions};
+use std::collections::BTreeSet;
 use std::thread::available_parallelism;
 
 pub(super) fn run(arguments: SimulateArguments) -> Result<(), Failure> {
@@ -10,6 +11,10 @@ pub(super) fn run(arguments: SimulateArguments) -> Result<(), Failure> {
 }
 
 async fn simulate(arguments: SimulateArguments) -> Result<(), Failure> {
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = arguments.apps.iter().find(|app| !seen.insert(app.id.clone())) {
+        return Err(Failure::new(format!("--app: {} is given twice: keep one", twice.id)));
+    }
     let apps = arguments.apps.iter().map(|app| SimulatedApp {
         appid: app.id.to_string(),
         secret: app.secret.expose().to_owned(),

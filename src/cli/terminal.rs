@@ -59,12 +59,19 @@ pub(super) fn confirm(what: &str) -> Result<(), Failure> {
             "to {what} without a terminal to ask at, give --yes; nothing was done"
         )));
     }
-    let mut question = std::io::stderr().lock();
-    write!(question, "Do you want to {what}? This can't be undone. Type yes: ")?;
-    question.flush()?;
+    // Where nobody can be asked, nothing is done, and that is a failure whatever the reason.
+    let answer = ask(&format!("Do you want to {what}? This can't be undone. Type yes: "))
+        .map_err(|error| Failure::new(format!("nothing was done: {error}")))?;
+    if answer.trim() == "yes" { Ok(()) } else { Err(Failure::new("nothing was done")) }
+}
+
+fn ask(question: &str) -> std::io::Result<String> {
+    let mut terminal = std::io::stderr().lock();
+    terminal.write_all(question.as_bytes())?;
+    terminal.flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
-    if answer.trim() == "yes" { Ok(()) } else { Err(Failure::new("nothing was done")) }
+    Ok(answer)
 }
 
 /// What strangers wrote must not move the cursor.

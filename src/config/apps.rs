@@ -59,7 +59,10 @@ fn read_single(reader: &mut Reader<'_>) -> Option<App> {
     if !has_id && !has_secret && has_tables {
         return None;
     }
-    if !has_id {
+    if !has_id && has_tables {
+        reader
+            .missing(&WECHAT_APPID, "WECHAT_SECRET is given: give the appid too, or neither beside [[apps]]");
+    } else if !has_id {
         reader.missing(&WECHAT_APPID, "give the appid shown in the WeChat console, or [[apps]] in the file");
     }
     if !has_secret {

@@ -59,7 +59,8 @@ fn parse_filter(text: &str) -> Result<String, String> {
     };
     let understood = |directive: &str| match directive.split_once('=') {
         Some((target, level)) => is_target(target.trim()) && is_level(level.trim()),
-        None => is_target(directive),
+        // A word alone is a level, or one that was misspelt: taken for a target it would silence all others.
+        None => is_level(directive) || directive.starts_with("weauth") && is_target(directive),
     };
     if search.contains('/') {
         return Err("has more than one `/`: give a list like `info,weauth=debug`".to_owned());
@@ -78,12 +79,22 @@ mod tests {
 
     #[test]
     fn filters_are_what_env_logger_takes() {
-        for good in
-            ["info", "off", "info,weauth=debug", "weauth::http=trace, warn", "DEBUG", "info/login", "a="]
-        {
+        for good in [
+            "info",
+            "off",
+            "info,weauth=debug",
+            "weauth::http=trace, warn",
+            "DEBUG",
+            "weauth",
+            "weauth::http",
+            "info/login",
+            "a=",
+        ] {
             assert!(parse_filter(good).is_ok(), "{good}");
         }
-        for wrong in ["weauth=debgu", "info;debug", "a=b=c", "hyper[span]=debug", "info/a/b"] {
+        for wrong in
+            ["weauth=debgu", "debugg", "info, wran", "info;debug", "a=b=c", "hyper[span]=debug", "info/a/b"]
+        {
             assert!(parse_filter(wrong).is_err(), "{wrong}");
         }
     }

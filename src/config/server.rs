@@ -2,8 +2,8 @@
 
 use super::reader::Reader;
 use super::settings::{
-    WEAUTH_LISTEN, WEAUTH_MAX_CONNECTIONS, WEAUTH_PUBLIC_URL, WEAUTH_RATE_LIMIT, WEAUTH_TRUSTED_PROXIES,
-    WEAUTH_WORKERS,
+    MAX_WORKERS, WEAUTH_LISTEN, WEAUTH_MAX_CONNECTIONS, WEAUTH_PUBLIC_URL, WEAUTH_RATE_LIMIT,
+    WEAUTH_TRUSTED_PROXIES, WEAUTH_WORKERS,
 };
 use super::urls::parse_public_url;
 use crate::domain::Cidr;
@@ -88,7 +88,7 @@ impl ServerConfig {
 
 /// Reads the number of workers and of connections.
 fn read_limits(reader: &mut Reader<'_>) -> Option<(usize, usize)> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS as usize);
     let workers = reader.number(&WEAUTH_WORKERS).map_or(cores, |number| number as usize);
     let max_connections = reader.number(&WEAUTH_MAX_CONNECTIONS)?;
     Some((workers, max_connections as usize))

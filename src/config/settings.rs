@@ -56,6 +56,9 @@ impl Setting {
     }
 }
 
+/// actix takes no more.
+pub(super) const MAX_WORKERS: u32 = 512;
+
 /// The names of the tables that only the file can hold, beside the settings.
 pub const TABLES: &[&str] = &["apps", "roles"];
 
@@ -127,7 +130,7 @@ settings! {
         "How access tokens are signed: EdDSA, ES256 or RS256; at the next start a key of that kind comes in.";
     WEAUTH_KEY_MAX_AGE, seconds(0, TEN_YEARS), Value("0"),
         "The age at which a signing key is replaced by a new one, an hour at least; 0: never.";
-    WEAUTH_WORKERS, count("threads", 1024), Words("the number of cores"),
+    WEAUTH_WORKERS, count("threads", MAX_WORKERS), Words("the number of cores"),
         "Threads that answer HTTP.";
     WEAUTH_MAX_CONNECTIONS, count("connections", 1_000_000), Value("20000"),
         "HTTP connections open at once, over all threads; more wait to be accepted.";

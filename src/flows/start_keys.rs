@@ -29,11 +29,14 @@ pub enum StartKeysError {
     #[error(
         "the stored key {0} does not open under WEAUTH_MASTER_KEY, though another one does: while the master key is \
          being replaced, set the new and the old one separated by a comma; else the row is damaged, and \
-         `weauth keys retire {0}` takes it out of use"
+         `weauth keys retire {0}` takes it out of use (where no other one signs, `weauth keys rotate --in 0` first)"
     )]
     Damaged(String),
     /// A key opened but is none.
-    #[error("the stored key {0} is malformed; `weauth keys retire {0}` takes it out of use")]
+    #[error(
+        "the stored key {0} is malformed; `weauth keys retire {0}` takes it out of use (where no other one signs, \
+         `weauth keys rotate --in 0` first)"
+    )]
     Malformed(String),
     /// A key could not be made.
     #[error(transparent)]

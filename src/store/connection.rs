@@ -86,6 +86,11 @@ pub(super) fn connect(url: &DatabaseUrl) -> diesel::ConnectionResult<DbConn> {
     }
 }
 
+/// Is this a SQLite database whose file is not there? To connect would make it.
+pub(super) fn is_missing_file(url: &DatabaseUrl) -> bool {
+    matches!(url, DatabaseUrl::Sqlite(path) if !std::path::Path::new(path).exists())
+}
+
 /// A server that vanishes without a word, with its machine or its network, is given up within some 10 seconds, where
 /// TCP by itself would wait for a quarter of an hour. libpq's own parameters, in seconds and milliseconds; what the
 /// URL says of them holds.

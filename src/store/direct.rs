@@ -1,7 +1,7 @@
 //! The database as a command at the terminal uses it: one connection, one thing after the other, beside
 //! whatever servers run.
 
-use super::connection::connect;
+use super::connection::{connect, is_missing_file};
 use super::group_commit::transact;
 use super::{CheckSchema, DbConn, Query, StoreError, Write};
 use crate::domain::DatabaseUrl;
@@ -15,9 +15,7 @@ pub struct Direct(DbConn);
 impl Direct {
     /// Connects. A database that is missing, or lacks a migration, is refused with the mend.
     pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        if let DatabaseUrl::Sqlite(path) = url
-            && !std::path::Path::new(path).exists()
-        {
+        if is_missing_file(url) {
             return Err(StoreError::Unavailable("there is no such file; `weauth migrate` makes it".into()));
         }
         let mut direct = Self(connect(url)?);

@@ -1,10 +1,13 @@
 //! Brings the schema up to date. The SQL is compiled in; `diesel migration run` works on the same folders.
 
-use super::connection::{connect, per_dialect};
+use super::connection::{connect, is_missing_file, per_dialect};
 use super::{DbConn, Query, StoreError};
 use crate::domain::DatabaseUrl;
 use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use std::collections::HashSet;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -17,6 +20,8 @@ const ADVISORY_LOCK: i64 = 0x7765_6175_7468;
 pub struct MigrationState {
     /// Its folder's name.
     pub name: String,
+    /// The number at its beginning, by which diesel knows it.
+    pub version: String,
     /// Was it applied?
     pub applied: bool,
 }
@@ -35,39 +40,53 @@ impl Migrator {
         Ok(Self(conn))
     }
 
-    /// Applies what is pending, oldest first; gives back the names. Nodes that start together take turns.
+    /// Applies what is pending, oldest first; gives back the names. Nodes that start together take turns. Where
+    /// nothing is pending nothing is written, so that a role which may not change the schema will do.
     pub fn apply_pending(&mut self) -> Result<Vec<String>, StoreError> {
         self.locked(|conn| {
-            let applied = match conn {
-                DbConn::Postgres(conn) => {
-                    conn.run_pending_migrations(POSTGRES).map(|versions| names(&versions))
-                }
-                DbConn::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(|versions| names(&versions)),
+            let before = status(conn)?;
+            if before.iter().all(|migration| migration.applied) {
+                return Ok(Vec::new());
+            }
+            let run = match conn {
+                DbConn::Postgres(conn) => conn.run_pending_migrations(POSTGRES).map(drop),
+                DbConn::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(drop),
             };
-            applied.map_err(|error| StoreError::Refused(error.to_string()))
+            run.map_err(|error| StoreError::Refused(error.to_string()))?;
+            Ok(names_where(before, |migration| !migration.applied))
         })
     }
 
-    /// Takes back the latest `count` migrations; gives back their names.
-    pub fn revert(&mut self, count: u32) -> Result<Vec<String>, StoreError> {
-        self.locked(|conn| {
-            (0..count)
-                .map(|_| {
-                    let reverted = match conn {
-                        DbConn::Postgres(conn) => conn.revert_last_migration(POSTGRES),
-                        DbConn::Sqlite(conn) => conn.revert_last_migration(SQLITE),
-                    };
-                    reverted
-                        .map(|version| version.to_string())
-                        .map_err(|error| StoreError::Refused(error.to_string()))
-                })
-                .collect()
+    /// Takes back the latest `count` migrations; gives back their names, the latest first. All of them are there, or
+    /// none is taken back.
+    pub fn revert(url: &DatabaseUrl, count: u32) -> Result<Vec<String>, StoreError> {
+        if is_missing_file(url) {
+            return Err(StoreError::Unavailable("there is no such file".into()));
+        }
+        Self::connect(url)?.locked(|conn| {
+            let mut applied = names_where(status(conn)?, |migration| migration.applied);
+            if applied.len() < count as usize {
+                let there = applied.len();
+                return Err(StoreError::Refused(format!(
+                    "{count} migrations can't be reverted, as {there} are applied; nothing was changed"
+                )));
+            }
+            for _ in 0..count {
+                let reverted = match conn {
+                    DbConn::Postgres(conn) => conn.revert_last_migration(POSTGRES).map(drop),
+                    DbConn::Sqlite(conn) => conn.revert_last_migration(SQLITE).map(drop),
+                };
+                reverted.map_err(|error| StoreError::Refused(error.to_string()))?;
+            }
+            applied.reverse();
+            applied.truncate(count as usize);
+            Ok(applied)
         })
     }
 
-    /// Every known migration, oldest first.
-    pub fn status(&mut self) -> Result<Vec<MigrationState>, StoreError> {
-        per_dialect!(&mut self.0, conn => status(conn))
+    /// Every known migration, oldest first. Only looks: a database that is not there has none applied.
+    pub fn status_of(url: &DatabaseUrl) -> Result<Vec<MigrationState>, StoreError> {
+        if is_missing_file(url) { known(url) } else { status(&mut connect(url)?) }
     }
 
     fn locked<T>(
@@ -92,42 +111,67 @@ impl Query for CheckSchema {
     type Output = ();
 
     fn run(&self, conn: &mut DbConn) -> Result<(), StoreError> {
-        let states = per_dialect!(conn, conn => status(conn))?;
-        match states.into_iter().find(|state| !state.applied) {
+        match status(conn)?.into_iter().find(|state| !state.applied) {
             Some(pending) => Err(StoreError::Refused(format!("migration {} is pending", pending.name))),
             None => Ok(()),
         }
     }
 }
 
-fn names(versions: &[diesel::migration::MigrationVersion<'_>]) -> Vec<String> {
-    versions.iter().map(ToString::to_string).collect()
+fn names_where(states: Vec<MigrationState>, which: impl Fn(&MigrationState) -> bool) -> Vec<String> {
+    states.into_iter().filter(which).map(|migration| migration.name).collect()
 }
 
-/// The embedded migrations of a dialect.
-trait Dialect: diesel::backend::Backend {
-    const MIGRATIONS: EmbeddedMigrations;
+/// Asked by queries of our own: diesel's make its table where it is missing, which not everybody may who asks.
+fn status(conn: &mut DbConn) -> Result<Vec<MigrationState>, StoreError> {
+    const ON_POSTGRES: &str =
+        "SELECT 'there' AS value WHERE to_regclass('__diesel_schema_migrations') IS NOT NULL";
+    const ON_SQLITE: &str =
+        "SELECT name AS value FROM sqlite_master WHERE name = '__diesel_schema_migrations'";
+    const APPLIED: &str = "SELECT version AS value FROM __diesel_schema_migrations";
+    let (is_there, mut all) = match conn {
+        DbConn::Postgres(_) => (ON_POSTGRES, known_to::<diesel::pg::Pg>(&POSTGRES)?),
+        DbConn::Sqlite(_) => (ON_SQLITE, known_to::<diesel::sqlite::Sqlite>(&SQLITE)?),
+    };
+    let mut ask = |question: &str| -> Result<Vec<Answer>, StoreError> {
+        Ok(per_dialect!(&mut *conn, conn => diesel::sql_query(question).load(conn))?)
+    };
+    if !ask(is_there)?.is_empty() {
+        let applied: HashSet<String> = ask(APPLIED)?.into_iter().map(|answer| answer.value).collect();
+        all.iter_mut().for_each(|migration| migration.applied = applied.contains(&migration.version));
+    }
+    Ok(all)
 }
 
-impl Dialect for diesel::pg::Pg {
-    const MIGRATIONS: EmbeddedMigrations = POSTGRES;
+#[derive(diesel::QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = Text)]
+    value: String,
 }
 
-impl Dialect for diesel::sqlite::Sqlite {
-    const MIGRATIONS: EmbeddedMigrations = SQLITE;
+/// The migrations of a database that is not there.
+fn known(url: &DatabaseUrl) -> Result<Vec<MigrationState>, StoreError> {
+    match url {
+        DatabaseUrl::Postgres(_) => known_to::<diesel::pg::Pg>(&POSTGRES),
+        DatabaseUrl::Sqlite(_) => known_to::<diesel::sqlite::Sqlite>(&SQLITE),
+    }
 }
 
-fn status<DB: Dialect>(conn: &mut impl MigrationHarness<DB>) -> Result<Vec<MigrationState>, StoreError> {
+/// The embedded migrations of a dialect, oldest first, none applied.
+fn known_to<DB: diesel::backend::Backend>(
+    embedded: &EmbeddedMigrations,
+) -> Result<Vec<MigrationState>, StoreError> {
     use diesel::migration::{Migration, MigrationSource};
-    let failed = |error: Box<dyn std::error::Error + Send + Sync>| StoreError::Refused(error.to_string());
-    let applied = conn.applied_migrations().map_err(failed)?;
-    let mut all: Vec<Box<dyn Migration<DB>>> = DB::MIGRATIONS.migrations().map_err(failed)?;
-    all.sort_by_key(|migration| migration.name().version().as_owned());
-    Ok(all
+    let all: Vec<Box<dyn Migration<DB>>> =
+        embedded.migrations().map_err(|error| StoreError::Refused(error.to_string()))?;
+    let mut states: Vec<MigrationState> = all
         .iter()
         .map(|migration| MigrationState {
             name: migration.name().to_string(),
-            applied: applied.contains(&migration.name().version()),
+            version: migration.name().version().to_string(),
+            applied: false,
         })
-        .collect())
+        .collect();
+    states.sort_by(|a, b| a.version.cmp(&b.version));
+    Ok(states)
 }

@@ -1,10 +1,15 @@
 //! The commands that look into the database: tables for people, JSON for scripts, exit codes for both.
 
-use crate::harness::{Database, TestApp, on_both, on_sqlite};
+use crate::harness::{Database, TestApp, on_both, on_postgres, on_sqlite};
 use serde_json::Value;
 
-on_both!(the_signing_keys_are_listed);
+on_both!(
+    the_signing_keys_are_listed,
+    to_revert_more_than_there_is_reverts_nothing,
+    what_was_done_is_done_though_nobody_reads_of_it
+);
 on_sqlite!(a_database_that_is_not_there_is_named_with_the_mend);
+on_postgres!(a_role_that_may_not_change_the_schema_will_do);
 
 async fn the_signing_keys_are_listed(db: Database) {
     let app = TestApp::on(db).await;
@@ -37,11 +42,83 @@ async fn a_database_that_is_not_there_is_named_with_the_mend(db: Database) {
         "{}",
         missing.said
     );
-    assert!(!app.folder().join("missing.db").exists());
+    let status = app.weauth_with(&["migrate", "--status"], &[("DATABASE_URL", "sqlite://missing.db")]);
+    assert!(status.status.success() && status.printed.lines().all(|line| line.starts_with("[ ] 20")));
+    let revert = app.weauth_with(&["migrate", "--revert", "1"], &[("DATABASE_URL", "sqlite://missing.db")]);
+    assert!(revert.status.code() == Some(1) && revert.said.contains("no such file"), "{}", revert.said);
+    assert!(!app.folder().join("missing.db").exists(), "whoever looks makes nothing");
 
     let reverted = app.weauth(&["migrate", "--revert", "1"]);
     assert!(reverted.status.success(), "{}", reverted.said);
     let behind = app.weauth(&["keys", "list"]);
     assert_eq!(behind.status.code(), Some(1));
     assert!(behind.said.contains("pending") && behind.said.contains("weauth migrate"), "{}", behind.said);
+}
+
+async fn to_revert_more_than_there_is_reverts_nothing(db: Database) {
+    let app = TestApp::on(db).await;
+    let before = app.weauth(&["migrate", "--status"]).printed;
+    let count = before.lines().count();
+    assert!(count > 5 && before.lines().all(|line| line.starts_with("[x] 20")), "{before}");
+    let refused = app.weauth(&["migrate", "--revert", &(count + 1).to_string()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(refused.said.contains(&format!("{count} are applied; nothing was changed")), "{}", refused.said);
+    assert_eq!(app.weauth(&["migrate", "--status"]).printed, before);
+
+    let last = before.lines().last().unwrap().replace("[x] ", "");
+    assert_eq!(app.weauth(&["migrate", "--revert", "1"]).printed, format!("reverted {last}"));
+    assert_eq!(app.weauth(&["migrate"]).printed, format!("applied {last}"));
+}
+
+async fn a_role_that_may_not_change_the_schema_will_do(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    let role = format!("clerk_{}", std::process::id());
+    for statement in [
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+        &format!("CREATE ROLE {role} LOGIN PASSWORD 'clerk'"),
+        &format!("GRANT USAGE ON SCHEMA public TO {role}"),
+        &format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"),
+    ] {
+        db.execute(statement);
+    }
+    let url = app.setting("DATABASE_URL");
+    let (_, place) = url.rsplit_once('@').unwrap();
+    let url = format!("postgres://{role}:clerk@{place}");
+    for (arguments, expected) in [
+        (&["users", "list"][..], "ID"),
+        (&["migrate"], "nothing to do"),
+        (&["migrate", "--status"], "[x]"),
+        (&["keys", "rotate"], "signs from"),
+    ] {
+        let done = app.weauth_with(arguments, &[("DATABASE_URL", &url)]);
+        assert!(done.status.success(), "{arguments:?}: {}", done.said);
+        assert!(
+            format!("{}{}", done.printed, done.said).contains(expected),
+            "{arguments:?}: {}",
+            done.printed
+        );
+    }
+    let node = app.second_node_with("DATABASE_URL", &url).await;
+    let login = node.login("alice").await;
+    node.me(&login.access_token).await.ok();
+    node.stop();
+    db.execute(&format!("DROP OWNED BY {role}"));
+    db.execute(&format!("DROP ROLE {role}"));
+}
+
+async fn what_was_done_is_done_though_nobody_reads_of_it(db: Database) {
+    let app = TestApp::on(db).await;
+    let login = app.login("alice").await;
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_weauth"))
+        .args(["users", "ban", login.user_id()])
+        .env("DATABASE_URL", app.setting("DATABASE_URL"))
+        .current_dir(app.folder())
+        .stdout(writer)
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(0), "as with `| head`, the reader has read enough");
+    let shown = app.weauth(&["users", "list", "--status", "banned"]).printed;
+    assert!(shown.contains(login.user_id()), "{shown}");
 }

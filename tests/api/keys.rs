@@ -124,6 +124,8 @@ async fn a_leaked_key_is_destroyed_at_once_on_every_node(db: Database) {
     assert!(app.weauth(&["keys", "rotate", "--in", "0"]).status.success());
     let retired = app.weauth(&["keys", "retire", &leaked]);
     assert!(retired.status.success(), "{}", retired.said);
+    let again = app.weauth(&["keys", "retire", &leaked]);
+    assert!(again.status.success() && again.printed.contains("was retired before"), "{}", again.said);
 
     for node in [&app, &other] {
         until("the leaked key's tokens are refused", async || {

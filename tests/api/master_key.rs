@@ -80,6 +80,8 @@ async fn a_value_that_opens_under_neither_key_is_named_and_the_rest_goes_on(db: 
     db.execute(&format!(
         "UPDATE identities SET session_key = {broken} WHERE openid = (SELECT min(openid) FROM identities)"
     ));
+    let wrong = app.weauth_with(&["keys", "reencrypt"], &[("WEAUTH_MASTER_KEY", &master_key())]);
+    assert!(wrong.said.contains("does not fit this database") && !wrong.said.contains("identities"));
     let both = format!("{},{}", master_key(), app.setting("WEAUTH_MASTER_KEY"));
 
     let finished = app.weauth_with(&["keys", "reencrypt"], &[("WEAUTH_MASTER_KEY", &both)]);

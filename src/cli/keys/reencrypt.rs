@@ -3,8 +3,8 @@
 use crate::cli::Failure;
 use crate::cli::terminal::{open_database, say};
 use crate::config::{KeyCommandConfig, Sources};
-use crate::flows::{Reencrypted, reencrypt};
-use crate::store::SealedPlace;
+use crate::flows::{Reencrypted, StartKeysError, master_key_fits, reencrypt};
+use crate::store::{LoadKeys, SealedPlace};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -15,6 +15,10 @@ const BETWEEN_LINES: Duration = Duration::from_secs(1);
 pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     let config = KeyCommandConfig::for_command(sources)?;
     let mut db = open_database(sources)?;
+    let keys = db.run(&LoadKeys)?;
+    if !keys.is_empty() && !master_key_fits(&config.master_keys, &keys) {
+        return Err(StartKeysError::MasterKey.into());
+    }
     let progress = Progress::new();
     let mut told = Told::default();
     let done = reencrypt(

@@ -3,7 +3,7 @@
 use crate::cli::Failure;
 use crate::cli::terminal::{open_database, operator, say, shared_now};
 use crate::config::Sources;
-use crate::store::{RetireKey, Retirement};
+use crate::store::{ListRetiredKeys, RetireKey, Retirement};
 use clap::Args;
 
 /// The arguments of `weauth keys retire`.
@@ -21,6 +21,9 @@ pub(super) fn run(sources: &Sources, arguments: &RetireArguments) -> Result<(), 
     match db.commit(&RetireKey { id, at, by: operator() })? {
         Retirement::Done => {
             say(&format!("{} is destroyed; what it signed is refused within 5 seconds", arguments.kid))
+        }
+        Retirement::Unknown if db.run(&ListRetiredKeys)?.iter().any(|key| key.id == arguments.kid) => {
+            say(&format!("{} was retired before", arguments.kid))
         }
         Retirement::Unknown => {
             Err(Failure::new(format!("there is no key {:?}; `weauth keys list` names them", arguments.kid)))

@@ -32,8 +32,8 @@ pub(super) fn of(code: ErrorCode) -> Texts {
             ("未知的小程序", "本服务器没有配置这个 appid，请检查小程序的 appid。"),
         ),
         ErrorCode::TokenMissing => (
-            ("Access token missing", "Send the access token as `Authorization: Bearer …`."),
-            ("缺少访问令牌", "请在请求头中携带 `Authorization: Bearer …`。"),
+            ("Access token missing", "Send the access token as `Authorization: Bearer TOKEN`."),
+            ("缺少访问令牌", "请在请求头中携带 `Authorization: Bearer TOKEN`。"),
         ),
         ErrorCode::TokenInvalid => (
             ("Access token invalid", "The access token is not valid here. Call wx.login and log in again."),
@@ -112,11 +112,11 @@ pub(super) fn of_api_key(code: ErrorCode) -> Texts {
         ErrorCode::TokenMissing => (
             (
                 "API key missing",
-                "Send the API key as `Authorization: Bearer …`, or by HTTP Basic with its name as the user.",
+                "Send the API key as `Authorization: Bearer KEY`, or by HTTP Basic with its name as the user.",
             ),
             (
                 "缺少 API key",
-                "请用 `Authorization: Bearer …` 发送 API key，或用 HTTP Basic，以 key 的名称作为用户名。",
+                "请用 `Authorization: Bearer KEY` 发送 API key，或用 HTTP Basic，以 key 的名称作为用户名。",
             ),
         ),
         ErrorCode::TokenInvalid => (
