@@ -2,12 +2,13 @@
 
 use crate::domain::DatabaseUrl;
 use crate::store::{
-    CheckSchema, GroupCommit, Pool, Purpose, Query, Reply, StoreError, Write, keep_checkpointed, open_pool,
-    ping,
+    CheckSchema, GroupCommit, PATIENCE, Pool, Purpose, Query, Reply, StoreError, Write, keep_checkpointed,
+    open_pool, ping,
 };
 use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
+use tokio::time::{error::Elapsed, timeout};
 
 /// How much the database may be given to do at once.
 #[derive(Debug, Clone, Copy)]
@@ -119,9 +120,10 @@ impl Db {
         Ok(Self(actor.start()))
     }
 
-    /// Runs one query on a blocking thread; `Busy` when too many wait already.
+    /// Runs one query on a blocking thread; `Busy` when too many wait already, `Unavailable` after [`PATIENCE`].
     pub async fn run<Q: Query>(&self, query: Q) -> Result<Q::Output, StoreError> {
-        self.0.send(Run(query)).await.unwrap_or(Err(StoreError::Crashed))
+        let answer = timeout(PATIENCE, self.0.send(Run(query))).await;
+        answer.map_err(silent)?.unwrap_or(Err(StoreError::Crashed))
     }
 
     /// Does the database answer, and does it hold every migration?
@@ -129,10 +131,15 @@ impl Db {
         self.run(CheckSchema).await
     }
 
-    /// Commits one write and answers when it is durable; `Busy` when too many wait already.
+    /// Commits one write and answers when it is durable; `Busy` when too many wait already. `Unavailable` after
+    /// [`PATIENCE`]: a write that was not begun by then is not begun any more, one that was may still be done.
     pub async fn commit<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.0.try_send(Commit(write, reply)).map_err(|_| StoreError::Busy)?;
-        answer.await.unwrap_or(Err(StoreError::Crashed))
+        timeout(PATIENCE, answer).await.map_err(silent)?.unwrap_or(Err(StoreError::Crashed))
     }
+}
+
+fn silent(_: Elapsed) -> StoreError {
+    StoreError::Unavailable(format!("it has not answered for {} seconds", PATIENCE.as_secs()))
 }

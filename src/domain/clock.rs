@@ -1,7 +1,7 @@
 //! Time, always UTC and never finer than a microsecond, so that both databases give back what they were given.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const MICROS: i64 = 1_000_000;
 
@@ -55,6 +55,11 @@ impl Time {
     /// Microseconds since 1970.
     pub fn unix_micros(self) -> i64 {
         self.0
+    }
+
+    /// This moment and so much more; at the end of time it stays there.
+    pub fn plus(self, more: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(more.as_micros()).unwrap_or(i64::MAX)))
     }
 
     /// This moment and `seconds` more (or less); at the ends of time it stays there.

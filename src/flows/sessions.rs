@@ -6,6 +6,7 @@ use crate::domain::{Actor, AppId, ClientInfo, Clock, Permission, Session, Sessio
 use crate::store::{EndSessions, Ending, ListSessions, RotateSession, Rotation, StoreError};
 use crate::tokens::{InvalidKey, Revocations};
 use secrecy::{ExposeSecret, SecretString};
+use std::time::Instant;
 
 /// A refresh as it was asked for.
 #[derive(Debug)]
@@ -81,6 +82,7 @@ impl Sessions {
             app: request.app,
             presented: token.generation,
             at,
+            since: Instant::now(),
             expires_at: at.plus_seconds(self.issuer.lifetimes().refresh),
             grace: self.grace,
             ip: request.client.ip,

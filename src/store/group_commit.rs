@@ -12,7 +12,7 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use std::any::{Any, TypeId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// The most writes in one transaction; more would only make the first wait for the last.
@@ -20,6 +20,10 @@ const MAX_GROUP: usize = 256;
 
 /// How often a lone write is tried that other transactions are in the way of.
 const TRIES: usize = 3;
+
+/// A write that has waited for longer is not begun any more: whoever asked for it has been told that the database does
+/// not answer, and may ask again.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where a write is answered, once it is durable.
 pub type Reply<W> = oneshot::Sender<Result<<W as Write>::Output, StoreError>>;
@@ -45,7 +49,7 @@ impl GroupCommit {
 
     /// Queues a write; where the queue is full it is answered with [`StoreError::Busy`] at once.
     pub fn submit<W: Write>(&self, write: W, reply: Reply<W>) {
-        let job = Box::new(Entry { write, output: None, reply: Some(reply) });
+        let job = Box::new(Entry { write, output: None, reply: Some(reply), since: Instant::now() });
         match self.queue.try_send(job) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(mut job)) => job.answer(Err(StoreError::Busy)),
@@ -59,12 +63,15 @@ struct Entry<W: Write> {
     write: W,
     output: Option<W::Output>,
     reply: Option<Reply<W>>,
+    since: Instant,
 }
 
 type Apply = fn(&mut [Box<dyn Job>], &mut DbConn) -> Result<(), StoreError>;
 
 /// A write of whatever kind, as the queue holds it.
 trait Job: Any + Send {
+    /// Has it waited too long to be begun?
+    fn is_late(&self) -> bool;
     /// Which writes may be applied together with this one.
     fn kind(&self) -> TypeId;
     /// Applies jobs of this kind.
@@ -75,6 +82,10 @@ trait Job: Any + Send {
 }
 
 impl<W: Write> Job for Entry<W> {
+    fn is_late(&self) -> bool {
+        self.since.elapsed() > PATIENCE
+    }
+
     fn kind(&self) -> TypeId {
         TypeId::of::<W>()
     }
@@ -134,6 +145,12 @@ impl Writer {
 
     fn run(mut self, jobs: &Mutex<mpsc::Receiver<Box<dyn Job>>>, few: usize) {
         while let Some(mut group) = next_group(jobs, few) {
+            for mut late in group.extract_if(.., |job| job.is_late()) {
+                late.answer(Err(StoreError::Busy));
+            }
+            if group.is_empty() {
+                continue;
+            }
             // Side by side what is applied together; within a kind the order of arrival stays.
             group.sort_by_key(|job| job.kind());
             self.commit(group);

@@ -53,7 +53,7 @@ pub use expired_sessions::{DeleteExpiredSessions, ExpiredSessions, FindExpiredSe
 pub use fresh_logins::{
     FindFreshLogins, ForgetFreshLogins, FreshLogins, IndexExchanges, IndexUserSessions, Stretch,
 };
-pub use group_commit::{GroupCommit, Reply};
+pub use group_commit::{GroupCommit, PATIENCE, Reply};
 pub use identities::ListIdentities;
 pub use introspect::{FindRefreshSession, RefreshSession};
 pub use keys::{KeyPurpose, ListRetiredKeys, LoadKeys, NewKey, StoreFirstKeys, StoredKey};

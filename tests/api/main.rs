@@ -28,6 +28,7 @@ mod revoke;
 mod session_limit;
 mod sessions;
 mod simulated;
+mod stalled;
 mod standing;
 mod token_endpoint;
 mod tokens;

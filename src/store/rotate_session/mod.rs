@@ -16,6 +16,7 @@ use crate::domain::{
 use chrono::NaiveDateTime;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::Instant;
 
 /// Turns a session's refresh token: the presented one becomes old, its successor good.
 #[derive(Debug)]
@@ -28,8 +29,10 @@ pub struct RotateSession {
     pub app: Option<AppId>,
     /// The generation of the presented token.
     pub presented: Generation,
-    /// Now.
+    /// When the token was presented.
     pub at: Time,
+    /// That moment once more: how long it is ago when the session's row is held at last.
+    pub since: Instant,
     /// Until when the session is good now, unless it ends before (sliding).
     pub expires_at: Time,
     /// Seconds in which the token just replaced still answers: a mini-program fires many requests at launch.
@@ -174,7 +177,11 @@ impl RotateSession {
             return Rotation::Gone;
         }
         match session.state.worth(self.presented, self.at, self.grace) {
-            Worth::Present => session.state.turn(self.at, self.expires_at, self.grace),
+            // Not at the moment of its arrival: the grace begins when the successor can first be known, however long
+            // the database took.
+            Worth::Present => {
+                session.state.turn(self.at.plus(self.since.elapsed()), self.expires_at, self.grace);
+            }
             Worth::JustReplaced => {}
             Worth::Over => return Rotation::Gone,
             Worth::Reused => {

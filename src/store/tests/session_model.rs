@@ -158,6 +158,7 @@ impl Run<'_> {
             app: None,
             presented,
             at: Time::from_unix(now),
+            since: std::time::Instant::now(),
             expires_at: Time::from_unix(now + IDLE),
             grace: GRACE,
             ip: None,

@@ -88,6 +88,34 @@ impl Database {
         }
     }
 
+    /// Keeps everybody else from writing sessions for so long, as another program would that holds a lock.
+    pub fn hold(&self, time: std::time::Duration) -> std::thread::JoinHandle<()> {
+        let database = self.clone();
+        let (tell, holds) = std::sync::mpsc::channel();
+        let hold = move || {
+            let mut run: Box<dyn FnMut(&str)> = match &*database.0 {
+                Kind::Sqlite(folder) => {
+                    let mut conn = sqlite(folder);
+                    Box::new(move |statement| conn.batch_execute(statement).unwrap())
+                }
+                Kind::Postgres { .. } => {
+                    let mut conn = PgConnection::establish(&database.url()).unwrap();
+                    Box::new(move |statement| conn.batch_execute(statement).unwrap())
+                }
+            };
+            match &*database.0 {
+                Kind::Sqlite(_) => run("BEGIN IMMEDIATE"),
+                Kind::Postgres { .. } => run("BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE"),
+            }
+            tell.send(()).unwrap();
+            std::thread::sleep(time);
+            run("ROLLBACK");
+        };
+        let thread = std::thread::spawn(hold);
+        holds.recv().unwrap();
+        thread
+    }
+
     fn load<Row>(&self, query: &str) -> Vec<Row>
     where
         Row: diesel::deserialize::QueryableByName<diesel::sqlite::Sqlite>

@@ -1,0 +1,60 @@
+//! A database that is there and does not get on: another program holds a lock.
+
+use crate::harness::{Builder, Database, Login, TestApp, on_both, on_postgres};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+on_both!(the_grace_of_a_refresh_begins_when_it_is_done);
+on_postgres!(whoever_waits_for_a_stalled_database_is_told_and_what_was_given_up_is_not_done);
+
+async fn the_grace_of_a_refresh_begins_when_it_is_done(db: Database) {
+    let app = Builder::new(db.clone()).set("WEAUTH_REFRESH_GRACE", "1").start().await;
+    let alice = app.login("alice").await;
+    let presented = json!({"refresh_token": alice.refresh_token});
+    let held = db.hold(Duration::from_secs(3));
+
+    let first = app.post_json("/token/refresh", presented.clone()).await;
+    let again = app.post_json("/token/refresh", presented).await;
+
+    held.join().unwrap();
+    first.ok();
+    again.ok();
+    assert_eq!(Login::from(&again).refresh_token, Login::from(&first).refresh_token);
+    app.me(&Login::from(&first).access_token).await.ok();
+}
+
+async fn whoever_waits_for_a_stalled_database_is_told_and_what_was_given_up_is_not_done(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    let held = db.hold(Duration::from_secs(14));
+    let waiting = "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let began = Instant::now();
+    let login = async |person: &str| {
+        let answer = app.login_with(json!({"code": app.code_for(person)})).await;
+        answer.problem_with_retry(503, "database_unavailable", "later");
+        assert!((9..14).contains(&began.elapsed().as_secs()), "after {:?}", began.elapsed());
+    };
+    let until_waiting = async |count: i64| {
+        while db.count(waiting) < count {
+            assert!(began.elapsed() < Duration::from_secs(5), "nobody waits");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+
+    // Two have begun, each on one of the writers' connections; the third one stands in the queue.
+    tokio::join!(
+        login("alice"),
+        async {
+            until_waiting(1).await;
+            login("bob").await;
+        },
+        async {
+            until_waiting(2).await;
+            login("carol").await;
+        }
+    );
+    held.join().unwrap();
+
+    app.login("dave").await;
+    let people = ["alice", "bob", "dave"].len() as i64;
+    assert_eq!(db.count("sessions"), people, "what had begun is done, what had not is not");
+}
