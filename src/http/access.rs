@@ -1,6 +1,7 @@
 //! What every request passes through: it gets its id, its head is measured, its errors are written in its
 //! language, and it leaves one line in the log.
 
+use super::kept_payload::KeptPayload;
 use super::problem::{ErrorCode, OAuthProblem, Problem};
 use super::request_id::{HEADER, RequestId};
 use super::state::HttpState;
@@ -62,20 +63,28 @@ where
 
     forward_ready!(service);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let began = Instant::now();
         let id = RequestId::of(request.headers());
         // For a problem within an answer, which only calls with a body have: all others get the id at the end.
         if request.method() == Method::POST {
             request.extensions_mut().insert(id.clone());
         }
+        let kept = KeptPayload::of(&mut request);
         if head_length(&request) > MAX_HEAD {
             let problem = Problem::new(ErrorCode::PayloadTooLarge);
             let response = finish(request.error_response(problem), &id, began);
-            return Box::pin(ready(Ok(response)));
+            return Box::pin(ready(Ok(keeping(kept, response))));
         }
         let answer = self.service.call(request);
-        Box::pin(async move { Ok(finish(answer.await?, &id, began)) })
+        Box::pin(async move { Ok(keeping(kept, finish(answer.await?, &id, began))) })
+    }
+}
+
+fn keeping(kept: Option<KeptPayload>, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    match kept {
+        Some(kept) => response.map_body(|_, body| kept.beside(body)),
+        None => response,
     }
 }
 

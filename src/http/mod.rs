@@ -9,6 +9,7 @@ mod form;
 mod health;
 mod introspect;
 mod jwks;
+mod kept_payload;
 mod language;
 mod login;
 mod me;

@@ -95,12 +95,18 @@ async fn a_request_that_does_not_arrive_in_time_is_cut_off(db: Database) {
     let app = TestApp::on(db).await;
     let head = b"POST /login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 60\r\n";
     let whole_head = [head.as_slice(), b"\r\n"].concat();
-    let (silent, half_a_head, half_a_body, dripping_head, dripping_body) = tokio::join!(
+    let chunked = b"GET /healthz HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
+    let chunked_login = b"POST /login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    let (silent, half_a_head, half_a_body, dripping_head, dripping_body, no_chunk, chunks, no_login, logins) = tokio::join!(
         cut_off_after(&app, b"", b""),
         cut_off_after(&app, head, b""),
         cut_off_after(&app, &whole_head, b""),
         cut_off_after(&app, head, b"x"),
         cut_off_after(&app, &whole_head, b" "),
+        cut_off_after(&app, chunked, b""),
+        cut_off_after(&app, chunked, b"1\r\nx\r\n"),
+        cut_off_after(&app, chunked_login, b""),
+        cut_off_after(&app, chunked_login, b"1\r\n \r\n"),
     );
     for (what, (answer, time)) in [
         ("nothing at all", silent),
@@ -111,6 +117,15 @@ async fn a_request_that_does_not_arrive_in_time_is_cut_off(db: Database) {
     ] {
         assert!(time < CUT_OFF, "{what} held the connection for {time:?}");
         assert!(is_refusal(&answer), "{what} gives {answer}");
+    }
+    for (what, (answer, time)) in [
+        ("no chunk", no_chunk),
+        ("chunks", chunks),
+        ("no chunk to log in", no_login),
+        ("chunks to log in", logins),
+    ] {
+        assert!(time < CUT_OFF, "{what} held the connection for {time:?}");
+        assert!(answer.to_ascii_lowercase().contains("connection: close"), "{what} gives {answer}");
     }
 }
 
