@@ -1,6 +1,6 @@
 //! The route table.
 
-use super::problem::{ErrorCode, Problem, UNKNOWN_PARAMETER};
+use super::problem::{ErrorCode, OAuthProblem, Problem, UNKNOWN_PARAMETER};
 use super::state::HttpState;
 use super::{health, introspect, jwks, login, me, metadata, refresh, revoke, sessions, token, verify};
 use actix_web::http::Method;
@@ -20,11 +20,11 @@ pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
     cfg.service(answering_get(web::resource("/verify"), web::route().to(verify::verify)));
     cfg.service(post("/login", web::post().to(login::login)));
     cfg.service(post("/token/refresh", web::post().to(refresh::refresh)));
-    cfg.service(post("/token", web::post().to(token::token)));
-    cfg.service(post("/token/introspect", web::post().to(introspect::introspect)));
+    cfg.service(oauth_post("/token", web::post().to(token::token)));
+    cfg.service(oauth_post("/token/introspect", web::post().to(introspect::introspect)));
     cfg.service(post("/logout", web::post().to(sessions::logout)));
     cfg.service(get("/me/sessions", web::route().to(sessions::list)));
-    cfg.service(post("/token/revoke", web::post().to(revoke::revoke)));
+    cfg.service(oauth_post("/token/revoke", web::post().to(revoke::revoke)));
     cfg.service(get("/.well-known/jwks.json", web::route().to(jwks::jwks)));
     cfg.service(get("/.well-known/oauth-authorization-server", web::route().to(metadata::metadata)));
     // Whoever watches a server may add to the address what they like.
@@ -39,17 +39,21 @@ pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
 
 /// A resource whose calls have no parameters in the query: one that is there is named, not passed over.
 fn without_query(path: &str) -> Resource {
-    let has_query = guard::fn_guard(|ctx| ctx.head().uri.query().is_some_and(|query| !query.is_empty()));
-    web::resource(path.to_owned()).route(web::route().guard(has_query).to(unknown_parameter))
+    let refused = async |request: HttpRequest| Err::<&str, _>(unknown_parameter(&request));
+    web::resource(path.to_owned()).route(web::route().guard(guard::fn_guard(has_query)).to(refused))
 }
 
-async fn unknown_parameter(request: HttpRequest) -> Result<&'static str, Problem> {
+fn has_query(ctx: &guard::GuardContext<'_>) -> bool {
+    ctx.head().uri.query().is_some_and(|query| !query.is_empty())
+}
+
+fn unknown_parameter(request: &HttpRequest) -> Problem {
     let mut names = form_urlencoded::parse(request.query_string().as_bytes()).map(|(name, _)| name);
     let name = names.next().unwrap_or_default();
     // What doesn't look like a name may be a secret in the wrong place.
     let is_name = name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
     let shown = if is_name { &*name } else { "(a parameter)" };
-    Err(Problem::field(shown, UNKNOWN_PARAMETER))
+    Problem::field(shown, UNKNOWN_PARAMETER)
 }
 
 /// A resource that answers GET, and HEAD without the body.
@@ -66,6 +70,16 @@ fn answering_get(resource: Resource, route: Route) -> Resource {
 /// A resource that answers POST.
 fn post(path: &str, route: Route) -> Resource {
     without_query(path).route(route).default_service(web::to(|| method_not_allowed("POST")))
+}
+
+/// A resource that answers POST, and speaks OAuth where it is called wrongly.
+fn oauth_post(path: &str, route: Route) -> Resource {
+    let refused =
+        async |request: HttpRequest| Err::<&str, _>(OAuthProblem::from(unknown_parameter(&request)));
+    web::resource(path.to_owned())
+        .route(web::route().guard(guard::fn_guard(has_query)).to(refused))
+        .route(route)
+        .default_service(web::to(|| method_not_allowed("POST")))
 }
 
 /// A resource that answers DELETE.

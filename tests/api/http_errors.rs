@@ -39,7 +39,6 @@ async fn a_parameter_that_means_nothing_is_named_and_not_passed_over(db: Databas
         (Method::POST, "/login?x=1", "x"),
         (Method::GET, "/me?fields=id", "fields"),
         (Method::GET, "/me/sessions?limit=1", "limit"),
-        (Method::POST, "/token?grant_type=refresh_token", "grant_type"),
         (Method::GET, "/.well-known/jwks.json?v=2", "v"),
         (Method::POST, "/logout?everywhere=true", "everywhere"),
     ] {

@@ -10,6 +10,7 @@ use serde_json::json;
 on_both!(a_reused_refresh_token_ends_the_session_here_too, a_banned_user_gets_no_tokens);
 on_sqlite!(
     what_is_wrong_with_a_request_is_named,
+    a_parameter_in_the_query_is_named_to_an_oauth_client,
     a_client_that_shows_a_secret_is_refused,
     what_wechat_answers_keeps_its_status,
     errors_speak_ascii_to_standard_clients_and_chinese_to_people,
@@ -34,6 +35,15 @@ async fn a_banned_user_gets_no_tokens(db: Database) {
 
     with_code(&app, &app.code_for("alice")).await.oauth_error(400, "invalid_grant", "user_banned");
     refresh(&app, &login.refresh_token).await.oauth_error(400, "invalid_grant", "user_banned");
+}
+
+async fn a_parameter_in_the_query_is_named_to_an_oauth_client(db: Database) {
+    let app = TestApp::on(db).await;
+    for path in ["/token?x=1", "/token/introspect?x=1", "/token/revoke?x=1"] {
+        let refused = app.post(path, FORM, "").await;
+        let problem = refused.oauth_error(400, "invalid_request", "invalid_request");
+        assert_eq!(problem["errors"][0]["field"], "x", "{path}");
+    }
 }
 
 async fn what_is_wrong_with_a_request_is_named(db: Database) {
