@@ -10,7 +10,7 @@ use crate::flows::{
     index_logins_forever, purge_forever,
 };
 use crate::http::{HttpState, everything, extractor_state, observed};
-use crate::store::{Migrator, StoreError};
+use crate::store::{EmptyLog, Migrator, StoreError};
 use crate::tokens::{Revocations, Verifier};
 use crate::wechat::Client;
 use actix_web::{Scope, web};
@@ -193,9 +193,13 @@ impl Weauth {
         observed(web::scope(path).configure(move |cfg| everything(&state, cfg)))
     }
 
-    /// Writes down what follows the logins at leisure. To be called when no more requests come.
+    /// Writes down what follows the logins at leisure, and leaves SQLite's file whole. To be called when no more
+    /// requests come.
     pub async fn finish(&self) {
         self.last_logins.write(&self.state.db).await;
+        if let Err(error) = self.state.db.run(EmptyLog).await {
+            log::warn!("the write-ahead log was not carried over: {error}");
+        }
     }
 
     /// What weauth's own server works with.

@@ -29,9 +29,9 @@ impl Fields {
         Self { fields: fields.collect(), mistakes: RefCell::default() }
     }
 
-    /// A text; `None`, and noted as a mistake, where it is missing.
+    /// A text; `None`, and noted as a mistake, where it is missing or `null`.
     pub(super) fn required_text(&self, name: &str) -> Option<&str> {
-        if !self.fields.contains_key(name) {
+        if matches!(self.fields.get(name), None | Some(Value::Null)) {
             self.mistake(name, MISSING);
         }
         self.optional_text(name)

@@ -41,7 +41,7 @@ mod users;
 pub use api_keys::{
     AddApiKey, FindApiKeysInUse, ListApiKeys, NoteApiKeyUses, RevokeApiKey, RevokedApiKey, StoredApiKey,
 };
-pub use checkpoint::keep_checkpointed;
+pub use checkpoint::{EmptyLog, keep_checkpointed};
 pub use clock::{DatabaseClock, ReadClock, ReadNow};
 pub use connection::{DbConn, Pool, Purpose, open_pool, ping};
 pub use direct::Direct;

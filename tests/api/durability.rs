@@ -66,7 +66,7 @@ async fn after_a_kill_every_answered_login_is_in_the_database(db: Database) {
 
 async fn sigterm_lets_the_logins_under_way_finish(db: Database) {
     let wechat = ScriptedWeChat::start().await;
-    let app = TestApp::with_wechat(db, &wechat).await;
+    let app = TestApp::with_wechat(db.clone(), &wechat).await;
     let (code, gate) = (new_code(), Gate::closed());
     wechat.answer(&code, Reply::Gate(gate.clone(), Box::new(Reply::user("oUnderWayAtSigterm0000000000"))));
 
@@ -81,6 +81,10 @@ async fn sigterm_lets_the_logins_under_way_finish(db: Database) {
 
     let login = Login::from(&answer);
     assert!(app.end().success(), "the server ended well");
+    if let Some(file) = db.url().strip_prefix("sqlite://") {
+        let log = std::fs::metadata(format!("{file}-wal")).map_or(0, |log| log.len());
+        assert_eq!(log, 0, "whoever copies the file now has all of it");
+    }
     let app = app.restart().await;
     app.me(&login.access_token).await.ok();
 }

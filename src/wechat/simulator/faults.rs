@@ -188,6 +188,17 @@ pub(super) struct FaultOrder {
 }
 
 impl FaultOrder {
+    /// What can't be meant: it would hit no call at all.
+    pub(super) fn mistake(&self) -> Option<&'static str> {
+        if self.times == Some(0) {
+            Some("`times` is 1 or more")
+        } else if self.percent.is_some_and(|percent| !(1..=100).contains(&percent)) {
+            Some("`percent` is 1 to 100")
+        } else {
+            None
+        }
+    }
+
     /// The fault that is wanted; `None` when there is none of the name.
     fn fault(&self) -> Option<Fault> {
         let mut fault = match (self.fault.as_str(), self.errcode) {

@@ -15,6 +15,9 @@ pub(super) async fn add(state: Data<State>, body: Bytes) -> Answer {
     {
         return Err(ControlError::Invalid(format!("there is no endpoint `{endpoint}`")));
     }
+    if let Some(mistake) = order.mistake() {
+        return Err(ControlError::Invalid(mistake.to_owned()));
+    }
     let name = order.fault.clone();
     let unknown = || ControlError::Invalid(format!("there is no fault `{name}`"));
     let rule = state.faults.add(order).ok_or_else(unknown)?;

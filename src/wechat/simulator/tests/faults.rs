@@ -73,7 +73,13 @@ async fn faults_lie_in_wait_for_an_endpoint_as_often_as_told() {
     assert_eq!(delete(format!("/{}", lasting["id"])).await, 204);
     assert_eq!(delete(format!("/{}", lasting["id"])).await, 404);
     assert_eq!(delete(String::new()).await, 204);
-    assert!(
-        text(&world.post("/simulator/faults", json!({"fault": "x"})).await["error"]).contains("no fault")
-    );
+    for (order, said) in [
+        (json!({"fault": "x"}), "no fault"),
+        (json!({"fault": "html", "times": 0}), "`times`"),
+        (json!({"fault": "html", "percent": 0}), "`percent`"),
+        (json!({"fault": "html", "percent": 101}), "`percent`"),
+    ] {
+        let answer = world.post("/simulator/faults", order).await;
+        assert!(text(&answer["error"]).contains(said), "{answer}");
+    }
 }
