@@ -4,7 +4,9 @@ use super::problem::{ErrorCode, OAuthProblem, Problem, UNKNOWN_PARAMETER};
 use super::state::HttpState;
 use super::{health, introspect, jwks, login, me, metadata, refresh, revoke, sessions, token, verify};
 use actix_web::http::Method;
-use actix_web::{HttpRequest, Resource, Route, guard, web};
+use actix_web::{HttpRequest, Resource, ResponseError, Route, guard, web};
+use std::convert::identity;
+use std::future::ready;
 use url::form_urlencoded;
 
 /// What [`AuthenticatedUser`](super::AuthenticatedUser) needs in an `App`.
@@ -20,11 +22,15 @@ pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
     cfg.service(answering_get(web::resource("/verify"), web::route().to(verify::verify)));
     cfg.service(post("/login", web::post().to(login::login)));
     cfg.service(post("/token/refresh", web::post().to(refresh::refresh)));
-    cfg.service(oauth_post("/token", web::post().to(token::token)));
-    cfg.service(oauth_post("/token/introspect", web::post().to(introspect::introspect)));
+    cfg.service(post_telling("/token", web::post().to(token::token), OAuthProblem::from));
+    cfg.service(post_telling(
+        "/token/introspect",
+        web::post().to(introspect::introspect),
+        Problem::with_oauth_error,
+    ));
     cfg.service(post("/logout", web::post().to(sessions::logout)));
     cfg.service(get("/me/sessions", web::route().to(sessions::list)));
-    cfg.service(oauth_post("/token/revoke", web::post().to(revoke::revoke)));
+    cfg.service(post_telling("/token/revoke", web::post().to(revoke::revoke), Problem::with_oauth_error));
     cfg.service(get("/.well-known/jwks.json", web::route().to(jwks::jwks)));
     cfg.service(get("/.well-known/oauth-authorization-server", web::route().to(metadata::metadata)));
     // Whoever watches a server may add to the address what they like.
@@ -37,9 +43,10 @@ pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
     cfg.default_service(web::to(not_found));
 }
 
-/// A resource whose calls have no parameters in the query: one that is there is named, not passed over.
-fn without_query(path: &str) -> Resource {
-    let refused = async |request: HttpRequest| Err::<&str, _>(unknown_parameter(&request));
+/// A resource whose calls have no parameters in the query: one that is there is named, not passed over; `told` puts
+/// it into the words of the resource's clients.
+fn without_query<E: ResponseError + 'static>(path: &str, told: fn(Problem) -> E) -> Resource {
+    let refused = move |request: HttpRequest| ready(Err::<&str, E>(told(unknown_parameter(&request))));
     web::resource(path.to_owned()).route(web::route().guard(guard::fn_guard(has_query)).to(refused))
 }
 
@@ -58,7 +65,7 @@ fn unknown_parameter(request: &HttpRequest) -> Problem {
 
 /// A resource that answers GET, and HEAD without the body.
 fn get(path: &str, route: Route) -> Resource {
-    answering_get(without_query(path), route)
+    answering_get(without_query(path, identity::<Problem>), route)
 }
 
 fn answering_get(resource: Resource, route: Route) -> Resource {
@@ -69,22 +76,19 @@ fn answering_get(resource: Resource, route: Route) -> Resource {
 
 /// A resource that answers POST.
 fn post(path: &str, route: Route) -> Resource {
-    without_query(path).route(route).default_service(web::to(|| method_not_allowed("POST")))
+    post_telling(path, route, identity::<Problem>)
 }
 
-/// A resource that answers POST, and speaks OAuth where it is called wrongly.
-fn oauth_post(path: &str, route: Route) -> Resource {
-    let refused =
-        async |request: HttpRequest| Err::<&str, _>(OAuthProblem::from(unknown_parameter(&request)));
-    web::resource(path.to_owned())
-        .route(web::route().guard(guard::fn_guard(has_query)).to(refused))
-        .route(route)
-        .default_service(web::to(|| method_not_allowed("POST")))
+/// A resource that answers POST, and what is wrong with its query in other words than a problem's.
+fn post_telling<E: ResponseError + 'static>(path: &str, route: Route, told: fn(Problem) -> E) -> Resource {
+    without_query(path, told).route(route).default_service(web::to(|| method_not_allowed("POST")))
 }
 
 /// A resource that answers DELETE.
 fn delete(path: &str, route: Route) -> Resource {
-    without_query(path).route(route).default_service(web::to(|| method_not_allowed("DELETE")))
+    without_query(path, identity::<Problem>)
+        .route(route)
+        .default_service(web::to(|| method_not_allowed("DELETE")))
 }
 
 async fn not_found() -> Result<&'static str, Problem> {

@@ -172,10 +172,10 @@ pub(super) struct FaultOrder {
     latency_ms: Option<u64>,
     /// How many calls it hits; all until cleared where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    times: Option<u32>,
+    pub(super) times: Option<u32>,
     /// Which share of the calls it hits, in percent; all where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    percent: Option<u8>,
+    pub(super) percent: Option<u8>,
     /// Which endpoint it hits; all where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) endpoint: Option<String>,
@@ -188,17 +188,6 @@ pub(super) struct FaultOrder {
 }
 
 impl FaultOrder {
-    /// What can't be meant: it would hit no call at all.
-    pub(super) fn mistake(&self) -> Option<&'static str> {
-        if self.times == Some(0) {
-            Some("`times` is 1 or more")
-        } else if self.percent.is_some_and(|percent| !(1..=100).contains(&percent)) {
-            Some("`percent` is 1 to 100")
-        } else {
-            None
-        }
-    }
-
     /// The fault that is wanted; `None` when there is none of the name.
     fn fault(&self) -> Option<Fault> {
         let mut fault = match (self.fault.as_str(), self.errcode) {

@@ -15,8 +15,8 @@ pub(super) async fn add(state: Data<State>, body: Bytes) -> Answer {
     {
         return Err(ControlError::Invalid(format!("there is no endpoint `{endpoint}`")));
     }
-    if let Some(mistake) = order.mistake() {
-        return Err(ControlError::Invalid(mistake.to_owned()));
+    if order.times == Some(0) || order.percent.is_some_and(|percent| !(1..=100).contains(&percent)) {
+        return Err(ControlError::Invalid("`times` is 1 or more, `percent` 1 to 100".to_owned()));
     }
     let name = order.fault.clone();
     let unknown = || ControlError::Invalid(format!("there is no fault `{name}`"));
