@@ -23,9 +23,11 @@ impl Revocations {
     /// Holds these sessions to be ended, each since the time given.
     pub fn add(&self, ended: impl IntoIterator<Item = (SessionId, Time)>) {
         for (session, at) in ended {
-            self.ended.write(session.as_str()).insert(session, at);
+            let mut part = self.ended.write(session.as_str());
+            if part.insert(session, at).is_none() {
+                self.count_addition();
+            }
         }
-        self.count_addition();
     }
 
     /// Lets a user stand so from now on, unless something later is known of them.
@@ -34,10 +36,11 @@ impl Revocations {
         match users.get(&user) {
             Some(held) if held.changed_at > standing.changed_at => {}
             Some(held) if held.changed_at == standing.changed_at && held.state == standing.state => {}
-            _ => _ = users.insert(user, standing),
+            _ => {
+                users.insert(user, standing);
+                self.count_addition();
+            }
         }
-        drop(users);
-        self.count_addition();
     }
 
     /// Holds a token's session to be ended because the database showed its user banned or gone, before word of that
@@ -57,7 +60,9 @@ impl Revocations {
         self.count_addition();
     }
 
-    /// After the addition: whoever has read the new count finds what was added.
+    /// After the addition, with its part still locked: whoever has read the new count finds what was added, and whoever
+    /// finds it there already may count on the count. Not where nothing is new: what was heard is heard again for half a
+    /// minute, and a login ends no session.
     fn count_addition(&self) {
         self.additions.fetch_add(1, Ordering::Release);
     }
@@ -183,6 +188,22 @@ mod tests {
         assert_eq!(revocations.apply(after.clone()), Ok(after));
         stand(&revocations, ISSUED + 8, active(&[]));
         assert_eq!(revocations.apply(before), Err(TokenError::Revoked));
+    }
+
+    #[test]
+    fn only_what_is_new_is_counted() {
+        let revocations = Revocations::default();
+        let token = token(&[]);
+        let mut counts = vec![revocations.additions()];
+        for _ in 0..2 {
+            revocations.add([]);
+            end(&revocations, &token);
+            stand(&revocations, ISSUED + 5, StandingState::Banned);
+            counts.push(revocations.additions());
+        }
+        assert!(counts[0] < counts[1] && counts[1] == counts[2], "{counts:?}");
+        stand(&revocations, ISSUED + 6, active(&[]));
+        assert!(revocations.additions() > counts[2]);
     }
 
     #[test]
