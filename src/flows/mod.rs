@@ -17,6 +17,7 @@ mod revoke;
 mod sessions;
 mod sign_in;
 mod start_keys;
+mod to_the_end;
 mod users;
 
 pub use api_keys::{ApiKeys, KnownApiKey};

@@ -1,6 +1,7 @@
 //! The life of a session after its login: it is refreshed, looked at, and ended.
 
 use super::issue::{Issued, Issuer};
+use super::to_the_end::to_the_end;
 use crate::actors::Db;
 use crate::domain::{Actor, AppId, ClientInfo, Clock, Permission, Session, SessionId, UserId};
 use crate::store::{EndSessions, Ending, ListSessions, RotateSession, Rotation, StoreError};
@@ -65,10 +66,12 @@ impl Sessions {
     }
 
     /// Takes a refresh token for new tokens. Once begun it is finished, also when the caller goes away.
-    pub async fn refresh(&self, request: RefreshRequest) -> Result<Issued, RefreshError> {
+    pub fn refresh(
+        &self,
+        request: RefreshRequest,
+    ) -> impl Future<Output = Result<Issued, RefreshError>> + use<> {
         let sessions = self.clone();
-        let finished = tokio::task::spawn_local(async move { sessions.rotate(request).await });
-        finished.await.unwrap_or(Err(RefreshError::Crashed))
+        to_the_end(async move { sessions.rotate(request).await }, RefreshError::Crashed)
     }
 
     async fn rotate(&self, request: RefreshRequest) -> Result<Issued, RefreshError> {

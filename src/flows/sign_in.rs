@@ -7,6 +7,7 @@
 use super::issue::{Issued, Issuer};
 use super::last_logins::LastLogins;
 use super::overlap::Overlaps;
+use super::to_the_end::to_the_end;
 use crate::actors::{Db, Exchange, WeChat};
 use crate::crypto::{MasterKeys, sha256_hex};
 use crate::domain::{
@@ -117,9 +118,7 @@ impl SignIn {
         request: SignInRequest,
     ) -> impl Future<Output = Result<Issued, SignInError>> + use<> {
         let inner = self.0.clone();
-        let finished = tokio::task::spawn_local(async move { inner.sign_in(request).await });
-        // Whoever waits holds the handle alone, not the room of what it stands for.
-        async move { finished.await.unwrap_or(Err(SignInError::Crashed)) }
+        to_the_end(async move { inner.sign_in(request).await }, SignInError::Crashed)
     }
 }
 
