@@ -19,7 +19,6 @@ use url::Url;
 /// The mini-program that exists only in the simulator.
 const APPID: &str = "wx5eb1a7d09c3f2e64";
 
-const DATABASE: &str = "sqlite://weauth-dev.db";
 const DATABASE_FILE: &str = "weauth-dev.db";
 const KEY_FILE: &str = "weauth-dev.key";
 
@@ -63,7 +62,7 @@ fn settings(
 ) -> Result<Settings, Failure> {
     Ok(Settings {
         database: DatabaseConfig {
-            url: DatabaseUrl::parse(DATABASE)?,
+            url: DatabaseUrl::Sqlite(DATABASE_FILE.to_owned()),
             connections: config.database_connections,
         },
         wechat: WeChatConfig {
@@ -133,7 +132,7 @@ fn say_what_to_try(address: SocketAddr, simulator: SocketAddr) {
     log::logger().flush();
     let text = format!(
         "
-weauth dev is ready: weauth, its database ({DATABASE}) and a simulated WeChat (http://{simulator}/simulator).
+weauth dev is ready: weauth, its database (sqlite://{DATABASE_FILE}) and a simulated WeChat (http://{simulator}/simulator).
 
   See it work:   http://{address}/demo
   Log in:        curl -s http://{address}/login -d \"code=sim.alice.$(date +%s)\"

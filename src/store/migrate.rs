@@ -86,7 +86,10 @@ impl Migrator {
 
     /// Every known migration, oldest first. Only looks: a database that is not there has none applied.
     pub fn status_of(url: &DatabaseUrl) -> Result<Vec<MigrationState>, StoreError> {
-        if is_missing_file(url) { known(url) } else { status(&mut connect(url)?) }
+        if is_missing_file(url) {
+            return known_to::<diesel::sqlite::Sqlite>(&SQLITE);
+        }
+        status(&mut connect(url)?)
     }
 
     fn locked<T>(
@@ -147,14 +150,6 @@ fn status(conn: &mut DbConn) -> Result<Vec<MigrationState>, StoreError> {
 struct Answer {
     #[diesel(sql_type = Text)]
     value: String,
-}
-
-/// The migrations of a database that is not there.
-fn known(url: &DatabaseUrl) -> Result<Vec<MigrationState>, StoreError> {
-    match url {
-        DatabaseUrl::Postgres(_) => known_to::<diesel::pg::Pg>(&POSTGRES),
-        DatabaseUrl::Sqlite(_) => known_to::<diesel::sqlite::Sqlite>(&SQLITE),
-    }
 }
 
 /// The embedded migrations of a dialect, oldest first, none applied.

@@ -11,6 +11,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
+use std::collections::HashMap;
 
 /// Which sessions of a user to end.
 #[derive(Debug, Clone)]
@@ -65,21 +66,40 @@ pub(super) fn end_all(conn: &mut DbConn, user: &UserId, at: Time) -> Result<Vec<
 }
 
 prepared! {
-    /// A user's sessions, from the index and from what is not indexed yet.
-    FindSessionsOfUser on Sqlite { indexed: Text = &'a str, fresh: Text = &'a str } -> Text,
-    "SELECT id FROM sessions WHERE id IN (
-         SELECT session_id FROM user_sessions WHERE user_id = ?
-         UNION SELECT session_id FROM fresh_logins WHERE user_id = ?
+    /// The sessions of these users, from the index and from what is not indexed yet; the users as a JSON array. One
+    /// look for all of them: what is not indexed is read from end to end.
+    FindSessionsOfUsers on Sqlite { indexed: Text = &'a str, fresh: Text = &'a str } -> (Text, Text),
+    "SELECT user_id, id FROM sessions WHERE id IN (
+         SELECT session_id FROM user_sessions WHERE user_id IN (SELECT value FROM json_each(?))
+         UNION SELECT session_id FROM fresh_logins WHERE user_id IN (SELECT value FROM json_each(?))
      ) ORDER BY id"
 }
 
+/// The ids of the sessions of each of these users, in the order in which they were opened.
+pub(super) fn ids_of_each(
+    conn: &mut DbConn,
+    users: &[&str],
+) -> Result<HashMap<String, Vec<String>>, StoreError> {
+    let rows: Vec<(String, String)> = match conn {
+        DbConn::Postgres(conn) => {
+            let theirs = sessions::table.filter(sessions::user_id.eq_any(users)).order(sessions::id);
+            theirs.select((sessions::user_id, sessions::id)).load(conn)?
+        }
+        DbConn::Sqlite(conn) => {
+            let users = serde_json::json!(users).to_string();
+            FindSessionsOfUsers::new(&users, &users).load(conn)?
+        }
+    };
+    let mut found: HashMap<String, Vec<String>> = HashMap::new();
+    for (user, id) in rows {
+        found.entry(user).or_default().push(id);
+    }
+    Ok(found)
+}
+
 /// The ids of a user's sessions, in the order in which they were opened.
-pub(super) fn ids_of(conn: &mut DbConn, user: &str) -> Result<Vec<String>, StoreError> {
-    let theirs = sessions::table.filter(sessions::user_id.eq(user)).order(sessions::id).select(sessions::id);
-    Ok(match conn {
-        DbConn::Postgres(conn) => theirs.load(conn)?,
-        DbConn::Sqlite(conn) => FindSessionsOfUser::new(user, user).load(conn)?,
-    })
+fn ids_of(conn: &mut DbConn, user: &str) -> Result<Vec<String>, StoreError> {
+    Ok(ids_of_each(conn, &[user])?.remove(user).unwrap_or_default())
 }
 
 /// Removes the rows and leaves word of it for every node. Of those who end a session at once, one does; gives back

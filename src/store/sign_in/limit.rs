@@ -4,14 +4,12 @@ use super::{RecordSignIn, SignInRecord};
 use crate::domain::{Actor, SessionId, UserId};
 use crate::store::audit::{Audited, audit};
 use crate::store::prepared::prepared;
-use crate::store::schema::sessions;
-use crate::store::sessions::end;
+use crate::store::sessions::{end, ids_of_each};
 use crate::store::{DbConn, StoreError};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Text};
-use diesel::sqlite::Sqlite;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 prepared! {
     /// Takes a lock a user until the transaction ends: logins of one person on several nodes take turns, and each
@@ -19,39 +17,6 @@ prepared! {
     LockUsers on Pg { user_ids: Array<Text> = Vec<&'a str> } -> (),
     "SELECT pg_advisory_xact_lock(key)
      FROM (SELECT DISTINCT hashtextextended(id, 1) AS key FROM unnest(?) AS t (id) ORDER BY 1) AS k"
-}
-
-prepared! {
-    /// The sessions of these users, from the index and from what is not indexed yet; the users as a JSON array. One
-    /// look for a whole group: what is not indexed is read from end to end.
-    FindSessionsOfUsers on Sqlite { indexed: Text = &'a str, fresh: Text = &'a str } -> (Text, Text),
-    "SELECT user_id, id FROM sessions WHERE id IN (
-         SELECT session_id FROM user_sessions WHERE user_id IN (SELECT value FROM json_each(?))
-         UNION SELECT session_id FROM fresh_logins WHERE user_id IN (SELECT value FROM json_each(?))
-     ) ORDER BY id"
-}
-
-/// The sessions of each of these users, the latest first.
-fn sessions_of<'a>(
-    users: impl Iterator<Item = &'a UserId>,
-    conn: &mut DbConn,
-) -> Result<HashMap<String, Vec<String>>, StoreError> {
-    let users: Vec<&str> = users.map(UserId::as_str).collect();
-    let rows: Vec<(String, String)> = match conn {
-        DbConn::Postgres(conn) => {
-            let theirs = sessions::table.filter(sessions::user_id.eq_any(users)).order(sessions::id);
-            theirs.select((sessions::user_id, sessions::id)).load(conn)?
-        }
-        DbConn::Sqlite(conn) => {
-            let users = serde_json::json!(users).to_string();
-            FindSessionsOfUsers::new(&users, &users).load(conn)?
-        }
-    };
-    let mut found: HashMap<String, Vec<String>> = HashMap::new();
-    for (user, id) in rows.into_iter().rev() {
-        found.entry(user).or_default().push(id);
-    }
-    Ok(found)
 }
 
 /// Ends what is too much after these sign-ins were written down, and notes it in their records.
@@ -71,10 +36,11 @@ pub(super) fn end_surplus(
     if limited.is_empty() {
         return Ok(());
     }
+    let users: Vec<&str> = limited.keys().map(UserId::as_str).collect();
     if let DbConn::Postgres(conn) = conn {
-        LockUsers::new(limited.keys().map(UserId::as_str).collect()).execute(conn)?;
+        LockUsers::new(users.clone()).execute(conn)?;
     }
-    let mut theirs = sessions_of(limited.keys(), conn)?;
+    let mut theirs = ids_of_each(conn, &users)?;
     for (id, sign_ins) in &limited {
         let surplus = surplus_of(theirs.remove(id.as_str()).unwrap_or_default(), sign_ins);
         end_for(sign_ins, id, &surplus, conn)?;
@@ -106,9 +72,10 @@ fn end_for(
     audit(conn, &Audited { at: *at, by: &by, action, target, detail: Some(&detail) })
 }
 
-/// The oldest of these sessions, of which the latest comes first, beyond the limit. What was opened just now counts as
+/// The oldest of these sessions, of which the oldest comes first, beyond the limit. What was opened just now counts as
 /// the newest, whatever its id says: the clock of this node may be behind.
 fn surplus_of(mut ids: Vec<String>, opened: &[&RecordSignIn]) -> Vec<SessionId> {
+    ids.reverse();
     let fresh: HashSet<&str> = opened.iter().map(|sign_in| sign_in.session.as_str()).collect();
     ids.sort_by_key(|id| !fresh.contains(id.as_str()));
     let most = opened.iter().map(|sign_in| sign_in.max_sessions).min().unwrap_or_default();
