@@ -101,6 +101,7 @@ fn each_wrong_value_is_refused_by_the_name_of_its_variable() {
         ("WEAUTH_REFRESH_TTL", "99999999999999999999"),
         ("WEAUTH_REFRESH_GRACE", "2592001"),
         ("WEAUTH_REPLAY_WINDOW", "86401"),
+        ("WEAUTH_WORKERS", "0"),
         ("WEAUTH_WORKERS", "513"),
         ("WEAUTH_MAX_CONNECTIONS", "0"),
         ("RUST_LOG", "weauth=loud"),

@@ -11,9 +11,8 @@ use actix_web::{HttpRequest, HttpResponse};
 
 pub(super) async fn login(request: HttpRequest, fields: Fields) -> Result<HttpResponse, Problem> {
     let state = HttpState::of(&request)?;
-    fields.optional_text("phone_code");
-    let login = read(&request, &fields, state, ("appid", fields.optional_text("appid")))?;
     let wants_phone = fields.optional_text("phone_code").is_some();
+    let login = read(&request, &fields, state, ("appid", fields.optional_text("appid")))?;
     // Thousands may wait for WeChat at once: none keeps what it came in.
     drop(fields);
     let signed_in = state.sign_in.sign_in(login).await?;
