@@ -65,9 +65,11 @@ impl RefreshState {
         Some(replaced_at.plus_seconds(grace))
     }
 
-    /// Turns: the next generation is good from now on, and until then.
-    pub fn turn(&mut self, at: Time, expires_at: Time, grace: i64) {
-        let goes_on = self.burst.is_some_and(|burst| burst.began_at.plus_seconds(grace) >= at);
+    /// Turns, for a token that was presented at a moment, at another one, which is later where the database took its
+    /// time: the next generation is good from then on, and until it expires. Whether a burst goes on is judged by the
+    /// arrival, as the worth of those is who arrived together.
+    pub fn turn(&mut self, presented_at: Time, at: Time, expires_at: Time, grace: i64) {
+        let goes_on = self.burst.is_some_and(|burst| burst.began_at.plus_seconds(grace) >= presented_at);
         if !goes_on {
             self.burst = Some(Burst { generation: self.generation, began_at: at });
         }
@@ -93,7 +95,7 @@ mod tests {
     fn the_present_one_is_good_the_one_before_for_the_grace_and_no_other() {
         let (at, later) = (Time::from_unix(1000), Time::from_unix(5000));
         let mut state = state(2, Time::from_unix(500));
-        state.turn(at, later, GRACE);
+        state.turn(at, at, later, GRACE);
         let worth = |presented, seconds| state.worth(presented, at.plus_seconds(seconds), GRACE);
         assert_eq!(
             [worth(3, 0), worth(3, 3999), worth(3, 4000)],
@@ -107,6 +109,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_turn_that_had_to_wait_ends_no_burst_for_who_arrived_with_it() {
+        let (began, later) = (Time::from_unix(1000), Time::from_unix(5000));
+        let mut state = state(1, Time::from_unix(500));
+        state.turn(began, began, later, GRACE);
+        let (arrived, held) = (began.plus_seconds(GRACE), began.plus_seconds(GRACE + 3));
+        state.turn(arrived, held, later, GRACE);
+        assert_eq!(state.worth(1, arrived, GRACE), Worth::JustReplaced);
+        assert_eq!(state.worth(2, held.plus_seconds(GRACE), GRACE), Worth::JustReplaced);
+        assert_eq!(state.worth(1, arrived.plus_seconds(1), GRACE), Worth::Reused);
+    }
+
     proptest! {
         /// However the turns lie in time: what was replaced longer ago than the grace is never taken again, and in
         /// the burst that one launch makes, nobody's token is refused.
@@ -117,7 +131,7 @@ mod tests {
             let mut replaced_at = Vec::new();
             for pause in pauses {
                 at = at.plus_seconds(pause);
-                state.turn(at, at.plus_seconds(1_000_000), GRACE);
+                state.turn(at, at, at.plus_seconds(1_000_000), GRACE);
                 replaced_at.push(at);
                 for (index, replaced) in replaced_at.iter().enumerate() {
                     let worth = state.worth(index as Generation + 1, at, GRACE);

@@ -180,7 +180,8 @@ impl RotateSession {
             // Not at the moment of its arrival: the grace begins when the successor can first be known, however long
             // the database took.
             Worth::Present => {
-                session.state.turn(self.at.plus(self.since.elapsed()), self.expires_at, self.grace);
+                let now = self.at.plus(self.since.elapsed());
+                session.state.turn(self.at, now, self.expires_at, self.grace);
             }
             Worth::JustReplaced => {}
             Worth::Over => return Rotation::Gone,
