@@ -129,7 +129,10 @@ impl Weauth {
             clock,
             access_ttl,
         };
-        follow.load().await.map_err(|error| StartError::Database { url: database.url.to_string(), error })?;
+        let heard = follow
+            .load()
+            .await
+            .map_err(|error| StartError::Database { url: database.url.to_string(), error })?;
         let verifier = Verifier::new(keys, apps.clone(), revocations.clone(), access_ttl, clock);
         let last_logins = LastLogins::default();
         let users = Users::new(db.clone(), clock, roles, last_logins.clone());
@@ -146,7 +149,7 @@ impl Weauth {
         let noted = last_logins.clone();
         let limits = SignInLimits { replay_window, max_sessions: tokens.max_sessions };
         let sign_in = SignIn::new(wechat, db.clone(), issuer, master_keys, limits, revocations, noted, clock);
-        tokio::task::spawn_local(follow.follow());
+        tokio::task::spawn_local(follow.follow(heard));
         tokio::task::spawn_local(follow_keys(server_keys, verifier.clone()));
         tokio::task::spawn_local(api_keys.clone().follow_forever());
         tokio::task::spawn_local(last_logins.clone().write_forever(db.clone()));

@@ -2,7 +2,7 @@
 
 use crate::actors::Db;
 use crate::domain::{Clock, Time};
-use crate::store::{ReadClock, StoreError};
+use crate::store::{ReadClock, ReadNow, StoreError};
 
 /// A difference that tokens stand, in seconds: what the verification of `iat` forgives.
 const TOLERANCE: i64 = 5;
@@ -48,6 +48,11 @@ pub struct SharedTime {
     pub now: Time,
     /// How far this machine's clock is off, where it matters.
     pub difference: Option<ClockDifference>,
+}
+
+/// Reads the time that all nodes share, and nothing else.
+pub(super) async fn time_of_all(db: &Db, clock: Clock) -> Result<Time, StoreError> {
+    Ok(db.run(ReadNow).await?.unwrap_or_else(|| clock.now()))
 }
 
 /// Reads the time that all nodes share: what is decided for all of them is decided by it.

@@ -1,17 +1,16 @@
 //! What other nodes, and the terminal, did to sessions and users is known here within a second, and after a
 //! restart.
 
+use super::check_clock::time_of_all;
 use crate::actors::Db;
 use crate::domain::{Clock, RolePolicy, Time, UserStatus};
-use crate::store::{
-    ChangedUser, FindRevocations, FindUserChanges, LoadKeys, PurgeRevocations, ReadNow, StoreError,
-};
+use crate::store::{ChangedUser, FindRevocations, FindUserChanges, LoadKeys, PurgeRevocations, StoreError};
 use crate::tokens::{Revocations, Standing, StandingState};
 use std::time::{Duration, Instant};
 
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How far back each look goes, in seconds: a node's clock may be behind, a commit may come late.
+/// How far back each look goes, in seconds: a commit may come late.
 const OVERLAP: i64 = 30;
 
 /// How often what is over is forgotten, counted in looks.
@@ -35,16 +34,15 @@ pub struct FollowRevocations {
 }
 
 impl FollowRevocations {
-    /// Reads all that could still matter; to be done before the first request.
-    pub async fn load(&self) -> Result<(), StoreError> {
-        self.look(self.clock.now().plus_seconds(-self.access_ttl - OVERLAP)).await?;
-        Ok(())
+    /// Reads all that could still matter; to be done before the first request. Gives back when that was.
+    pub async fn load(&self) -> Result<Time, StoreError> {
+        let now = time_of_all(&self.db, self.clock).await?;
+        self.look(now.plus_seconds(-self.access_ttl - OVERLAP)).await
     }
 
-    /// Looks for news until the process ends. While the database can't be read, what was ended elsewhere is not
+    /// Looks for news since it was `heard` last, until the process ends. While the database can't be read, what was ended elsewhere is not
     /// known here, and tokens stay good until they expire: a database that is away must not sign everybody out.
-    pub async fn follow(self) {
-        let mut heard = self.clock.now();
+    pub async fn follow(self, mut heard: Time) {
         let mut silence = Silence::default();
         for count in 1_u32.. {
             tokio::time::sleep(PAUSE).await;
@@ -65,7 +63,7 @@ impl FollowRevocations {
 
     /// Gives back when it looked, by the database's clock: this one may be ahead of whoever writes.
     async fn look(&self, since: Time) -> Result<Time, StoreError> {
-        let now = self.db.run(ReadNow).await?.unwrap_or_else(|| self.clock.now());
+        let now = time_of_all(&self.db, self.clock).await?;
         // Users are read last and told of first: whose session is known to have ended by a ban is known to be
         // banned, and is not sent to log in again.
         let ended = self.db.run(FindRevocations { since }).await?;

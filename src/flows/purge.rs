@@ -1,5 +1,7 @@
-//! Forgets what nobody will ask for again, in bites so small that no login waits behind one.
+//! Forgets what nobody will ask for again, in bites so small that no login waits behind one. What is over is so by the
+//! clock that all nodes share: one whose own is ahead must not sign everybody out.
 
+use super::check_clock::time_of_all;
 use crate::actors::Db;
 use crate::domain::Clock;
 use crate::store::{
@@ -33,7 +35,7 @@ pub async fn purge_forever(db: Db, clock: Clock, replay_window: i64) {
 async fn purge_exchanges(db: &Db, clock: Clock, keep: i64) -> Result<(), StoreError> {
     let mut place = Some(ExchangeCursor::default());
     while let Some(after) = place {
-        let before = clock.now().plus_seconds(-keep);
+        let before = time_of_all(db, clock).await?.plus_seconds(-keep);
         let found = db.run(FindOldExchanges { after, before, limit: BITE }).await?;
         if !found.old.is_empty() {
             db.commit(DeleteExchanges(found.old)).await?;
@@ -48,7 +50,7 @@ async fn purge_exchanges(db: &Db, clock: Clock, keep: i64) -> Result<(), StoreEr
 async fn purge_sessions(db: &Db, clock: Clock) -> Result<(), StoreError> {
     let mut place = Some(SessionCursor::default());
     while let Some(after) = place {
-        let at = clock.now();
+        let at = time_of_all(db, clock).await?;
         let found = db.run(FindExpiredSessions { after, at, limit: BITE }).await?;
         if !found.expired.is_empty() {
             db.commit(DeleteExpiredSessions { expired: found.expired, at }).await?;

@@ -1,10 +1,13 @@
 //! Word of ended sessions, from node to node and from the terminal to every node.
 
+use super::prepared::prepared;
 use super::schema::{revocations, user_changes};
 use super::{DbConn, Query, StoreError, Write};
 use crate::domain::{SessionId, Time};
 use chrono::NaiveDateTime;
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Text};
 
 /// The sessions that were ended since a moment, with the time of each.
 #[derive(Debug)]
@@ -46,13 +49,43 @@ impl Write for PurgeRevocations {
     }
 }
 
-pub(super) fn revoke(conn: &mut DbConn, session: &SessionId, at: Time) -> Result<(), StoreError> {
-    let row = (
-        revocations::id.eq(id_at(at)),
-        revocations::session_id.eq(session.as_str()),
-        revocations::at.eq(at.to_stored()),
-    );
-    diesel::insert_into(revocations::table).values(row).execute(conn)?;
+/// An id of the moment in which the row is written, as [`id_at`] makes them, by Postgres's clock: that of the node may
+/// be off, and whoever looks for news by the shared clock must find it.
+macro_rules! id_of_now {
+    () => {
+        "lpad(to_hex(floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0')
+            || right(replace(gen_random_uuid()::text, '-', ''), 20)"
+    };
+}
+pub(super) use id_of_now;
+
+prepared! {
+    /// Word of sessions that end now.
+    TellOfEnded on Pg { sessions: Array<Text> = Vec<&'a str> } -> (),
+    concat!(
+        "INSERT INTO revocations (id, session_id, at)
+         SELECT ", id_of_now!(), ", ended, clock_timestamp() AT TIME ZONE 'UTC' FROM unnest(?) AS t (ended)"
+    )
+}
+
+/// Leaves word of sessions that were ended. To be called late in the transaction, as its rows are seen only after it
+/// and are looked for among the latest.
+pub(super) fn revoke(conn: &mut DbConn, sessions: &[SessionId], at: Time) -> Result<(), StoreError> {
+    match conn {
+        DbConn::Postgres(conn) => {
+            TellOfEnded::new(sessions.iter().map(SessionId::as_str).collect()).execute(conn)?;
+        }
+        DbConn::Sqlite(conn) => {
+            for session in sessions {
+                let row = (
+                    revocations::id.eq(id_at(at)),
+                    revocations::session_id.eq(session.as_str()),
+                    revocations::at.eq(at.to_stored()),
+                );
+                diesel::insert_into(revocations::table).values(row).execute(conn)?;
+            }
+        }
+    }
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Which sessions of a user to end.
 #[derive(Debug, Clone)]
@@ -110,15 +110,28 @@ pub(super) fn end(
     ids: &[SessionId],
     at: Time,
 ) -> Result<Vec<SessionId>, StoreError> {
-    let mut ended = Vec::new();
-    for id in ids {
-        let theirs = sessions::table.find(id.as_str()).filter(sessions::user_id.eq(user.as_str()));
-        if diesel::delete(theirs).execute(conn)? > 0 {
-            forget_user_session(conn, user.as_str(), id.as_str())?;
-            revoke(conn, id, at)?;
-            ended.push(id.clone());
+    let mut ended = ids.to_vec();
+    match conn {
+        DbConn::Postgres(conn) => {
+            let theirs = sessions::table.filter(sessions::user_id.eq(user.as_str()));
+            let theirs = theirs.filter(sessions::id.eq_any(ids.iter().map(SessionId::as_str)));
+            let gone: Vec<String> = diesel::delete(theirs).returning(sessions::id).get_results(conn)?;
+            let gone: HashSet<String> = gone.into_iter().collect();
+            ended.retain(|id| gone.contains(id.as_str()));
+        }
+        DbConn::Sqlite(_) => {
+            let mut gone = HashSet::new();
+            for id in ids {
+                let theirs = sessions::table.find(id.as_str()).filter(sessions::user_id.eq(user.as_str()));
+                if diesel::delete(theirs).execute(conn)? > 0 {
+                    forget_user_session(conn, user.as_str(), id.as_str())?;
+                    gone.insert(id);
+                }
+            }
+            ended.retain(|id| gone.contains(id));
         }
     }
+    revoke(conn, &ended, at)?;
     Ok(ended)
 }
 
@@ -140,21 +153,26 @@ impl Query for ListSessions {
     fn run(&self, conn: &mut DbConn) -> Result<Vec<Session>, StoreError> {
         let now = self.at.to_stored();
         let theirs = ids_of(conn, self.user.as_str())?;
-        let rows: Vec<SessionRow> = sessions::table
-            .filter(sessions::id.eq_any(theirs))
-            .filter(sessions::expires_at.gt(now))
-            .filter(sessions::ends_at.gt(now))
-            .order(sessions::id.desc())
-            .select((
-                sessions::id,
-                sessions::appid,
-                sessions::created_at,
-                sessions::last_used_at,
-                sessions::ip,
-                sessions::user_agent,
-            ))
-            .load(conn)?;
-        Ok(rows.into_iter().map(into_session).collect())
+        let mut listed = Vec::new();
+        // The latest first, and no more in one statement than parameters may be.
+        for ids in theirs.rchunks(1000) {
+            let rows: Vec<SessionRow> = sessions::table
+                .filter(sessions::id.eq_any(ids))
+                .filter(sessions::expires_at.gt(now))
+                .filter(sessions::ends_at.gt(now))
+                .order(sessions::id.desc())
+                .select((
+                    sessions::id,
+                    sessions::appid,
+                    sessions::created_at,
+                    sessions::last_used_at,
+                    sessions::ip,
+                    sessions::user_agent,
+                ))
+                .load(conn)?;
+            listed.extend(rows.into_iter().map(into_session));
+        }
+        Ok(listed)
     }
 }
 

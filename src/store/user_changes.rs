@@ -1,11 +1,14 @@
 //! Word of users whose status or roles changed, or who were deleted, from whoever did it to every node.
 
-use super::revocations::{first_id_at, id_at};
+use super::prepared::prepared;
+use super::revocations::{first_id_at, id_at, id_of_now};
 use super::schema::{user_changes, user_roles, users};
 use super::{DbConn, Query, StoreError};
 use crate::domain::{Role, SessionId, Time, UserId, UserStatus};
 use chrono::NaiveDateTime;
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 use std::collections::HashMap;
 
 /// What a change of a user came to.
@@ -83,13 +86,27 @@ fn with_each_role_once(mut changed: ChangedUser) -> ChangedUser {
     changed
 }
 
-/// Leaves word, to be written in the transaction of the change itself.
+prepared! {
+    /// Word of a user who is changed now, by Postgres's clock, which all nodes share.
+    TellOfChange on Pg { user: Text = &'a str } -> (),
+    concat!(
+        "INSERT INTO user_changes (id, user_id, at)
+         VALUES (", id_of_now!(), ", ?, clock_timestamp() AT TIME ZONE 'UTC')"
+    )
+}
+
+/// Leaves word, to be written in the transaction of the change itself, and late in it.
 pub(super) fn leave_word(conn: &mut DbConn, user: &UserId, at: Time) -> Result<(), StoreError> {
-    let row = (
-        user_changes::id.eq(id_at(at)),
-        user_changes::user_id.eq(user.as_str()),
-        user_changes::at.eq(at.to_stored()),
-    );
-    diesel::insert_into(user_changes::table).values(row).execute(conn)?;
+    match conn {
+        DbConn::Postgres(conn) => TellOfChange::new(user.as_str()).execute(conn)?,
+        DbConn::Sqlite(conn) => {
+            let row = (
+                user_changes::id.eq(id_at(at)),
+                user_changes::user_id.eq(user.as_str()),
+                user_changes::at.eq(at.to_stored()),
+            );
+            diesel::insert_into(user_changes::table).values(row).execute(conn)?
+        }
+    };
     Ok(())
 }

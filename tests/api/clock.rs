@@ -1,12 +1,16 @@
 //! A clock that is off is told of, and does as little harm as can be.
 
-use crate::harness::{Database, TestApp, on_both, on_postgres};
+use crate::harness::{Database, TestApp, await_revoked, on_both, on_postgres};
 use weauth::actors::{Db, DbSettings};
-use weauth::domain::{Clock, DatabaseUrl};
+use weauth::domain::{Actor, Clock, DatabaseUrl, UserId};
 use weauth::flows::{ClockDifference, shared_time};
+use weauth::store::{Direct, EndSessions, Ending};
 
 on_both!(a_clock_behind_all_keys_is_told_of_and_the_first_key_signs);
-on_postgres!(a_clock_that_is_not_the_databases_is_told_of);
+on_postgres!(
+    a_clock_that_is_not_the_databases_is_told_of,
+    what_a_node_ends_whose_clock_is_behind_is_heard_of_all_the_same,
+);
 
 async fn a_clock_behind_all_keys_is_told_of_and_the_first_key_signs(db: Database) {
     let app = TestApp::on(db.clone()).await;
@@ -48,4 +52,18 @@ async fn a_clock_that_is_not_the_databases_is_told_of(db: Database) {
     assert!(matches!(differences[2], Some(ClockDifference::Behind(by)) if near(by)), "{differences:?}");
     assert!(differences[1].unwrap().to_string().contains("ahead of the database's"));
     drop(app);
+}
+
+async fn what_a_node_ends_whose_clock_is_behind_is_heard_of_all_the_same(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    let login = app.login("alice").await;
+    app.me(&login.access_token).await.ok();
+
+    let mut elsewhere = Direct::open(&DatabaseUrl::parse(&db.url()).unwrap()).unwrap();
+    let user = UserId::from_stored(login.user_id().to_owned());
+    let at = Clock::shifted(-3600).now();
+    elsewhere.commit(&EndSessions { user, which: Ending::All, by: Actor::server(), at }).unwrap();
+
+    await_revoked(&app, &login.access_token).await;
+    app.restart().await.me(&login.access_token).await.problem(401, "token_revoked");
 }

@@ -1,6 +1,6 @@
 //! `WEAUTH_MAX_SESSIONS`: the newest sessions stay, whoever logs in however often and wherever.
 
-use crate::harness::{Answer, Builder, Database, Login, TestApp, on_both};
+use crate::harness::{Answer, Builder, Database, Login, await_revoked, on_both};
 use futures_util::future::join_all;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -61,14 +61,5 @@ async fn twenty_logins_at_once_leave_as_many_sessions_as_there_may_be(db: Databa
             assert!(Instant::now() < deadline, "{good} sessions are good");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-    }
-}
-
-/// Asks until the node knows; it has a second.
-async fn await_revoked(node: &TestApp, token: &str) {
-    let deadline = Instant::now() + Duration::from_secs(1);
-    while node.me(token).await.code() != "token_revoked" {
-        assert!(Instant::now() < deadline, "the other node still lets the ended session in");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -8,6 +8,7 @@ mod ledger;
 mod process;
 mod proxy;
 mod readme;
+mod revoked;
 mod scripted;
 mod simulator;
 mod world;
@@ -18,6 +19,7 @@ pub use database::Database;
 pub use process::{Process, run_weauth};
 pub use proxy::Proxy;
 pub use readme::readme_block;
+pub use revoked::await_revoked;
 pub use scripted::{Gate, Reply, ScriptedWeChat};
 pub use world::{Builder, ISSUER, app_secret, appid, master_key};
 
