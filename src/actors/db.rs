@@ -63,20 +63,21 @@ impl<Q: Query> Handler<Run<Q>> for DbActor {
     }
 }
 
-/// Runs a query; one whose connection turns out to have died is run once more, on a new connection.
+/// Runs a query; one whose connection turns out to have died is run once more, on another one: as often as there are
+/// connections, all of which are dead once the database was started anew.
 fn read<Q: Query>(pool: &Pool, query: &Q) -> Result<Q::Output, StoreError> {
-    let mut conn = pool.get()?;
-    match query.run(&mut conn) {
-        Err(error) if error.is_connection_lost() => {
-            // The dead one stays checked out until a live one is found, else the pool would hand it out again.
-            let mut fresh = pool.get()?;
-            let state = ping(&mut fresh);
-            drop(conn);
-            state?;
-            query.run(&mut fresh)
+    for _ in 0..pool.max_size() {
+        let mut conn = pool.get()?;
+        match query.run(&mut conn) {
+            Err(error) if error.is_connection_lost() => {
+                // diesel does not always note that a query found its connection dead; of this it does, and the pool
+                // throws the connection away instead of handing it out again.
+                let _dead = ping(&mut conn);
+            }
+            result => return result,
         }
-        result => result,
     }
+    query.run(&mut *pool.get()?)
 }
 
 /// One write, to be committed with whatever else waits; the writer answers it directly.

@@ -5,9 +5,11 @@ use super::connection::{connect, is_missing_file};
 use super::group_commit::transact;
 use super::{CheckSchema, DbConn, Query, StoreError, Write};
 use crate::domain::DatabaseUrl;
+use std::time::Duration;
 
-/// How often a refused write is tried once more.
+/// How often a write that met another transaction is tried once more, and after which pause.
 const TRIES_MORE: u32 = 2;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// One connection to a database that exists and is up to date.
 pub struct Direct(DbConn);
@@ -31,14 +33,17 @@ impl Direct {
         query.run(&mut self.0)
     }
 
-    /// Commits one write, in a transaction of its own. One that the database refused is tried again: it may have
+    /// Commits one write, in a transaction of its own. One that met another transaction is tried again: it may have
     /// waited in a circle with a server's.
     pub fn commit<W: Write>(&mut self, write: &W) -> Result<W::Output, StoreError> {
         let mut tries = 0;
         loop {
             match transact(&mut self.0, |conn| W::apply(&[write], conn)) {
                 Ok(outputs) => return outputs.into_iter().next().ok_or(StoreError::Crashed),
-                Err(StoreError::Refused(_)) if tries < TRIES_MORE => tries += 1,
+                Err(StoreError::Conflict(_)) if tries < TRIES_MORE => {
+                    tries += 1;
+                    std::thread::sleep(PAUSE);
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{Fresh, both, postgres, sqlite};
 use crate::store::schema::audit;
-use crate::store::{DbConn, GroupCommit, StoreError, Write};
+use crate::store::{DbConn, Direct, GroupCommit, StoreError, Write};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -93,6 +93,17 @@ fn submit<W: Write>(writer: &GroupCommit, write: W) -> oneshot::Receiver<Result<
     let (reply, answer) = oneshot::channel();
     writer.submit(write, reply);
     answer
+}
+
+#[test]
+fn a_commands_write_is_tried_again_where_it_met_another() {
+    for database in both() {
+        let mut direct = Direct::open(&database.url).unwrap();
+        direct.commit(&Obstructed(AtomicUsize::new(2))).unwrap();
+        let still = direct.commit(&Obstructed(AtomicUsize::new(9))).unwrap_err();
+        assert!(matches!(still, StoreError::Conflict(_)), "{still}");
+        assert!(rows(&database).is_empty());
+    }
 }
 
 fn rows(database: &Fresh) -> Vec<String> {

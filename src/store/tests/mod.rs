@@ -16,6 +16,7 @@ use diesel::connection::SimpleConnection;
 struct Fresh {
     pool: Pool,
     writers: Pool,
+    url: DatabaseUrl,
     _folder: tempfile::TempDir,
 }
 
@@ -47,5 +48,5 @@ fn migrated(url: &str, folder: tempfile::TempDir) -> Fresh {
     Migrator::connect(&url).unwrap().apply_pending().unwrap();
     let pool = open_pool(&url, Purpose::Read, 2).unwrap();
     let writers = open_pool(&url, Purpose::Write, 1).unwrap();
-    Fresh { pool, writers, _folder: folder }
+    Fresh { pool, writers, url, _folder: folder }
 }
