@@ -53,11 +53,29 @@ impl std::fmt::Display for DatabaseUrl {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite://{path}"),
             Self::Postgres(url) => {
-                let rest = url.expose_secret().split_once("://").map_or("", |(_, rest)| rest);
-                let rest = rest.split('?').next().unwrap_or_default();
-                write!(f, "postgres://{}", rest.rsplit_once('@').map_or(rest, |(_, place)| place))
+                let (place, parameters) = split_parameters(url.expose_secret());
+                let place = place.split_once("://").map_or("", |(_, place)| place);
+                let shown = match place.rsplit_once('@') {
+                    Some((_, place)) => place,
+                    // What comes before it may be a password in a wrong form.
+                    None if parameters.is_some_and(|parameters| parameters.contains('@')) => "…",
+                    None => place,
+                };
+                write!(f, "postgres://{shown}")
             }
         }
+    }
+}
+
+/// A Postgres URL up to its parameters, and these. As libpq reads it: user and password end at an `@` before the first
+/// `/`, and may hold a `?`.
+pub(crate) fn split_parameters(url: &str) -> (&str, Option<&str>) {
+    let begin = url.find("://").map_or(0, |scheme| scheme + 3);
+    let user = url[begin..].find(['@', '/']).filter(|at| url[begin + at..].starts_with('@'));
+    let place = begin + user.unwrap_or_default();
+    match url[place..].find('?') {
+        Some(at) => (&url[..place + at], Some(&url[place + at + 1..])),
+        None => (url, None),
     }
 }
 
@@ -80,7 +98,15 @@ mod tests {
 
     #[test]
     fn the_password_is_never_shown() {
-        let url = DatabaseUrl::parse("postgres://user:hunter2@host:5432/db?password=hunter2").unwrap();
-        assert_eq!(format!("{url:?} {url}"), "postgres://host:5432/db postgres://host:5432/db");
+        for (url, shown) in [
+            ("postgres://user:hunter2@host:5432/db?password=hunter2", "postgres://host:5432/db"),
+            ("postgres://user:hun?ter2@host/db?sslmode=require", "postgres://host/db"),
+            ("postgres://user:hun@ter2@host/db", "postgres://host/db"),
+            ("postgres://user:hun/t?er2@host/db", "postgres://…"),
+            ("postgresql://host/db", "postgres://host/db"),
+        ] {
+            let url = DatabaseUrl::parse(url).unwrap();
+            assert_eq!(format!("{url:?} {url}"), format!("{shown} {shown}"));
+        }
     }
 }

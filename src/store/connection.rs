@@ -3,7 +3,7 @@
 use super::StoreError;
 use super::fresh_logins::INDEX_FRESH_CODES;
 use super::sign_in::{LOGINS, WRITE_LOGIN};
-use crate::domain::DatabaseUrl;
+use crate::domain::{DatabaseUrl, split_parameters};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
 use secrecy::{ExposeSecret, SecretString};
@@ -94,24 +94,22 @@ pub(super) fn is_missing_file(url: &DatabaseUrl) -> bool {
 /// A server that vanishes without a word, with its machine or its network, is given up within some 10 seconds, where
 /// TCP by itself would wait for a quarter of an hour. libpq's own parameters, in seconds and milliseconds; what the
 /// URL says of them holds.
-const PATIENCE: [(&str, &str); 5] = [
-    ("connect_timeout", "5"),
-    ("keepalives_idle", "5"),
-    ("keepalives_interval", "2"),
-    ("keepalives_count", "3"),
-    ("tcp_user_timeout", "10000"),
+const PATIENCE: [&str; 5] = [
+    "connect_timeout=5",
+    "keepalives_idle=5",
+    "keepalives_interval=2",
+    "keepalives_count=3",
+    "tcp_user_timeout=10000",
 ];
 
 fn with_patience(url: &str) -> String {
-    let (_, query) = url.split_once('?').unwrap_or((url, ""));
-    let given: Vec<&str> = query.split('&').filter_map(|pair| pair.split('=').next()).collect();
-    let missing = PATIENCE.iter().filter(|(name, _)| !given.contains(name));
-    let mut whole = url.to_owned();
-    for (name, value) in missing {
-        whole.push(if whole.contains('?') { '&' } else { '?' });
-        whole.extend([*name, "=", *value]);
-    }
-    whole
+    let (place, parameters) = split_parameters(url);
+    let mut all: Vec<&str> = parameters.into_iter().flat_map(|given| given.split('&')).collect();
+    let given: Vec<&str> = all.iter().filter_map(|pair| pair.split('=').next()).collect();
+    all.extend(
+        PATIENCE.into_iter().filter(|pair| !pair.split('=').next().is_some_and(|name| given.contains(&name))),
+    );
+    format!("{place}?{}", all.join("&"))
 }
 
 /// A group's rows are found by their keys, however small the tables are: the planner, who can't know how many
@@ -163,5 +161,7 @@ mod tests {
         let given = with_patience("postgres://h/db?sslmode=require&tcp_user_timeout=0&connect_timeout=60");
         assert!(given.contains("?sslmode=require&tcp_user_timeout=0&connect_timeout=60&keepalives_idle=5"));
         assert_eq!(given.matches("tcp_user_timeout").count(), 1);
+        let question = with_patience("postgres://u:p?p@h/db");
+        assert!(question.starts_with("postgres://u:p?p@h/db?connect_timeout=5&"), "{question}");
     }
 }
