@@ -114,7 +114,7 @@ impl Handler<Landed> for WeChatActor {
             circuit.record(&answer, Instant::now());
         }
         match &answer {
-            Ok(_) | Err(WeChatError::CodeUsed) => self.spent.remember(&key),
+            Ok(_) | Err(WeChatError::CodeUsed | WeChatError::OutcomeUnknown) => self.spent.remember(&key),
             Err(WeChatError::BadResponse(what)) => {
                 log::error!("WeChat's answer to {} makes no sense: {what}", key.0);
             }

@@ -13,7 +13,7 @@ use crate::crypto::{MasterKeys, sha256_hex};
 use crate::domain::{
     AppId, ClientInfo, Clock, CodeHash, IdempotencyKey, LoginCode, SessionId, Time, UserId, UserStatus,
 };
-use crate::store::{FindExchange, FoundExchange, RecordSignIn, SignInRecord, StoreError};
+use crate::store::{FindExchange, FoundExchange, LiveSession, RecordSignIn, SignInRecord, StoreError};
 use crate::tokens::{InvalidKey, Revocations};
 use crate::wechat::WeChatError;
 use std::sync::Arc;
@@ -148,7 +148,9 @@ impl Inner {
         };
         let exchange = match exchange {
             Ok(exchange) => exchange,
-            Err(WeChatError::CodeUsed) => return self.repeat(&waiting).await,
+            Err(spent @ (WeChatError::CodeUsed | WeChatError::OutcomeUnknown)) => {
+                return self.repeat(&waiting, spent).await;
+            }
             Err(error) => return Err(error.into()),
         };
         let record = self.record_of(&waiting, exchange, client);
@@ -164,7 +166,7 @@ impl Inner {
             SignInRecord::Repeated => {
                 // It shared the exchange of the request that was recorded.
                 waiting.concurrent = true;
-                self.repeat(&waiting).await
+                self.repeat(&waiting, WeChatError::CodeUsed).await
             }
         }
     }
@@ -194,9 +196,10 @@ impl Inner {
         }
     }
 
-    /// Answers a request whose code was exchanged by another one.
-    async fn repeat(&self, waiting: &Waiting<'_>) -> Result<Issued, SignInError> {
-        let find = || FindExchange { app: waiting.app.clone(), code: waiting.code.clone() };
+    /// Answers a request whose code was exchanged by another one; where no such one is found, with what WeChat said.
+    async fn repeat(&self, waiting: &Waiting<'_>, spent: WeChatError) -> Result<Issued, SignInError> {
+        let find =
+            || FindExchange { app: waiting.app.clone(), code: waiting.code.clone(), at: self.clock.now() };
         let wait_until = self.clock.now().plus_seconds(WAIT_FOR_RECORD_SECONDS);
         let mut appeared = false;
         let mut pause = Duration::from_millis(10);
@@ -206,7 +209,7 @@ impl Inner {
             }
             let left = wait_until.unix_micros() - self.clock.now().unix_micros();
             if left <= 0 {
-                return Err(WeChatError::CodeUsed.into());
+                return Err(spent.into());
             }
             appeared = true;
             tokio::time::sleep(pause.min(Duration::from_micros(left.unsigned_abs()))).await;
@@ -219,9 +222,11 @@ impl Inner {
         let (user, session) = (found.user, found.session);
         match (user, session) {
             (Some(user), _) if user.status == UserStatus::Banned => Err(SignInError::Banned),
-            (Some(mut user), Some((session, generation))) => {
+            (Some(mut user), Some(LiveSession { id, generation, expires_at })) => {
                 user.last_login_at = user.last_login_at.max(found.exchanged_at);
-                Ok(self.issuer.issue(user, waiting.since, waiting.app, &session, generation)?)
+                let issued = self.issuer.issue(user, waiting.since, waiting.app, &id, generation)?;
+                let left = expires_at.unix() - self.clock.now().unix();
+                Ok(Issued { refresh_expires_in: issued.refresh_expires_in.min(left), ..issued })
             }
             _ => Err(WeChatError::CodeUsed.into()),
         }

@@ -13,6 +13,8 @@ pub struct FindExchange {
     pub app: AppId,
     /// The code.
     pub code: CodeHash,
+    /// Now.
+    pub at: Time,
 }
 
 /// What became of a code.
@@ -24,9 +26,19 @@ pub struct FoundExchange {
     pub idempotency_key: Option<String>,
     /// The user it signed in, as they are now; `None` where they were deleted since.
     pub user: Option<User>,
-    /// The session it opened and its present generation; `None` where it has ended, or never began
-    /// because the user is banned.
-    pub session: Option<(SessionId, Generation)>,
+    /// The session it opened; `None` where it has ended, or never began because the user is banned.
+    pub session: Option<LiveSession>,
+}
+
+/// A session that has not ended.
+#[derive(Debug, Clone)]
+pub struct LiveSession {
+    /// Its id.
+    pub id: SessionId,
+    /// The generation of its refresh token that is good now.
+    pub generation: Generation,
+    /// When it ends unless it is used.
+    pub expires_at: Time,
 }
 
 impl Query for FindExchange {
@@ -36,17 +48,24 @@ impl Query for FindExchange {
         let Some((user_id, session_id, idempotency_key, exchanged_at)) = self.find(conn)? else {
             return Ok(None);
         };
-        let generation: Option<Generation> = sessions::table
+        let now = self.at.to_stored();
+        let session: Option<(Generation, NaiveDateTime, NaiveDateTime)> = sessions::table
             .find(&session_id)
             .filter(sessions::user_id.eq(&user_id))
-            .select(sessions::generation)
+            .filter(sessions::expires_at.gt(now))
+            .filter(sessions::ends_at.gt(now))
+            .select((sessions::generation, sessions::expires_at, sessions::ends_at))
             .first(conn)
             .optional()?;
         Ok(Some(FoundExchange {
             exchanged_at: Time::from_stored(exchanged_at),
             idempotency_key,
             user: find_user(conn, &user_id)?,
-            session: generation.map(|generation| (SessionId::from_stored(session_id), generation)),
+            session: session.map(|(generation, expires_at, ends_at)| LiveSession {
+                id: SessionId::from_stored(session_id),
+                generation,
+                expires_at: Time::from_stored(expires_at.min(ends_at)),
+            }),
         }))
     }
 }

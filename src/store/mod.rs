@@ -47,7 +47,7 @@ pub use connection::{DbConn, Pool, Purpose, open_pool, ping};
 pub use direct::Direct;
 pub use error::StoreError;
 pub use exchanges::{
-    DeleteExchanges, ExchangeCursor, FindExchange, FindOldExchanges, FoundExchange, OldExchanges,
+    DeleteExchanges, ExchangeCursor, FindExchange, FindOldExchanges, FoundExchange, LiveSession, OldExchanges,
 };
 pub use expired_sessions::{DeleteExpiredSessions, ExpiredSessions, FindExpiredSessions, SessionCursor};
 pub use fresh_logins::{

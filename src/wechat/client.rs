@@ -105,7 +105,10 @@ impl Client {
                     tokio::time::sleep(jittered_pause()).await;
                     continue;
                 }
-                return read(&app, answer);
+                return match read(&app, answer) {
+                    Err(WeChatError::CodeUsed) if retries > 0 => Err(WeChatError::OutcomeUnknown),
+                    result => result,
+                };
             }
         };
         tokio::time::timeout(DEADLINE, attempts).await.unwrap_or(Err(WeChatError::Timeout))

@@ -19,6 +19,7 @@ on_both!(
     a_node_that_comes_second_waits_for_the_first,
     a_used_code_is_used,
     the_same_idempotency_key_gets_the_same_session,
+    a_repeat_is_told_how_long_its_session_still_holds,
     the_replay_window_ends,
     the_replay_window_can_be_turned_off,
 );
@@ -169,6 +170,19 @@ async fn the_same_idempotency_key_gets_the_same_session(db: Database) {
     let other_code = app.code_for("bob");
     let bob = Login::from(&app.login_as_repeat(&other_code, "attempt-1").await);
     assert_ne!(bob.user_id(), first.user_id(), "a key means nothing without its code");
+}
+
+async fn a_repeat_is_told_how_long_its_session_still_holds(db: Database) {
+    let app = Builder::new(db).set("WEAUTH_REFRESH_TTL", "3").start().await;
+    let code = app.code_for("alice");
+    let first = app.login_as_repeat(&code, "attempt-1").await.ok();
+    assert_eq!(first["refresh_expires_in"], 3);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let again = app.login_as_repeat(&code, "attempt-1").await.ok();
+    assert!([1, 2].contains(&again["refresh_expires_in"].as_i64().unwrap()), "{again}");
+    tokio::time::sleep(Duration::from_millis(2000)).await;
+
+    app.login_as_repeat(&code, "attempt-1").await.problem(401, "wechat_code_used");
 }
 
 async fn the_replay_window_ends(db: Database) {

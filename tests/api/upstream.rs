@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 on_sqlite!(
     every_error_of_wechats_has_its_answer,
     a_busy_wechat_is_asked_again,
+    a_code_that_is_used_after_a_busy_answer_may_be_used_by_nobody,
     a_malformed_answer_is_a_clean_bad_gateway,
     a_broken_connection_is_a_clean_error,
     a_wechat_that_says_nothing_is_given_up_in_time,
@@ -63,6 +64,19 @@ async fn a_busy_wechat_is_asked_again(db: Database) {
     answer.problem_with_retry(503, "wechat_unavailable", "later");
     let calls = wechat.calls(&code);
     assert!((2..=3).contains(&calls), "one or two retries, not {calls} calls");
+}
+
+async fn a_code_that_is_used_after_a_busy_answer_may_be_used_by_nobody(db: Database) {
+    let wechat = ScriptedWeChat::start().await;
+    let app = TestApp::with_wechat(db, &wechat).await;
+    let code = new_code();
+    wechat.answer(&code, Reply::InTurn(vec![Reply::errcode(-1), Reply::errcode(40163)]));
+
+    let answer = app.login_with(json!({"code": code})).await;
+
+    answer.problem_with_retry(503, "wechat_unavailable", "later");
+    app.login_with(json!({"code": code})).await.problem_with_retry(401, "wechat_code_used", "relogin");
+    assert_eq!(wechat.calls(&code), 2, "what is used is not asked for again");
 }
 
 async fn a_malformed_answer_is_a_clean_bad_gateway(db: Database) {

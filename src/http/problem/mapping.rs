@@ -46,7 +46,9 @@ impl From<WeChatError> for Problem {
             WeChatError::UserBlocked(_) => ErrorCode::WechatUserBlocked,
             WeChatError::RateLimited(_) => ErrorCode::WechatRateLimited,
             WeChatError::Misconfigured(_) => ErrorCode::WechatMisconfigured,
-            WeChatError::SystemBusy | WeChatError::Unavailable => ErrorCode::WechatUnavailable,
+            WeChatError::SystemBusy | WeChatError::OutcomeUnknown | WeChatError::Unavailable => {
+                ErrorCode::WechatUnavailable
+            }
             WeChatError::Timeout => ErrorCode::WechatTimeout,
             WeChatError::BadResponse(_) | WeChatError::Crashed => ErrorCode::WechatBadResponse,
             WeChatError::Busy => ErrorCode::Overloaded,
