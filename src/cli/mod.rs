@@ -66,7 +66,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Action::Dev(dev) => dev::run(&sources, &dev),
         Action::Serve => serve::run(&sources),
         Action::Migrate(migrate) => migrate::run(&sources, &migrate),
-        Action::Simulate(simulate) => simulate::run(simulate),
+        Action::Simulate(simulate) => simulate::run(&sources, simulate),
         Action::Users(users) => users::run(&sources, &users),
         Action::Keys(keys) => keys::run(&sources, &keys),
     }

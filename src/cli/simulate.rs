@@ -2,11 +2,13 @@
 
 use super::listening::{bind, run_until_told_to_stop};
 use super::{Failure, SimulateArguments};
+use crate::config::{LogConfig, Sources};
 use crate::wechat::simulator::{SimulatedApp, Simulator, SimulatorOptions};
 use std::collections::BTreeSet;
 use std::thread::available_parallelism;
 
-pub(super) fn run(arguments: SimulateArguments) -> Result<(), Failure> {
+pub(super) fn run(sources: &Sources, arguments: SimulateArguments) -> Result<(), Failure> {
+    LogConfig::for_command(sources)?;
     actix_web::rt::System::new().block_on(simulate(arguments))
 }
 

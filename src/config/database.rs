@@ -1,5 +1,6 @@
 //! The database.
 
+use super::log::LogConfig;
 use super::mistakes::Mistakes;
 use super::reader::Reader;
 use super::settings::{DATABASE_URL, WEAUTH_DATABASE_CONNECTIONS};
@@ -20,7 +21,8 @@ impl DatabaseConfig {
     pub fn for_command(sources: &Sources) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(sources);
         let read = Self::read(&mut reader);
-        reader.finish(read)
+        let log = LogConfig::read(&mut reader);
+        reader.finish(read.filter(|_| log.is_some()))
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {

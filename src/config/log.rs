@@ -1,5 +1,7 @@
 //! What is logged, and how it looks.
 
+use super::mistakes::Mistakes;
+use super::nearest::nearest;
 use super::reader::Reader;
 use super::settings::{RUST_LOG, WEAUTH_LOG_FORMAT};
 use super::sources::Sources;
@@ -17,9 +19,9 @@ pub struct LogConfig {
 /// How a record is written: always on one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people: `2026-01-02T03:04:05.678Z INFO  weauth::http message key=value`.
+    /// For people: `2026-01-02T03:04:05.678Z INFO  weauth::http message`.
     Text,
-    /// For machines: one JSON object.
+    /// For machines: one JSON object, with the parts of the message as fields where it has some.
     Json,
 }
 
@@ -34,12 +36,21 @@ impl LogConfig {
         }
     }
 
+    /// Reads what is wrong with it for a command that reads nothing else of the settings.
+    pub fn for_command(sources: &Sources) -> Result<Self, Mistakes> {
+        let mut reader = Reader::new(sources);
+        let read = Self::read(&mut reader);
+        reader.finish(read)
+    }
+
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let filter = reader.text(&RUST_LOG, parse_filter);
         let format = reader.text(&WEAUTH_LOG_FORMAT, parse_format);
         Some(Self { filter: filter?, format: format? })
     }
 }
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 fn parse_format(text: &str) -> Result<LogFormat, &'static str> {
     match text {
@@ -59,16 +70,18 @@ fn parse_filter(text: &str) -> Result<String, String> {
     };
     let understood = |directive: &str| match directive.split_once('=') {
         Some((target, level)) => is_target(target.trim()) && is_level(level.trim()),
-        // A word alone is a level, or one that was misspelt: taken for a target it would silence all others.
-        None => is_level(directive) || directive.starts_with("weauth") && is_target(directive),
+        // A misspelt level would be taken for a target, and silence all others.
+        None => {
+            is_level(directive) || is_target(directive) && nearest(directive, LEVELS.into_iter()).is_none()
+        }
     };
     if search.contains('/') {
         return Err("has more than one `/`: give a list like `info,weauth=debug`".to_owned());
     }
     match directives.split(',').map(str::trim).find(|directive| !understood(directive)) {
-        Some(wrong) => Err(format!(
-            "{wrong:?} is no filter: give a level (off, error, warn, info, debug, trace) or TARGET=LEVEL"
-        )),
+        Some(wrong) => {
+            Err(format!("{wrong:?} is no filter: give a level ({}) or TARGET=LEVEL", LEVELS.join(", ")))
+        }
         None => Ok(text.to_owned()),
     }
 }
@@ -89,6 +102,8 @@ mod tests {
             "weauth::http",
             "info/login",
             "a=",
+            "info,reqwest",
+            "actix_web",
         ] {
             assert!(parse_filter(good).is_ok(), "{good}");
         }

@@ -13,8 +13,17 @@ pub(super) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> 
     ranked.min_by_key(|(slips, _)| *slips).map(|(_, name)| name)
 }
 
-/// Levenshtein's distance: insertions, deletions and replacements from one to the other.
+/// Levenshtein's distance: insertions, deletions and replacements from one to the other. Letters in another order count
+/// as one slip.
 fn distance(a: &str, b: &str) -> usize {
+    let sorted = |text: &str| {
+        let mut letters: Vec<char> = text.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    if a != b && sorted(a) == sorted(b) {
+        return 1;
+    }
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.chars().enumerate() {
@@ -40,6 +49,8 @@ mod tests {
         assert_eq!(nearest("DATABASE-URL", known()), Some("database_url"));
         assert_eq!(nearest("listen", known()), Some("weauth_listen"));
         assert_eq!(nearest("app", known()), Some("apps"));
+        assert_eq!(nearest("asp", known()), None);
+        assert_eq!(nearest("apsp", known()), Some("apps"));
         assert_eq!(nearest("webhooks", known()), None);
         assert_eq!(nearest("", known()), None);
     }

@@ -8,6 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const NAME: &str = "a name is 1 to 64 of lowercase letters, digits, `_`, `-`, `.`, `:`";
 
+/// The roles and permissions of somebody who has them all, in characters: in base64, with its signature and all else, a
+/// token stays below the 16 KiB of a request's head.
+const MOST_IN_A_TOKEN: usize = 8 * 1024;
+
 /// Reads what a command needs that speaks of roles, and nothing else of the settings.
 pub fn roles_for_command(sources: &Sources) -> Result<RolePolicy, Mistakes> {
     let mut reader = Reader::new(sources);
@@ -36,7 +40,20 @@ pub(super) fn read_roles(reader: &mut Reader<'_>) -> RolePolicy {
             reader.wrong_at(place, wrong_type(other, "a table [roles.NAME] for each role"));
         }
     }
-    RolePolicy::new(roles)
+    let policy = RolePolicy::new(roles);
+    let names = policy.roles().map(Role::as_str);
+    let names = names.chain(policy.all_permissions().into_iter().map(Permission::as_str));
+    let length: usize = names.map(|name| name.len() + 3).sum();
+    if length > MOST_IN_A_TOKEN {
+        let place = reader.in_file("roles");
+        let what =
+            format!("come to {length} characters with their permissions: give at most {MOST_IN_A_TOKEN}");
+        reader.wrong_at(
+            place,
+            format!("{what}, as an access token holds them and travels in a request's head"),
+        );
+    }
+    policy
 }
 
 fn read_permissions(reader: &mut Reader<'_>, place: &str, role: &toml::Value) -> BTreeSet<Permission> {

@@ -10,9 +10,10 @@ use super::settings::{
 pub struct TokenConfig {
     /// How long an access token is good (`WEAUTH_ACCESS_TTL`).
     pub access_ttl: u32,
-    /// How long a refresh token is good after its latest use (`WEAUTH_REFRESH_TTL`); at least `access_ttl`.
+    /// How long a refresh token is good after its latest use (`WEAUTH_REFRESH_TTL`). An access token that was
+    /// issued with it may live longer.
     pub refresh_ttl: u32,
-    /// How long a rotated refresh token still answers (`WEAUTH_REFRESH_GRACE`); at most `refresh_ttl`.
+    /// How long a rotated refresh token still answers (`WEAUTH_REFRESH_GRACE`).
     pub refresh_grace: u32,
     /// How long a repeated login is answered again (`WEAUTH_REPLAY_WINDOW`); 0: never.
     pub replay_window: u32,
@@ -21,25 +22,16 @@ pub struct TokenConfig {
 }
 
 impl TokenConfig {
-    /// Reads the times and holds them against each other.
+    /// Reads the times and the number.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let access_ttl = reader.number(&WEAUTH_ACCESS_TTL);
         let refresh_ttl = reader.number(&WEAUTH_REFRESH_TTL);
         let refresh_grace = reader.number(&WEAUTH_REFRESH_GRACE);
         let replay_window = reader.number(&WEAUTH_REPLAY_WINDOW);
         let max_sessions = reader.number(&WEAUTH_MAX_SESSIONS);
-        let refresh_ttl = refresh_ttl?;
-        if let Some(access_ttl) = access_ttl.filter(|access_ttl| refresh_ttl < *access_ttl) {
-            let what = format!("is {refresh_ttl}: give at least WEAUTH_ACCESS_TTL, which is {access_ttl}");
-            reader.wrong::<()>(&WEAUTH_REFRESH_TTL, what);
-        }
-        if let Some(grace) = refresh_grace.filter(|grace| *grace > refresh_ttl) {
-            let what = format!("is {grace}: give at most WEAUTH_REFRESH_TTL, which is {refresh_ttl}");
-            reader.wrong::<()>(&WEAUTH_REFRESH_GRACE, what);
-        }
         Some(Self {
             access_ttl: access_ttl?,
-            refresh_ttl,
+            refresh_ttl: refresh_ttl?,
             refresh_grace: refresh_grace?,
             replay_window: replay_window?,
             max_sessions: max_sessions?,

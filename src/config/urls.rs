@@ -25,14 +25,11 @@ pub(super) fn parse_public_url(text: &str) -> Result<String, InvalidUrl> {
     Ok(parse(text)?.as_str().trim_end_matches('/').to_owned())
 }
 
-/// Reads WeChat's base URL; its path comes back ending in `/`, so that paths can be joined to it.
+/// Reads WeChat's base URL.
 pub(super) fn parse_api_base(text: &str) -> Result<Url, InvalidUrl> {
-    let mut url = parse(text)?;
+    let url = parse(text)?;
     if url.scheme() == "http" && !is_loopback(&url) {
         return Err(InvalidUrl::Plain);
-    }
-    if !url.path().ends_with('/') {
-        url.set_path(&format!("{}/", url.path()));
     }
     Ok(url)
 }
@@ -93,7 +90,5 @@ mod tests {
         for plain in ["http://api.weixin.qq.com", "http://10.0.0.1", "http://localhost.example.com"] {
             assert_eq!(parse_api_base(plain), Err(InvalidUrl::Plain), "{plain}");
         }
-        let base = parse_api_base("https://gateway.example.com/wechat").unwrap();
-        assert_eq!(base.join("sns/x").unwrap().as_str(), "https://gateway.example.com/wechat/sns/x");
     }
 }

@@ -9,8 +9,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// No token of ours is longer.
-const MAX_TOKEN: usize = 8 * 1024;
+/// No token of ours is longer: it would not fit into the head of a request.
+const MAX_TOKEN: usize = 16 * 1024;
 
 /// Seconds by which another machine's clock may differ from ours.
 const LEEWAY: i64 = 5;
