@@ -155,9 +155,20 @@ fn log_line(response: &ServiceResponse<BoxBody>, id: &RequestId, code: Option<Er
     line.push('.');
     push_number(&mut line, tenths % 10);
     line.push_str("ms ");
-    push_address(&mut line, ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+    let ip = ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    push_address(&mut line, ip);
     line.extend([" ", id.as_str()]);
-    log::info!(target: "weauth::access", "{line}");
+    log::info!(
+        target: "weauth::access",
+        method = request.method().as_str(),
+        path = route,
+        status = response.status().as_u16(),
+        code = code.map(ErrorCode::as_str),
+        duration_ms = tenths as f64 / 10.0,
+        ip:% = ip,
+        request_id = id.as_str();
+        "{line}"
+    );
 }
 
 fn push_number(line: &mut String, number: u64) {

@@ -4,12 +4,14 @@ use crate::harness::{
     Builder, Database, Gate, Login, Proxy, Reply, ScriptedWeChat, TestApp, new_code, on_both, on_postgres,
     on_sqlite,
 };
-use serde_json::json;
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 on_both!(a_healthy_server_says_so, a_server_behind_on_migrations_is_not_ready);
-on_postgres!(a_server_outlives_its_database);
-on_sqlite!(more_logins_than_agreed_are_refused_at_once);
+on_postgres!(a_server_outlives_its_database, a_database_that_was_started_anew_is_asked_as_if_nothing_were);
+on_sqlite!(more_logins_than_agreed_are_refused_at_once, a_log_for_machines_has_a_requests_parts_as_fields);
 
 async fn a_healthy_server_says_so(db: Database) {
     let app = TestApp::on(db).await;
@@ -54,6 +56,37 @@ async fn a_server_outlives_its_database(db: Database) {
     until_ready(&app).await;
     app.me(&before.access_token).await.ok();
     app.login_with(json!({"code": new_code()})).await.ok();
+}
+
+/// All of its connections are dead then.
+async fn a_database_that_was_started_anew_is_asked_as_if_nothing_were(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    let login = app.login("alice").await;
+    let list = || app.send(app.request(Method::GET, "/me/sessions").bearer_auth(&login.access_token));
+    for answer in join_all((0..20).map(|_| list())).await {
+        answer.ok();
+    }
+
+    db.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    );
+
+    for answer in join_all((0..20).map(|_| list())).await {
+        answer.ok();
+    }
+}
+
+async fn a_log_for_machines_has_a_requests_parts_as_fields(db: Database) {
+    let app = Builder::new(db).set("WEAUTH_LOG_FORMAT", "json").start().await;
+    let answer = app.get("/nothing?really").await;
+    app.wait_for_line("(no route)");
+    let log = app.log();
+    let line = log.lines().find(|line| line.contains("\"path\":\"(no route)\"")).unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    let parts = ["method", "status", "code", "ip", "request_id"].map(|part| line[part].clone());
+    let request_id = json!(answer.header("x-request-id"));
+    assert_eq!(parts, [json!("GET"), json!(404), json!("not_found"), json!("127.0.0.1"), request_id]);
+    assert!(line["duration_ms"].is_f64() && line["message"].is_string(), "{line}");
 }
 
 async fn more_logins_than_agreed_are_refused_at_once(db: Database) {
