@@ -11,7 +11,7 @@ use std::hash::{BuildHasher, RandomState};
 /// How long a code is good unless told otherwise, in seconds.
 pub(super) const LIFETIME: i64 = 300;
 
-/// How long a code that was tried is remembered, in seconds: its life and a little more.
+/// How long a code that was tried is remembered, in seconds; one that was used until room is needed.
 const REMEMBERED: i64 = LIFETIME + 30;
 
 /// The most codes remembered: some 30 bytes each.
@@ -174,7 +174,7 @@ impl Codes {
         }
         let fresh = || Tried { forget_at: now + REMEMBERED, ..Tried::default() };
         let tried = shard.entries().entry(hash).or_insert_with(fresh);
-        if tried.forget_at <= now {
+        if tried.forget_at <= now && !tried.used {
             *tried = fresh();
         }
         act(tried)
@@ -263,7 +263,7 @@ mod tests {
         let code = codes.issue(issued.clone(), 0);
         assert_eq!(codes.redeem(&code, Kind::Phone, APP, true, 1), Err(Refused::Invalid));
         assert_eq!(codes.redeem(&code, Kind::Login, APP, true, 299).unwrap().user, "alice");
-        assert_eq!(codes.redeem(&code, Kind::Login, APP, true, 299), Err(Refused::Used));
+        assert_eq!(codes.redeem(&code, Kind::Login, APP, true, 299 + REMEMBERED), Err(Refused::Used));
         let late = codes.issue(issued.clone(), 0);
         assert_eq!(codes.redeem(&late, Kind::Login, APP, true, 300), Err(Refused::Invalid));
         let elsewhere = codes.issue(issued.clone(), 0);
