@@ -10,7 +10,7 @@ const CAPACITY: usize = 8192;
 
 /// Verified tokens, in two generations: when the young one is full it becomes the old one, and what was
 /// not asked for in the meantime is forgotten.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct TokenMemory {
     young: ByTail,
     old: ByTail,
@@ -22,7 +22,6 @@ pub struct TokenMemory {
 type ByTail = ByChance<u128, Remembered>;
 
 /// A verified token.
-#[derive(Debug)]
 pub(super) struct Remembered {
     token: Box<str>,
     /// Whom it speaks for.
@@ -79,6 +78,13 @@ impl TokenMemory {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.entry(tail).insert_entry(remembered).into_mut()
+    }
+}
+
+/// Shows how many tokens there are, and none of them.
+impl std::fmt::Debug for TokenMemory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TokenMemory({} tokens)", self.young.len() + self.old.len())
     }
 }
 

@@ -45,7 +45,7 @@ impl Default for AppSwitches {
 }
 
 /// A mini program to simulate.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct SimulatedApp {
     /// Its appid.
     pub appid: String,
@@ -55,8 +55,18 @@ pub struct SimulatedApp {
     pub switches: AppSwitches,
 }
 
+/// Shows nothing of the secret.
+impl std::fmt::Debug for SimulatedApp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SimulatedApp")
+            .field("appid", &self.appid)
+            .field("switches", &self.switches)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What a caller of the control API wants changed in an app.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AppChange {
     secret: Option<String>,

@@ -25,7 +25,7 @@ pub(super) enum Format {
 }
 
 /// A push that is ordered through the control API.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PushOrder {
     /// Where to.
