@@ -1,6 +1,6 @@
 //! HMAC-SHA-256 (RFC 2104).
 
-use super::{hex, random_bytes};
+use super::hex;
 use aws_lc_rs::hmac;
 
 /// A key for HMAC-SHA-256. `Debug` shows nothing of it.
@@ -9,8 +9,9 @@ pub struct MacKey(hmac::Key);
 
 impl MacKey {
     /// A fresh key nobody else knows.
+    #[cfg(test)]
     pub fn generate() -> Self {
-        Self::from_bytes(&random_bytes::<32>())
+        Self::from_bytes(&super::random_bytes::<32>())
     }
 
     /// A key from stored bytes.

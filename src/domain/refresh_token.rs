@@ -84,7 +84,8 @@ mod tests {
         let other = RefreshTokenMac::new(MacKey::generate());
         assert!(other.verify(token.expose()).is_none());
         let raised = token.expose().replacen(".3.", ".4.", 1);
-        for forged in [raised.as_str(), "", ".", "..", "a.b.c", token.expose().trim_end_matches(|_| true)] {
+        let cut = token.expose().rsplit_once('.').unwrap().0;
+        for forged in [raised.as_str(), "", ".", "..", "a.b.c", cut, &token.expose()[1..]] {
             assert!(mac.verify(forged).is_none());
         }
         assert!(!format!("{token:?}").contains(token.expose()));

@@ -37,20 +37,6 @@ impl ApiKeyCaller {
     }
 }
 
-impl FromRequest for ApiKeyCaller {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            let presented = in_header(&request)?;
-            let presented = presented.ok_or_else(|| Problem::of_api_key(ErrorCode::TokenMissing))?;
-            Self::authenticate(&request, presented).await
-        })
-    }
-}
-
 /// A form of a backend, which may bring its API key in the header or, as `client_id` and `client_secret`, in the
 /// form itself.
 pub(super) struct ApiKeyForm {

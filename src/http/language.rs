@@ -12,22 +12,24 @@ pub(super) enum Language {
 }
 
 impl Language {
-    /// The language that the request prefers: Chinese where it ranks above English.
+    /// The language that the request prefers: Chinese where it ranks above English, or comes first of equals.
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        let (mut chinese, mut english) = (0.0, 0.0);
+        let (mut best, mut language) = (0.0, Self::English);
         for range in
             headers.get_all(ACCEPT_LANGUAGE).filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','))
         {
             let (tag, quality) = quality_of(range);
             let tag = tag.to_ascii_lowercase();
-            match tag.split('-').next() {
-                Some("zh") => chinese = f32::max(chinese, quality),
-                Some("en") => english = f32::max(english, quality),
-                _ => {}
+            let spoken = match tag.split('-').next() {
+                Some("zh") => Self::Chinese,
+                Some("en") => Self::English,
+                _ => continue,
+            };
+            if quality > best {
+                (best, language) = (quality, spoken);
             }
         }
-        // Of equals the first named would win; a header that names both alike nearly always begins with Chinese.
-        if chinese > 0.0 && chinese >= english { Self::Chinese } else { Self::English }
+        language
     }
 }
 
@@ -54,6 +56,8 @@ mod tests {
         assert_eq!(language("ZH"), Language::Chinese);
         assert_eq!(language("en-US,en;q=0.9,zh;q=0.5"), Language::English);
         assert_eq!(language("fr, zh;q=0.1"), Language::Chinese);
+        assert_eq!(language("en, zh"), Language::English);
+        assert_eq!(language("zh, en"), Language::Chinese);
         assert_eq!(language("zh;q=0"), Language::English);
         assert_eq!(language(";;q=x,"), Language::English);
         assert_eq!(Language::of(&HeaderMap::new()), Language::English);

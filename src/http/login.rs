@@ -33,7 +33,7 @@ pub(super) fn read(
     state: &HttpState,
     app: (&str, Option<&str>),
 ) -> Result<SignInRequest, Problem> {
-    let app = app_of(app, state);
+    let app = app_of(app, fields, state);
     let code = fields.required_text("code").map(LoginCode::parse);
     let idempotency_key = idempotency_key(request, fields);
     if let Some(Err(invalid)) = &code
@@ -72,7 +72,11 @@ fn told(invalid: InvalidCode) -> (String, String) {
 }
 
 /// The mini-program: named by the request, or the only one there is.
-fn app_of((field, given): (&str, Option<&str>), state: &HttpState) -> Result<AppId, Problem> {
+fn app_of(
+    (field, given): (&str, Option<&str>),
+    fields: &Fields,
+    state: &HttpState,
+) -> Result<AppId, Problem> {
     let served = &state.apps;
     match (given, served.as_slice()) {
         (Some(given), _) => served
@@ -84,6 +88,7 @@ fn app_of((field, given): (&str, Option<&str>), state: &HttpState) -> Result<App
         (None, _) => {
             let which =
                 ("is missing: this server serves several mini-programs", "缺失：本服务器服务于多个小程序");
+            fields.mistake(field, which);
             Err(Problem::field(field, which))
         }
     }

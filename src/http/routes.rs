@@ -1,6 +1,6 @@
 //! The route table.
 
-use super::problem::{ErrorCode, OAuthProblem, Problem, UNKNOWN_PARAMETER};
+use super::problem::{ErrorCode, FieldMistake, OAuthProblem, Problem};
 use super::state::HttpState;
 use super::{health, introspect, jwks, login, me, metadata, refresh, revoke, sessions, token, verify};
 use actix_web::http::Method;
@@ -56,11 +56,7 @@ fn has_query(ctx: &guard::GuardContext<'_>) -> bool {
 
 fn unknown_parameter(request: &HttpRequest) -> Problem {
     let mut names = form_urlencoded::parse(request.query_string().as_bytes()).map(|(name, _)| name);
-    let name = names.next().unwrap_or_default();
-    // What doesn't look like a name may be a secret in the wrong place.
-    let is_name = name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
-    let shown = if is_name { &*name } else { "(a parameter)" };
-    Problem::field(shown, UNKNOWN_PARAMETER)
+    Problem::fields(vec![FieldMistake::unknown_parameter(&names.next().unwrap_or_default())])
 }
 
 /// A resource that answers GET, and HEAD without the body.
@@ -68,7 +64,7 @@ fn get(path: &str, route: Route) -> Resource {
     answering_get(without_query(path, identity::<Problem>), route)
 }
 
-fn answering_get(resource: Resource, route: Route) -> Resource {
+pub(super) fn answering_get(resource: Resource, route: Route) -> Resource {
     // Not actix's own guards for methods, which keep a list of them for each request.
     let reads = guard::fn_guard(|ctx| matches!(ctx.head().method, Method::GET | Method::HEAD));
     resource.route(route.guard(reads)).default_service(web::to(|| method_not_allowed("GET, HEAD")))

@@ -61,7 +61,6 @@ pub fn start(
     let server = HttpServer::new(app)
         .workers(settings.workers)
         .max_connections(settings.max_connections.div_ceil(settings.workers.max(1)))
-        .backlog(4096)
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(SHUTDOWN_SECONDS)

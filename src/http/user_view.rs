@@ -45,7 +45,7 @@ impl<'a> UserView<'a> {
 pub(crate) struct UserPageView<'a> {
     /// The users, in order.
     pub(crate) items: Vec<UserView<'a>>,
-    /// To be given for the next page; absent at the end.
+    /// To be given for the next page; `null` at the end.
     pub(crate) next_cursor: Option<String>,
     /// How many there are in all.
     pub(crate) total: usize,

@@ -5,7 +5,7 @@
 //! be one of the client's own making in the request that the proxy passes on.
 
 use super::AuthenticatedUser;
-use super::problem::{Detail, FieldMistake, Problem, UNKNOWN_PARAMETER};
+use super::problem::{FieldMistake, Problem};
 use crate::domain::{Permission, Role};
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
@@ -36,16 +36,14 @@ pub(super) async fn verify_below(
 /// The permissions that a query asks for; anything else in it is a mistake.
 fn asked(query: &str) -> Result<Vec<Permission>, Problem> {
     let (mut permissions, mut mistakes) = (Vec::new(), Vec::new());
-    let mut mistake = |field: &str, detail: Detail| {
-        mistakes.push(FieldMistake { field: field.to_owned(), detail });
-    };
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match (&*name, Permission::parse(&value)) {
             ("permission", Some(permission)) => permissions.push(permission),
             ("permission", None) => {
-                mistake("permission", ("must be the name of a permission", "必须是权限名").into());
+                let detail = ("must be the name of a permission", "必须是权限名").into();
+                mistakes.push(FieldMistake { field: "permission".to_owned(), detail });
             }
-            (unknown, _) => mistake(unknown, UNKNOWN_PARAMETER.into()),
+            (unknown, _) => mistakes.push(FieldMistake::unknown_parameter(unknown)),
         }
     }
     if mistakes.is_empty() { Ok(permissions) } else { Err(Problem::fields(mistakes)) }

@@ -82,6 +82,10 @@ async fn with_several_apps_the_client_names_its_own(db: Database) {
 
     let missing = app.login_with(json!({"code": code})).await.problem(400, "invalid_request");
     assert!(missing["detail"].as_str().unwrap().contains("appid"), "{missing}");
+    let both = app.login_with(json!({})).await.problem(400, "invalid_request");
+    let fields: Vec<&Value> =
+        both["errors"].as_array().unwrap().iter().map(|error| &error["field"]).collect();
+    assert_eq!(fields, ["appid", "code"], "{both}");
     app.login_with(json!({"code": code, "appid": "wx0000000000000001"})).await.problem(400, "unknown_app");
     app.login_with(json!({"code": code, "appid": 7})).await.problem(400, "invalid_request");
 

@@ -128,10 +128,12 @@ async fn a_query_that_makes_no_sense_is_named(db: Database) {
         ("?permission=a%20b", "permission"),
         ("?permission=%FF", "permission"),
         ("?role=editor", "role"),
+        (&format!("?{}", login.access_token), "(a parameter)"),
     ] {
         let answer = verify(&app, &format!("/verify{query}"), &login.access_token).await;
         assert_keeps_out(&answer, 400, "invalid_request");
         assert_eq!(answer.json()["errors"][0]["field"], field, "{query}");
+        assert!(!answer.text.contains(&login.access_token), "{answer:?}");
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The page is plain HTML, CSS and ES modules, embedded in the binary and served as they lie in `page/`.
 
+use super::routes::answering_get;
 use actix_web::{HttpResponse, http::header, web};
 
 /// Nothing but the page's own files and its calls to this origin.
@@ -46,7 +47,8 @@ impl Page {
 /// Serves the demo page at `/demo` and its files below it.
 pub fn routes(cfg: &mut web::ServiceConfig) {
     for page in &PAGES {
-        cfg.route(page.path, web::get().to(move || async { page.answer() }));
+        let answer = web::route().to(move || async { page.answer() });
+        cfg.service(answering_get(web::resource(page.path), answer));
     }
 }
 
@@ -54,7 +56,7 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
 mod tests {
     use actix_web::{
         App,
-        http::StatusCode,
+        http::{Method, StatusCode},
         test::{TestRequest, call_service, init_service, read_body},
     };
 
@@ -84,10 +86,15 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_file_that_does_not_exist_is_not_served() {
+    async fn nothing_but_the_files_is_served_and_only_to_be_read() {
         let app = init_service(App::new().configure(routes)).await;
-        let request = TestRequest::get().uri("/demo/mod.rs").to_request();
-        assert_eq!(call_service(&app, request).await.status(), StatusCode::NOT_FOUND);
+        for (request, status) in [
+            (TestRequest::get().uri("/demo/mod.rs"), StatusCode::NOT_FOUND),
+            (TestRequest::default().method(Method::HEAD).uri("/demo"), StatusCode::OK),
+            (TestRequest::post().uri("/demo"), StatusCode::METHOD_NOT_ALLOWED),
+        ] {
+            assert_eq!(call_service(&app, request.to_request()).await.status(), status);
+        }
     }
 
     /// A module that is imported but not listed would leave the page dead in the browser.

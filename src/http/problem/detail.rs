@@ -50,8 +50,17 @@ pub struct FieldMistake {
     pub detail: Detail,
 }
 
+impl FieldMistake {
+    /// A parameter of the query that the call does not have, by its name: what doesn't look like a name may be a secret
+    /// in the wrong place.
+    pub(crate) fn unknown_parameter(name: &str) -> Self {
+        let is_name =
+            name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+        let field = if is_name { name } else { "(a parameter)" };
+        let detail = ("is not a parameter of this call", "不是本接口的参数").into();
+        Self { field: field.to_owned(), detail }
+    }
+}
+
 /// "is missing", of a field.
 pub(crate) const MISSING: (&str, &str) = ("is missing", "缺失");
-
-/// What is said of a parameter that a call does not know.
-pub(crate) const UNKNOWN_PARAMETER: (&str, &str) = ("is not a parameter of this call", "不是本接口的参数");

@@ -7,8 +7,8 @@ mod oauth;
 mod texts;
 
 pub use code::{ErrorCode, Retry};
+pub(super) use detail::MISSING;
 pub use detail::{Detail, FieldMistake};
-pub(super) use detail::{MISSING, UNKNOWN_PARAMETER};
 pub use oauth::{OAuthProblem, oauth_error};
 
 use super::language::Language;
