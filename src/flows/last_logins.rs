@@ -58,7 +58,10 @@ impl LastLogins {
         for bite in noted.chunks(BITE) {
             match db.commit(NoteLogins(bite.to_vec())).await {
                 Ok(()) => self.forget(bite),
-                Err(error) => log::warn!("last logins could not be noted: {error}"),
+                Err(error) => {
+                    log::warn!("last logins could not be noted: {error}");
+                    return;
+                }
             }
         }
     }

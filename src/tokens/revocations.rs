@@ -56,7 +56,8 @@ impl Revocations {
         });
         standing.state = state;
         drop(users);
-        self.ended.write(token.session.as_str()).entry(token.session.clone()).or_insert(at);
+        let mut ended = self.ended.write(token.session.as_str());
+        ended.entry(token.session.clone()).or_insert(at);
         self.count_addition();
     }
 

@@ -14,16 +14,16 @@ const OPEN_FOR: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub struct Circuit {
     failures: u32,
-    closed_again_at: Option<Instant>,
+    next_try_at: Option<Instant>,
 }
 
 impl Circuit {
     /// May a call be made now? While the circuit is open: one, each time the pause is over.
     pub fn admits(&mut self, now: Instant) -> bool {
-        match self.closed_again_at {
+        match self.next_try_at {
             Some(until) if now < until => false,
             Some(_) => {
-                self.closed_again_at = Some(now + OPEN_FOR);
+                self.next_try_at = Some(now + OPEN_FOR);
                 true
             }
             None => true,
@@ -36,7 +36,7 @@ impl Circuit {
             Err(WeChatError::Timeout | WeChatError::Unavailable) => {
                 self.failures = self.failures.saturating_add(1);
                 if self.failures >= FAILURES_TO_OPEN {
-                    self.closed_again_at = Some(now + OPEN_FOR);
+                    self.next_try_at = Some(now + OPEN_FOR);
                 }
             }
             Err(WeChatError::Busy | WeChatError::Crashed) => {}

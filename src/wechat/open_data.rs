@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 /// The clock skew that is forgiven between WeChat and this server, in seconds.
-const MAX_CLOCK_SKEW: i64 = 60;
+const MAX_CLOCK_SKEW: i64 = 30;
 
 /// The open data can't be trusted or read under this session key; which of the two, and why, stays untold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +67,7 @@ pub fn open(
 
 /// Decrypts open data without looking at what it says: padding is checked, the watermark is not.
 pub fn decrypt(data: &EncryptedData, key: &SessionKey) -> Result<Vec<u8>, OpenDataError> {
-    let mut buffer = STANDARD.decode(&data.encrypted_data).map_err(|_| OpenDataError)?;
+    let mut buffer = decode(&data.encrypted_data)?;
     let iv = bytes_of(&data.iv)?;
     let plain = cbc::Decryptor::<aes::Aes128>::new(&bytes_of(key.expose())?.into(), &iv.into())
         .decrypt_padded::<Pkcs7>(&mut buffer)
@@ -102,8 +102,12 @@ impl Expectation<'_> {
 }
 
 fn bytes_of(base64: &str) -> Result<[u8; 16], OpenDataError> {
-    let bytes = STANDARD.decode(base64).map_err(|_| OpenDataError)?;
-    bytes.try_into().map_err(|_| OpenDataError)
+    decode(base64)?.try_into().map_err(|_| OpenDataError)
+}
+
+/// A `+` that a form made a space of on the way is read as what it was.
+fn decode(base64: &str) -> Result<Vec<u8>, OpenDataError> {
+    STANDARD.decode(base64.replace(' ', "+")).map_err(|_| OpenDataError)
 }
 
 #[cfg(test)]
@@ -159,7 +163,7 @@ mod tests {
             Expectation { app: &other_app, ..expected.clone() },
             Expectation { user: &other_user, ..expected.clone() },
             Expectation { now: made_at.plus_seconds(301), ..expected.clone() },
-            Expectation { now: made_at.plus_seconds(-61), ..expected.clone() },
+            Expectation { now: made_at.plus_seconds(-31), ..expected.clone() },
         ] {
             assert_eq!(open(&data, &key, &wrong), Err(OpenDataError), "{wrong:?}");
         }
@@ -172,7 +176,9 @@ mod tests {
         let short = SessionKey::parse("c2hvcnQ=").unwrap();
         assert_eq!(decrypt(&data, &other), Err(OpenDataError));
         assert_eq!(decrypt(&data, &short), Err(OpenDataError));
-        for wrong in ["", "AAAA", "not base64", &CIPHER.replace('+', " ")] {
+        let through_a_form = EncryptedData { encrypted_data: CIPHER.replace('+', " "), ..data.clone() };
+        assert_eq!(decrypt(&through_a_form, &key).unwrap(), PLAIN.as_bytes());
+        for wrong in ["", "AAAA", "not base64"] {
             let wrong = EncryptedData { encrypted_data: wrong.to_owned(), ..data.clone() };
             assert_eq!(decrypt(&wrong, &key), Err(OpenDataError));
         }
