@@ -1,6 +1,6 @@
 //! How often each endpoint was called and what came of it.
 
-use super::endpoints::Endpoint;
+use super::endpoint::Endpoint;
 use super::locks::lock;
 use super::wire::Errcode;
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! Answers with something wrong about them.
 
-use super::endpoints::Endpoint;
+use super::endpoint::Endpoint;
 use super::faults::{Fault, FaultKind};
-use super::service::Reply;
+use super::reply::Reply;
 use super::state::State;
 use super::wire::{Asked, errmsg, old_failure};
 use actix_web::HttpResponse;

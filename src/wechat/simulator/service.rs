@@ -1,39 +1,17 @@
 //! Carries a call to WeChat's URLs through: take it apart, let a fault strike, carry it out, answer.
 
 use super::codes::{Occasion, Spelled};
-use super::endpoints::{Call, Endpoint};
+use super::endpoint::Endpoint;
+use super::endpoints::{self, Call};
 use super::faults::Fault;
 use super::faulty;
 use super::locks::read;
+use super::reply::Reply;
 use super::state::State;
-use super::wire::{Asked, Errcode, Family, failure};
+use super::wire::{Asked, Family};
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use std::sync::Arc;
-
-/// What WeChat answers: always with status 200.
-pub(super) struct Reply {
-    pub(super) content_type: &'static str,
-    /// 0 is success.
-    pub(super) errcode: Errcode,
-    pub(super) body: String,
-}
-
-impl Reply {
-    /// The refusal of a call.
-    pub(super) fn failure(family: Family, errcode: Errcode, asked: Asked, state: &State) -> Self {
-        Self {
-            content_type: family.content_type(),
-            errcode,
-            body: failure(family, errcode, asked, &state.noise),
-        }
-    }
-
-    /// The reply as it goes out.
-    pub(super) fn into_response(self) -> HttpResponse {
-        HttpResponse::Ok().content_type(self.content_type).body(self.body)
-    }
-}
 
 /// WeChat's URLs; on any other one WeChat says 40066.
 pub(super) fn routes(cfg: &mut web::ServiceConfig, state: &Arc<State>) {
@@ -68,7 +46,7 @@ async fn answer(endpoint: Endpoint, state: &State, request: &HttpRequest, body: 
 
 fn carry_out(endpoint: Endpoint, state: &State, call: &Call<'_>) -> Reply {
     let family = endpoint.family();
-    let reply = match endpoint.run(state, call) {
+    let reply = match endpoints::run(endpoint, state, call) {
         Ok(body) => Reply { content_type: family.content_type(), errcode: 0, body },
         Err(errcode) => Reply::failure(family, errcode, call.asked, state),
     };

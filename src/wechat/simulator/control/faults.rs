@@ -1,7 +1,7 @@
 //! `/simulator/faults`: what goes wrong from now on.
 
 use super::{Answer, ControlError, parse};
-use crate::wechat::simulator::endpoints::Endpoint;
+use crate::wechat::simulator::endpoint::Endpoint;
 use crate::wechat::simulator::faults::FaultOrder;
 use crate::wechat::simulator::state::State;
 use actix_web::HttpResponse;

@@ -6,88 +6,24 @@ mod phone_number;
 mod signed_session;
 mod token;
 
+use super::endpoint::Endpoint;
 use super::state::State;
-use super::wire::{Asked, Errcode, Family, Outcome};
+use super::wire::{Asked, Errcode, Outcome};
 use actix_web::http::Method;
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// The URLs that are answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Endpoint {
-    CodeToSession,
-    StableToken,
-    Token,
-    CheckSession,
-    ResetUserSessionKey,
-    GetUserEncryptKey,
-    GetUserPhoneNumber,
-    CheckEncryptedMessage,
-}
-
-impl Endpoint {
-    /// All of them, in the order of their numbers.
-    pub(super) const ALL: [Self; 8] = [
-        Endpoint::CodeToSession,
-        Endpoint::StableToken,
-        Endpoint::Token,
-        Endpoint::CheckSession,
-        Endpoint::ResetUserSessionKey,
-        Endpoint::GetUserEncryptKey,
-        Endpoint::GetUserPhoneNumber,
-        Endpoint::CheckEncryptedMessage,
-    ];
-
-    /// The URL's path.
-    pub(super) fn path(self) -> &'static str {
-        match self {
-            Endpoint::CodeToSession => "/sns/jscode2session",
-            Endpoint::StableToken => "/cgi-bin/stable_token",
-            Endpoint::Token => "/cgi-bin/token",
-            Endpoint::CheckSession => "/wxa/checksession",
-            Endpoint::ResetUserSessionKey => "/wxa/resetusersessionkey",
-            Endpoint::GetUserEncryptKey => "/wxa/business/getuserencryptkey",
-            Endpoint::GetUserPhoneNumber => "/wxa/business/getuserphonenumber",
-            Endpoint::CheckEncryptedMessage => "/wxa/business/checkencryptedmsg",
-        }
-    }
-
-    /// The last part of the path, which names the endpoint in the control API.
-    pub(super) fn name(self) -> &'static str {
-        self.path().rsplit('/').next().unwrap_or_default()
-    }
-
-    /// How it words its answers.
-    pub(super) fn family(self) -> Family {
-        match self {
-            Endpoint::CodeToSession => Family::Sns,
-            Endpoint::StableToken
-            | Endpoint::Token
-            | Endpoint::CheckSession
-            | Endpoint::ResetUserSessionKey => Family::Cgi,
-            Endpoint::GetUserEncryptKey | Endpoint::GetUserPhoneNumber | Endpoint::CheckEncryptedMessage => {
-                Family::Business
-            }
-        }
-    }
-
-    /// Does it take its parameters as JSON in the body, and so by POST only?
-    fn takes_json(self) -> bool {
-        matches!(self, Endpoint::StableToken | Endpoint::GetUserPhoneNumber | Endpoint::CheckEncryptedMessage)
-    }
-
-    /// Carries a call out.
-    pub(super) fn run(self, state: &State, call: &Call<'_>) -> Outcome {
-        match self {
-            Endpoint::CodeToSession => login::code_to_session(state, call),
-            Endpoint::StableToken => token::stable_token(state, call),
-            Endpoint::Token => token::legacy_token(state, call),
-            Endpoint::CheckSession => signed_session::check_session(state, call),
-            Endpoint::ResetUserSessionKey => signed_session::reset_session_key(state, call),
-            Endpoint::GetUserEncryptKey => signed_session::encrypt_keys(state, call),
-            Endpoint::GetUserPhoneNumber => phone_number::phone_number(state, call),
-            Endpoint::CheckEncryptedMessage => encrypted_message::check(state, call),
-        }
+/// Carries a call out.
+pub(super) fn run(endpoint: Endpoint, state: &State, call: &Call<'_>) -> Outcome {
+    match endpoint {
+        Endpoint::CodeToSession => login::code_to_session(state, call),
+        Endpoint::StableToken => token::stable_token(state, call),
+        Endpoint::Token => token::legacy_token(state, call),
+        Endpoint::CheckSession => signed_session::check_session(state, call),
+        Endpoint::ResetUserSessionKey => signed_session::reset_session_key(state, call),
+        Endpoint::GetUserEncryptKey => signed_session::encrypt_keys(state, call),
+        Endpoint::GetUserPhoneNumber => phone_number::phone_number(state, call),
+        Endpoint::CheckEncryptedMessage => encrypted_message::check(state, call),
     }
 }
 
