@@ -1,5 +1,6 @@
-//! The extractors that turn an API key into the backend that calls with it.
+//! The extractor that turns an API key into the backend that calls with it.
 
+use super::basic::basic;
 use super::form::Form;
 use super::problem::{ErrorCode, Problem};
 use super::state::HttpState;
@@ -8,11 +9,8 @@ use crate::flows::KnownApiKey;
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use futures_util::future::LocalBoxFuture;
 use std::sync::Arc;
-use url::form_urlencoded;
 
 /// The backend whose API key came in the header `Authorization`: as `Bearer KEY` (RFC 6750 2.1), or by HTTP Basic
 /// with the key's name as the user and the key as the password (RFC 6749 2.3.1).
@@ -121,34 +119,4 @@ fn in_form(form: &Form) -> Result<Presented, Problem> {
     let missing = || Problem::of_api_key(ErrorCode::TokenMissing);
     let key = form.optional("client_secret").ok_or_else(missing)?;
     Presented::new(Some(form.required("client_id")?.to_owned()), key)
-}
-
-/// User and password of HTTP Basic, each form-encoded within (RFC 6749 2.3.1).
-fn basic(credentials: &str) -> Option<(String, String)> {
-    let pair = String::from_utf8(STANDARD.decode(credentials).ok()?).ok()?;
-    let (name, key) = pair.split_once(':')?;
-    Some((form_decoded(name)?, form_decoded(key)?))
-}
-
-fn form_decoded(text: &str) -> Option<String> {
-    let mut pairs = form_urlencoded::parse(text.as_bytes());
-    let (decoded, _) = pairs.next()?;
-    (pairs.next().is_none() && !text.contains('=')).then(|| decoded.into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn basic_credentials_are_form_encoded_within() {
-        let read = |pair: &str| basic(&STANDARD.encode(pair));
-        let expected = Some(("a.b_c-d".to_owned(), "weauth_x-y".to_owned()));
-        assert_eq!(read("a.b_c-d:weauth_x-y"), expected);
-        assert_eq!(read("a%2Eb%5Fc%2Dd:weauth%5Fx%2Dy"), expected);
-        for wrong in ["", "name", "a&b:c", "a=b:c", ":"] {
-            assert_eq!(read(wrong), None, "{wrong}");
-        }
-        assert_eq!(basic("not base64"), None);
-    }
 }

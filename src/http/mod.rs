@@ -3,6 +3,7 @@
 mod access;
 mod api_key;
 mod authenticated_user;
+mod basic;
 pub mod demo;
 mod fields;
 mod form;

@@ -1,6 +1,7 @@
 //! `POST /token`: the logins and refreshes of `/login` and `/token/refresh` for standard OAuth clients
 //! (RFC 6749 3.2): a form comes in, errors go out as in 5.2.
 
+use super::basic::basic;
 use super::fields::Fields;
 use super::form::OAuthForm;
 use super::login;
@@ -11,8 +12,6 @@ use crate::domain::{AppId, Permission};
 use crate::flows::{Issued, RefreshRequest};
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 
 /// RFC 6749 6.
 pub(super) const REFRESH: &str = "refresh_token";
@@ -82,7 +81,7 @@ fn client_id(request: &HttpRequest, fields: &Fields) -> Result<Option<String>, O
         OAuthProblem::named("invalid_client", Problem::with_detail(ErrorCode::InvalidRequest, detail))
     };
     let named = fields.optional_text("client_id").map(str::to_owned);
-    let basic = basic(request).map_err(|()| {
+    let basic = credentials(request).map_err(|()| {
         refused(("the Authorization header is not HTTP Basic", "Authorization 请求头不是 HTTP Basic"))
     })?;
     let has_password = basic.as_ref().is_some_and(|(_, password)| !password.is_empty());
@@ -102,16 +101,9 @@ fn client_id(request: &HttpRequest, fields: &Fields) -> Result<Option<String>, O
     }
 }
 
-/// Name and password of HTTP Basic (RFC 7617); `None` where there is no header, or one of another scheme.
-/// An appid holds nothing that RFC 6749 2.3.1 would have encoded, so nothing is decoded.
-fn basic(request: &HttpRequest) -> Result<Option<(String, String)>, ()> {
+/// Name and password of HTTP Basic; `None` where there is no header, or one of another scheme.
+fn credentials(request: &HttpRequest) -> Result<Option<(String, String)>, ()> {
     let Some(header) = request.headers().get(AUTHORIZATION) else { return Ok(None) };
     let (scheme, credentials) = header.to_str().map_err(drop)?.split_once(' ').unwrap_or_default();
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return Ok(None);
-    }
-    let decoded = STANDARD.decode(credentials.trim()).map_err(drop)?;
-    let decoded = String::from_utf8(decoded).map_err(drop)?;
-    let (name, password) = decoded.split_once(':').ok_or(())?;
-    Ok(Some((name.to_owned(), password.to_owned())))
+    if scheme.eq_ignore_ascii_case("basic") { basic(credentials).map(Some).ok_or(()) } else { Ok(None) }
 }
