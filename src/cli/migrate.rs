@@ -11,7 +11,9 @@ pub(super) fn run(sources: &Sources, arguments: &MigrateArguments) -> Result<(),
     let mut out = std::io::stdout().lock();
     if arguments.status {
         for state in Migrator::status_of(&database.url).map_err(named)? {
-            writeln!(out, "{} {}", if state.applied { "[x]" } else { "[ ]" }, state.name)?;
+            let mark = if state.applied { "[x]" } else { "[ ]" };
+            let unknown = if state.known { "" } else { " (not of this weauth: a newer one's, perhaps)" };
+            writeln!(out, "{mark} {}{unknown}", state.name)?;
         }
         return Ok(());
     }

@@ -24,6 +24,8 @@ pub struct MigrationState {
     pub version: String,
     /// Was it applied?
     pub applied: bool,
+    /// Does this weauth know it? A newer one, or somebody else, may have applied more.
+    pub known: bool,
 }
 
 /// A connection of its own on which migrations run.
@@ -84,12 +86,21 @@ impl Migrator {
         })
     }
 
-    /// Every known migration, oldest first. Only looks: a database that is not there has none applied.
+    /// Every migration, oldest first, and then those that are applied without being known here. Only looks: a database
+    /// that is not there has none applied.
     pub fn status_of(url: &DatabaseUrl) -> Result<Vec<MigrationState>, StoreError> {
         if is_missing_file(url) {
             return known_to::<diesel::sqlite::Sqlite>(&SQLITE);
         }
-        status(&mut connect(url)?)
+        let mut conn = connect(url)?;
+        let mut all = status(&mut conn)?;
+        let mut others = applied(&mut conn)?;
+        others.retain(|version| all.iter().all(|migration| migration.version != *version));
+        others.sort();
+        let other =
+            |version: String| MigrationState { name: version.clone(), version, applied: true, known: false };
+        all.extend(others.into_iter().map(other));
+        Ok(all)
     }
 
     fn locked<T>(
@@ -125,25 +136,34 @@ fn names_where(states: Vec<MigrationState>, which: impl Fn(&MigrationState) -> b
     states.into_iter().filter(which).map(|migration| migration.name).collect()
 }
 
-/// Asked by queries of our own: diesel's make its table where it is missing, which not everybody may who asks.
+/// The known migrations, oldest first.
 fn status(conn: &mut DbConn) -> Result<Vec<MigrationState>, StoreError> {
-    const ON_POSTGRES: &str =
-        "SELECT 'there' AS value WHERE to_regclass('__diesel_schema_migrations') IS NOT NULL";
-    const ON_SQLITE: &str =
-        "SELECT name AS value FROM sqlite_master WHERE name = '__diesel_schema_migrations'";
+    let mut all = match conn {
+        DbConn::Postgres(_) => known_to::<diesel::pg::Pg>(&POSTGRES)?,
+        DbConn::Sqlite(_) => known_to::<diesel::sqlite::Sqlite>(&SQLITE)?,
+    };
+    let applied: HashSet<String> = applied(conn)?.into_iter().collect();
+    all.iter_mut().for_each(|migration| migration.applied = applied.contains(&migration.version));
+    Ok(all)
+}
+
+/// The versions that were applied. Asked by queries of our own: diesel's make its table where it is missing, which not
+/// everybody may who asks.
+fn applied(conn: &mut DbConn) -> Result<Vec<String>, StoreError> {
     const APPLIED: &str = "SELECT version AS value FROM __diesel_schema_migrations";
-    let (is_there, mut all) = match conn {
-        DbConn::Postgres(_) => (ON_POSTGRES, known_to::<diesel::pg::Pg>(&POSTGRES)?),
-        DbConn::Sqlite(_) => (ON_SQLITE, known_to::<diesel::sqlite::Sqlite>(&SQLITE)?),
+    let is_there = match conn {
+        DbConn::Postgres(_) => {
+            "SELECT 'there' AS value WHERE to_regclass('__diesel_schema_migrations') IS NOT NULL"
+        }
+        DbConn::Sqlite(_) => {
+            "SELECT name AS value FROM sqlite_master WHERE name = '__diesel_schema_migrations'"
+        }
     };
     let mut ask = |question: &str| -> Result<Vec<Answer>, StoreError> {
         Ok(per_dialect!(&mut *conn, conn => diesel::sql_query(question).load(conn))?)
     };
-    if !ask(is_there)?.is_empty() {
-        let applied: HashSet<String> = ask(APPLIED)?.into_iter().map(|answer| answer.value).collect();
-        all.iter_mut().for_each(|migration| migration.applied = applied.contains(&migration.version));
-    }
-    Ok(all)
+    let rows = if ask(is_there)?.is_empty() { Vec::new() } else { ask(APPLIED)? };
+    Ok(rows.into_iter().map(|row| row.value).collect())
 }
 
 #[derive(diesel::QueryableByName)]
@@ -165,6 +185,7 @@ fn known_to<DB: diesel::backend::Backend>(
             name: migration.name().to_string(),
             version: migration.name().version().to_string(),
             applied: false,
+            known: true,
         })
         .collect();
     states.sort_by(|a, b| a.version.cmp(&b.version));

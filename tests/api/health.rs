@@ -21,16 +21,22 @@ async fn a_healthy_server_says_so(db: Database) {
 }
 
 async fn a_server_behind_on_migrations_is_not_ready(db: Database) {
-    let app = TestApp::on(db).await;
+    let app = TestApp::on(db.clone()).await;
     let reverted = app.weauth(&["migrate", "--revert", "1"]);
     assert!(reverted.status.success(), "{}", reverted.said);
 
     let answer = app.get("/readyz").await;
 
-    assert_eq!(answer.status, 503, "{answer:?}");
+    let problem = answer.problem(503, "database_unavailable");
+    assert!(problem["detail"].as_str().unwrap().contains("weauth migrate"), "{problem}");
     assert_eq!(app.get("/healthz").await.status, 200);
     assert!(app.weauth(&["migrate"]).status.success());
     until_ready(&app).await;
+
+    db.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000')");
+    let status = app.weauth(&["migrate", "--status"]);
+    assert!(status.said.contains("[x] 29990101000000 (not of this weauth"), "{}", status.said);
+    assert_eq!(app.get("/readyz").await.status, 200);
 }
 
 async fn a_server_outlives_its_database(db: Database) {
