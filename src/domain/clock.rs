@@ -1,6 +1,6 @@
 //! Time, always UTC and never finer than a microsecond, so that both databases give back what they were given.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const MICROS: i64 = 1_000_000;
@@ -19,11 +19,12 @@ pub struct InvalidTime;
 impl Time {
     /// Reads RFC 3339 with any offset, or a date, which stands for its first moment in UTC.
     pub fn parse(text: &str) -> Result<Self, InvalidTime> {
-        if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-            return Ok(Self::from_stored(date.and_time(NaiveTime::MIN)));
-        }
-        let time = DateTime::parse_from_rfc3339(text).map_err(|_| InvalidTime)?;
-        Ok(Self(time.timestamp_micros()))
+        let time = match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+            Ok(date) => Self::from_stored(date.and_time(NaiveTime::MIN)),
+            Err(_) => Self(DateTime::parse_from_rfc3339(text).map_err(|_| InvalidTime)?.timestamp_micros()),
+        };
+        // Four digits, as RFC 3339 has them: a year of five sorts before one of four where times are text.
+        if (0..=9999).contains(&time.to_stored().year()) { Ok(time) } else { Err(InvalidTime) }
     }
 
     /// The moment `micros` microseconds after 1970-01-01T00:00:00Z; `None` where no calendar reaches.
@@ -119,7 +120,9 @@ mod tests {
         let time = Time::parse("2026-11-23T08:30:00+08:00").unwrap();
         assert_eq!(time.rfc3339(), "2026-11-23T00:30:00.000Z");
         assert_eq!(Time::parse("2026-11-23").unwrap().rfc3339(), "2026-11-23T00:00:00.000Z");
-        for wrong in ["", "2026-11", "2026-13-01", "2026-11-23T08:30", "yesterday", "2026-11-23 "] {
+        for wrong in
+            ["", "2026-11", "2026-13-01", "2026-11-23T08:30", "yesterday", "2026-11-23 ", "+10000-01-01"]
+        {
             assert_eq!(Time::parse(wrong), Err(InvalidTime), "{wrong}");
         }
     }

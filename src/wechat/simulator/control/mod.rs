@@ -100,8 +100,11 @@ struct AdvanceClock {
 async fn advance_clock(state: Data<State>, body: Bytes) -> Answer {
     let AdvanceClock { advance_seconds } = parse(&body)?;
     // Ten years are further than any test looks, and keep all sums in range.
-    if advance_seconds.unsigned_abs() > 10 * 366 * 86400 {
-        return Err(ControlError::Invalid("`advance_seconds` is more than ten years".to_owned()));
+    let offset = state.clock_offset().saturating_add(advance_seconds);
+    if offset.unsigned_abs() > 10 * 366 * 86400 {
+        return Err(ControlError::Invalid(
+            "`advance_seconds` would be more than ten years in all".to_owned(),
+        ));
     }
     state.advance_clock(advance_seconds);
     Ok(HttpResponse::Ok().json(json!({"clock_offset_seconds": state.clock_offset()})))
