@@ -41,6 +41,21 @@ mod up_down_and_up_again {
     }
 }
 
+mod those_who_migrate_together_take_turns {
+    use super::*;
+
+    #[test]
+    fn sqlite() {
+        let folder = TempDir::new().unwrap();
+        assert_turns_are_taken(&Target::sqlite(&folder));
+    }
+
+    #[test]
+    fn postgres() {
+        assert_turns_are_taken(&Target::postgres());
+    }
+}
+
 mod tables_columns_and_indexes_are_those_of_sqlite {
     use super::*;
 
@@ -65,6 +80,22 @@ const ONLY_ON_POSTGRES: [&str; 1] = ["sessions.sessions_of_user"];
 
 fn is_of(excepted: &[&str], line: &str) -> bool {
     excepted.iter().any(|name| line.starts_with(name))
+}
+
+/// Each migration is applied by one of them, and reverted by one.
+fn assert_turns_are_taken(target: &Target) {
+    let all = migrations("sqlite").len();
+    for (arguments, done, count) in [(&[][..], "applied ", all), (&["--revert", "1"], "reverted ", 5)] {
+        let outputs: Vec<Output> = std::thread::scope(|scope| {
+            let racers: Vec<_> = (0..5).map(|_| scope.spawn(|| target.migrate(arguments))).collect();
+            racers.into_iter().map(|racer| racer.join().unwrap()).collect()
+        });
+        let said = outputs.iter().map(|output| String::from_utf8_lossy(&output.stdout));
+        let told: Vec<String> =
+            said.flat_map(|said| said.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+        let done: Vec<&String> = told.iter().filter(|line| line.starts_with(done)).collect();
+        assert_eq!((done.len(), done.iter().collect::<BTreeSet<_>>().len()), (count, count), "{told:?}");
+    }
 }
 
 /// Every migration goes up, each comes down to what was there before it, and all go up again.

@@ -1,6 +1,7 @@
 //! Brings the schema up to date. The SQL is compiled in; `diesel migration run` works on the same folders.
 
 use super::connection::{connect, is_missing_file, per_dialect};
+use super::group_commit::transact;
 use super::{DbConn, Query, StoreError};
 use crate::domain::DatabaseUrl;
 use diesel::connection::SimpleConnection;
@@ -36,8 +37,9 @@ impl Migrator {
     pub fn connect(url: &DatabaseUrl) -> Result<Self, StoreError> {
         let mut conn = connect(url)?;
         if let DbConn::Sqlite(conn) = &mut conn {
-            // Persistent: the pool's connections find it set and need not race for it.
-            conn.batch_execute("PRAGMA journal_mode = WAL;")?;
+            // WAL is persistent: the pool's connections find it set and need not race for it. Who comes while another
+            // one migrates waits for longer than for a login.
+            conn.batch_execute("PRAGMA busy_timeout = 60000; PRAGMA journal_mode = WAL;")?;
         }
         Ok(Self(conn))
     }
@@ -45,11 +47,11 @@ impl Migrator {
     /// Applies what is pending, oldest first; gives back the names. Nodes that start together take turns. Where
     /// nothing is pending nothing is written, so that a role which may not change the schema will do.
     pub fn apply_pending(&mut self) -> Result<Vec<String>, StoreError> {
+        if status(&mut self.0)?.iter().all(|migration| migration.applied) {
+            return Ok(Vec::new());
+        }
         self.locked(|conn| {
             let before = status(conn)?;
-            if before.iter().all(|migration| migration.applied) {
-                return Ok(Vec::new());
-            }
             let run = match conn {
                 DbConn::Postgres(conn) => conn.run_pending_migrations(POSTGRES).map(drop),
                 DbConn::Sqlite(conn) => conn.run_pending_migrations(SQLITE).map(drop),
@@ -103,10 +105,14 @@ impl Migrator {
         Ok(all)
     }
 
+    /// Works while nobody else migrates: on SQLite as the one who writes, in one transaction.
     fn locked<T>(
         &mut self,
         work: impl FnOnce(&mut DbConn) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        if matches!(self.0, DbConn::Sqlite(_)) {
+            return transact(&mut self.0, work);
+        }
         if let DbConn::Postgres(conn) = &mut self.0 {
             conn.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})"))?;
         }
