@@ -11,6 +11,12 @@ pub enum InvalidDatabaseUrl {
     /// `sqlite://` and nothing after it, or `:memory:`, which every connection would see empty.
     #[error("`sqlite://` is followed by the path of a file")]
     SqlitePath,
+    /// What stands between `postgres://` and the end. libpq would say more, and quote what may be the password.
+    #[error(
+        "a Postgres URL is `postgres://USER:PASSWORD@HOST:PORT/NAME?PARAMETER=VALUE`; in user and password every \
+         character but letters, digits and `-._~` is written as `%` and two hexadecimal digits (`@` as `%40`)"
+    )]
+    PostgresForm,
 }
 
 /// A database: a SQLite file or a Postgres server. `Debug` hides the password.
@@ -35,7 +41,10 @@ impl DatabaseUrl {
         }
         let rest = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://"));
         match rest {
-            Some(rest) if !rest.is_empty() => Ok(Self::Postgres(SecretString::from(text))),
+            Some(rest) if !rest.is_empty() => {
+                let sound = is_sound(text).then(|| Self::Postgres(SecretString::from(text)));
+                sound.ok_or(InvalidDatabaseUrl::PostgresForm)
+            }
             _ => Err(InvalidDatabaseUrl::Scheme),
         }
     }
@@ -53,30 +62,47 @@ impl std::fmt::Display for DatabaseUrl {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite://{path}"),
             Self::Postgres(url) => {
-                let (place, parameters) = split_parameters(url.expose_secret());
-                let place = place.split_once("://").map_or("", |(_, place)| place);
-                let shown = match place.rsplit_once('@') {
-                    Some((_, place)) => place,
-                    // What comes before it may be a password in a wrong form.
-                    None if parameters.is_some_and(|parameters| parameters.contains('@')) => "…",
-                    None => place,
-                };
-                write!(f, "postgres://{shown}")
+                let (place, _) = split_parameters(url.expose_secret());
+                write!(f, "postgres://{}", &place[begin_of_place(place)..])
             }
         }
     }
 }
 
-/// A Postgres URL up to its parameters, and these. As libpq reads it: user and password end at an `@` before the first
-/// `/`, and may hold a `?`.
+/// Will libpq find no fault with the form of this URL?
+fn is_sound(url: &str) -> bool {
+    let (place, parameters) = split_parameters(url);
+    let place = &place[begin_of_place(url)..];
+    let hosts = place.split('/').next().unwrap_or_default();
+    let has_port = |host: &str| {
+        let after = host.rsplit_once(']').map_or(host, |(_, after)| after);
+        after.split_once(':').is_none_or(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let encoded = |part: &str| {
+        part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).is_some_and(|byte| byte != 0)
+    };
+    !url.contains(|c: char| c.is_whitespace() || c.is_control())
+        && url.split('%').skip(1).all(encoded)
+        && !place.contains('@')
+        && hosts.split(',').all(has_port)
+        && parameters.is_none_or(|given| given.is_empty() || given.split('&').all(|pair| pair.contains('=')))
+}
+
+/// A Postgres URL up to its parameters, and these.
 pub(crate) fn split_parameters(url: &str) -> (&str, Option<&str>) {
-    let begin = url.find("://").map_or(0, |scheme| scheme + 3);
-    let user = url[begin..].find(['@', '/']).filter(|at| url[begin + at..].starts_with('@'));
-    let place = begin + user.unwrap_or_default();
+    let place = begin_of_place(url);
     match url[place..].find('?') {
         Some(at) => (&url[..place + at], Some(&url[place + at + 1..])),
         None => (url, None),
     }
+}
+
+/// Where host and port begin in a Postgres URL. As libpq reads it: user and password end at an `@` before the first
+/// `/`, and may hold a `?`.
+fn begin_of_place(url: &str) -> usize {
+    let begin = url.find("://").map_or(0, |scheme| scheme + 3);
+    let user = url[begin..].find(['@', '/']).filter(|at| url[begin + at..].starts_with('@'));
+    begin + user.map_or(0, |at| at + 1)
 }
 
 #[cfg(test)]
@@ -97,12 +123,39 @@ mod tests {
     }
 
     #[test]
+    fn what_libpq_would_quote_is_refused_before() {
+        for good in [
+            "postgres://h",
+            "postgres:///db",
+            "postgresql://u@h:5432,h2:5433/db?target_session_attrs=read-write",
+            "postgres://u:p%40ss%25:word!@[::1]:5432/db?sslmode=require&options=-c%20x%3D1",
+            "postgres://h/db?user=a@b",
+            "postgres://u:p?ss@h/db?",
+        ] {
+            assert!(DatabaseUrl::parse(good).is_ok(), "{good}");
+        }
+        for wrong in [
+            "postgres://u:hunter2 x@h/db",
+            "postgres://u:hun%ter2@h/db",
+            "postgres://u:hun%00ter2@h/db",
+            "postgres://u:hunter2%@h/db",
+            "postgres://u:hun@ter2@h/db",
+            "postgres://u:hun/ter2@h/db",
+            "postgres://u:123/ter2@h/db",
+            "postgres://u:hunter2",
+            "postgres://u:p@[::1]:x/db",
+            "postgres://h/db?password=s3 cr3t",
+            "postgres://h/db?hunter2",
+        ] {
+            assert_eq!(DatabaseUrl::parse(wrong).unwrap_err(), InvalidDatabaseUrl::PostgresForm, "{wrong}");
+        }
+    }
+
+    #[test]
     fn the_password_is_never_shown() {
         for (url, shown) in [
             ("postgres://user:hunter2@host:5432/db?password=hunter2", "postgres://host:5432/db"),
             ("postgres://user:hun?ter2@host/db?sslmode=require", "postgres://host/db"),
-            ("postgres://user:hun@ter2@host/db", "postgres://host/db"),
-            ("postgres://user:hun/t?er2@host/db", "postgres://…"),
             ("postgresql://host/db", "postgres://host/db"),
         ] {
             let url = DatabaseUrl::parse(url).unwrap();
