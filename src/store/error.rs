@@ -36,14 +36,14 @@ impl From<DieselError> for StoreError {
             DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, info) => {
                 Self::Unavailable(info.message().to_owned())
             }
-            DieselError::DatabaseError(kind, info) => {
-                let (message, kind) = (info.message(), format!("{kind:?}"));
+            DieselError::DatabaseError(_, info) => {
+                let message = info.message();
                 if means_connection_lost(message) {
                     Self::Unavailable(message.to_owned())
                 } else if means_conflict(message) {
                     Self::Conflict(message.to_owned())
                 } else {
-                    Self::Refused(format!("{message} ({kind})"))
+                    Self::Refused(message.to_owned())
                 }
             }
             DieselError::BrokenTransactionManager => Self::Unavailable(error.to_string()),

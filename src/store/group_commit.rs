@@ -146,7 +146,7 @@ impl Writer {
     fn run(mut self, jobs: &Mutex<mpsc::Receiver<Box<dyn Job>>>, few: usize) {
         while let Some(mut group) = next_group(jobs, few) {
             for mut late in group.extract_if(.., |job| job.is_late()) {
-                late.answer(Err(StoreError::Busy));
+                late.answer(Err(StoreError::Unavailable("the write has waited for too long".into())));
             }
             if group.is_empty() {
                 continue;
@@ -189,7 +189,7 @@ impl Writer {
         // Where another process holds SQLite's write lock for longer than the busy timeout, none of the group is at
         // fault: it is told so as a whole.
         let mut conn = self.begin().map_err(|error| match error {
-            StoreError::Conflict(_) => StoreError::Busy,
+            StoreError::Conflict(_) => StoreError::Unavailable("another process holds its write lock".into()),
             other => other,
         })?;
         let applied = catch_unwind(AssertUnwindSafe(|| apply_all(group, &mut conn)));
