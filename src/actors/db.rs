@@ -2,8 +2,8 @@
 
 use crate::domain::DatabaseUrl;
 use crate::store::{
-    CheckSchema, GroupCommit, PATIENCE, Pool, Purpose, Query, Reply, StoreError, Write, keep_checkpointed,
-    open_pool, ping,
+    CheckDatabase, GroupCommit, OpenedFile, PATIENCE, Pool, Purpose, Query, Reply, StoreError, Write,
+    keep_checkpointed, open_pool, ping,
 };
 use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture};
 use std::sync::Arc;
@@ -97,7 +97,10 @@ impl<W: Write> Handler<Commit<W>> for DbActor {
 
 /// The handle by which everyone else reaches the database.
 #[derive(Debug, Clone)]
-pub struct Db(Addr<DbActor>);
+pub struct Db {
+    actor: Addr<DbActor>,
+    file: Option<Arc<OpenedFile>>,
+}
 
 impl Db {
     /// Opens the pool and starts the actor on this thread's arbiter.
@@ -118,25 +121,25 @@ impl Db {
             waiting_room: Arc::new(Semaphore::new(slots + settings.waiting_reads)),
             writer,
         };
-        Ok(Self(actor.start()))
+        Ok(Self { actor: actor.start(), file: OpenedFile::of(url).map(Arc::new) })
     }
 
     /// Runs one query on a blocking thread; `Busy` when too many wait already, `Unavailable` after [`PATIENCE`].
     pub async fn run<Q: Query>(&self, query: Q) -> Result<Q::Output, StoreError> {
-        let answer = timeout(PATIENCE, self.0.send(Run(query))).await;
+        let answer = timeout(PATIENCE, self.actor.send(Run(query))).await;
         answer.map_err(silent)?.unwrap_or(Err(StoreError::Crashed))
     }
 
-    /// Does the database answer, and does it hold every migration?
-    pub async fn check_schema(&self) -> Result<(), StoreError> {
-        self.run(CheckSchema).await
+    /// Does the database that was opened answer, and does it hold every migration?
+    pub async fn check(&self) -> Result<(), StoreError> {
+        self.run(CheckDatabase(self.file.clone())).await
     }
 
     /// Commits one write and answers when it is durable; `Busy` when too many wait already. `Unavailable` after
     /// [`PATIENCE`]: a write that was not begun by then is not begun any more, one that was may still be done.
     pub async fn commit<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.0.try_send(Commit(write, reply)).map_err(|_| StoreError::Busy)?;
+        self.actor.try_send(Commit(write, reply)).map_err(|_| StoreError::Busy)?;
         timeout(PATIENCE, answer).await.map_err(silent)?.unwrap_or(Err(StoreError::Crashed))
     }
 }

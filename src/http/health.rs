@@ -14,7 +14,7 @@ pub(super) async fn healthz() -> HttpResponse {
 /// 200 when the database answers and holds every migration; else 503 with the reason's code.
 pub(super) async fn readyz(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let state = HttpState::of(&request)?;
-    state.db.check_schema().await.map_err(not_ready)?;
+    state.db.check().await.map_err(not_ready)?;
     let body = json!({"status": "ok", "database": "ok", "migrations": "ok"});
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body))
 }

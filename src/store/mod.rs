@@ -20,6 +20,7 @@ mod introspect;
 mod keys;
 mod last_logins;
 mod migrate;
+mod opened_file;
 mod prepared;
 mod query;
 mod revocations;
@@ -59,6 +60,7 @@ pub use introspect::{FindRefreshSession, RefreshSession};
 pub use keys::{KeyPurpose, ListRetiredKeys, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
 pub use last_logins::NoteLogins;
 pub use migrate::{CheckSchema, MigrationState, Migrator};
+pub use opened_file::{CheckDatabase, OpenedFile};
 pub use query::{Query, Write};
 pub use revocations::{FindRevocations, PurgeRevocations};
 pub use rotate_keys::{

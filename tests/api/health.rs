@@ -11,7 +11,11 @@ use std::time::{Duration, Instant};
 
 on_both!(a_healthy_server_says_so, a_server_behind_on_migrations_is_not_ready);
 on_postgres!(a_server_outlives_its_database, a_database_that_was_started_anew_is_asked_as_if_nothing_were);
-on_sqlite!(more_logins_than_agreed_are_refused_at_once, a_log_for_machines_has_a_requests_parts_as_fields);
+on_sqlite!(
+    a_file_that_is_not_in_its_place_any_more_is_told_of,
+    more_logins_than_agreed_are_refused_at_once,
+    a_log_for_machines_has_a_requests_parts_as_fields,
+);
 
 async fn a_healthy_server_says_so(db: Database) {
     let app = TestApp::on(db).await;
@@ -80,6 +84,19 @@ async fn a_database_that_was_started_anew_is_asked_as_if_nothing_were(db: Databa
     for answer in join_all((0..20).map(|_| list())).await {
         answer.ok();
     }
+}
+
+async fn a_file_that_is_not_in_its_place_any_more_is_told_of(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    let path = db.url().trim_start_matches("sqlite://").to_owned();
+    let elsewhere = format!("{path}-elsewhere");
+    std::fs::rename(&path, &elsewhere).unwrap();
+    app.get("/readyz").await.problem(503, "database_unavailable");
+    app.wait_for_line("its file was deleted or replaced");
+    std::fs::write(&path, "").unwrap();
+    app.get("/readyz").await.problem(503, "database_unavailable");
+    std::fs::rename(&elsewhere, &path).unwrap();
+    app.get("/readyz").await.ok();
 }
 
 async fn a_log_for_machines_has_a_requests_parts_as_fields(db: Database) {
