@@ -105,7 +105,7 @@ impl Client {
                     tokio::time::sleep(jittered_pause()).await;
                     continue;
                 }
-                return match read(&app, answer) {
+                return match read(&app, &code, answer) {
                     Err(WeChatError::CodeUsed) if retries > 0 => Err(WeChatError::OutcomeUnknown),
                     result => result,
                 };
@@ -141,7 +141,7 @@ async fn call(http: &reqwest::Client, url: Url) -> Result<wire::Code2Session, We
     wire::read(&body).ok_or_else(|| WeChatError::BadResponse("not the JSON it should be".into()))
 }
 
-fn read(app: &App, answer: wire::Code2Session) -> Result<Exchanged, WeChatError> {
+fn read(app: &App, code: &LoginCode, answer: wire::Code2Session) -> Result<Exchanged, WeChatError> {
     if answer.errcode != 0 {
         let (errcode, errmsg) = (answer.errcode, answer.errmsg.unwrap_or_default());
         let error = meaning(errcode);
@@ -151,7 +151,7 @@ fn read(app: &App, answer: wire::Code2Session) -> Result<Exchanged, WeChatError>
             }
             _ => log::Level::Error,
         };
-        let errmsg: String = errmsg.chars().take(300).collect();
+        let errmsg = without_secrets(&errmsg, &[app.secret.expose(), code.expose()]);
         log::log!(level, "WeChat refused a login of {}: {errcode} {errmsg}: {}", app.id, advice(errcode));
         return Err(error);
     }
@@ -165,6 +165,19 @@ fn read(app: &App, answer: wire::Code2Session) -> Result<Exchanged, WeChatError>
             .ok_or_else(|| field("session_key"))?,
         unionid: answer.unionid.as_deref().filter(|unionid| !unionid.is_empty()).and_then(UnionId::parse),
     })
+}
+
+/// What WeChat says, as far as it may stand in a log: without what it was sent, without what looks like a session key,
+/// and not at any length.
+fn without_secrets(errmsg: &str, secrets: &[&str]) -> String {
+    let hidden = secrets.iter().fold(errmsg.to_owned(), |text, secret| text.replace(secret, "…"));
+    let ends_word = |c: char| !c.is_ascii_alphanumeric() && !"+/=".contains(c);
+    let words = hidden.split_inclusive(ends_word).map(|piece| {
+        let word = piece.trim_end_matches(ends_word);
+        let is_key = word.len() >= 24 && word.ends_with("==");
+        if is_key { piece.replace(word, "…") } else { piece.to_owned() }
+    });
+    words.collect::<String>().chars().take(300).collect()
 }
 
 /// The request could not be sent, or no answer began.
@@ -192,4 +205,19 @@ fn cause(error: &reqwest::Error) -> String {
 fn jittered_pause() -> Duration {
     let [random] = crate::crypto::random_bytes::<1>();
     Duration::from_millis(100 + u64::from(random) * 200 / 255)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_secret_that_wechat_repeats_reaches_the_log() {
+        let said = r#"invalid code 0a1B2c3, secret "8f1d64c2", key="tiihtNczf5v6AKRyjwEUhQ==", rid: 6b03a972-7eff8720"#;
+        assert_eq!(
+            without_secrets(said, &["8f1d64c2", "0a1B2c3"]),
+            r#"invalid code …, secret "…", key="…", rid: 6b03a972-7eff8720"#
+        );
+        assert_eq!(without_secrets(&"x".repeat(1000), &["y"]).len(), 300);
+    }
 }
