@@ -7,11 +7,12 @@
 
 use crate::actors::Db;
 use crate::domain::{ApiKey, ApiKeyHash, ApiKeyName, ApiScope, Clock, Time};
-use crate::store::{FindApiKeysInUse, NoteApiKeyUses, StoreError, StoredApiKey};
+use crate::store::{FindApiKeysInUse, NoteApiKeyUses, PATIENCE, StoreError, StoredApiKey};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Lock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 /// Between two looks of the follower.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -67,7 +68,9 @@ impl ApiKeys {
         let hash = key.hash();
         let mut found = self.known(&hash);
         if found.is_none() {
-            self.look_after(Instant::now()).await?;
+            let looked = timeout(PATIENCE, self.look_after(Instant::now())).await;
+            looked
+                .map_err(|_| StoreError::Unavailable("the API keys could not be read in time".into()))??;
             found = self.known(&hash);
         }
         if found.is_some() {

@@ -93,28 +93,29 @@ impl FromRequest for Fields {
         let body = read_body(request, payload);
         Box::pin(async move {
             let (format, body) = body.await?;
+            let format = format.ok_or_else(|| Problem::new(ErrorCode::UnsupportedMediaType))?;
             let fields = parse(format, &body)?;
             Ok(Self { fields, mistakes: RefCell::default() })
         })
     }
 }
 
-fn format_of(request: &HttpRequest) -> Result<Format, Problem> {
+fn format_of(request: &HttpRequest) -> Option<Format> {
     let content_type =
         request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
-        "application/json" => Ok(Format::Json),
-        "application/x-www-form-urlencoded" => Ok(Format::Form),
-        _ => Err(Problem::new(ErrorCode::UnsupportedMediaType)),
+        "application/json" => Some(Format::Json),
+        "application/x-www-form-urlencoded" => Some(Format::Form),
+        _ => None,
     }
 }
 
-/// The body as it is, within its limits, and what it claims to be.
+/// The body as it is, within its limits, and what it claims to be; of another kind it is not read.
 pub(super) fn read_body(
     request: &HttpRequest,
     payload: &mut Payload,
-) -> impl Future<Output = Result<(Format, web::BytesMut), Problem>> + use<> {
+) -> impl Future<Output = Result<(Option<Format>, web::BytesMut), Problem>> + use<> {
     let format = format_of(request);
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     let payload = payload.take();
@@ -122,7 +123,9 @@ pub(super) fn read_body(
         if announced.is_some_and(|length| length > MAX_BODY as u64) {
             return Err(Problem::new(ErrorCode::PayloadTooLarge));
         }
-        let format = format?;
+        if format.is_none() {
+            return Ok((None, web::BytesMut::new()));
+        }
         let late = |_| Err(invalid(("the body did not arrive within 10 seconds", "请求体未在 10 秒内传完")));
         let body = tokio::time::timeout(BODY_TIMEOUT, read(payload)).await.unwrap_or_else(late)?;
         Ok((format, body))

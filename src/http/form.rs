@@ -19,8 +19,8 @@ impl Form {
         let body = read_body(request, payload);
         async move {
             match body.await? {
-                (Format::Form, body) => parse(&body),
-                (Format::Json, _) => Err(Problem::with_detail(
+                (Some(Format::Form), body) => parse(&body),
+                (Some(Format::Json) | None, _) => Err(Problem::with_detail(
                     ErrorCode::UnsupportedMediaType,
                     (
                         "this call takes a form (application/x-www-form-urlencoded) only",

@@ -22,7 +22,8 @@ impl Language {
             let tag = tag.to_ascii_lowercase();
             let spoken = match tag.split('-').next() {
                 Some("zh") => Self::Chinese,
-                Some("en") => Self::English,
+                // `*` is whatever is not named; English is what everybody gets.
+                Some("en" | "*") => Self::English,
                 _ => continue,
             };
             if quality > best {
@@ -58,6 +59,8 @@ mod tests {
         assert_eq!(language("fr, zh;q=0.1"), Language::Chinese);
         assert_eq!(language("en, zh"), Language::English);
         assert_eq!(language("zh, en"), Language::Chinese);
+        assert_eq!(language("*;q=0.5, zh;q=0.1"), Language::English);
+        assert_eq!(language("zh;q=0.5, *;q=0.1"), Language::Chinese);
         assert_eq!(language("zh;q=0"), Language::English);
         assert_eq!(language(";;q=x,"), Language::English);
         assert_eq!(Language::of(&HeaderMap::new()), Language::English);

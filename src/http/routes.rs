@@ -43,15 +43,19 @@ pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
     cfg.default_service(web::to(not_found));
 }
 
-/// A resource whose calls have no parameters in the query: one that is there is named, not passed over; `told` puts
-/// it into the words of the resource's clients.
-fn without_query<E: ResponseError + 'static>(path: &str, told: fn(Problem) -> E) -> Resource {
+/// A resource whose calls, by these methods, have no parameters in the query: one that is there is named, not passed
+/// over; `told` puts it into the words of the resource's clients.
+fn without_query<E: ResponseError + 'static>(
+    path: &str,
+    methods: &'static [Method],
+    told: fn(Problem) -> E,
+) -> Resource {
     let refused = move |request: HttpRequest| ready(Err::<&str, E>(told(unknown_parameter(&request))));
+    let has_query = move |ctx: &guard::GuardContext<'_>| {
+        let head = ctx.head();
+        head.uri.query().is_some_and(|query| !query.is_empty()) && methods.contains(&head.method)
+    };
     web::resource(path.to_owned()).route(web::route().guard(guard::fn_guard(has_query)).to(refused))
-}
-
-fn has_query(ctx: &guard::GuardContext<'_>) -> bool {
-    ctx.head().uri.query().is_some_and(|query| !query.is_empty())
 }
 
 fn unknown_parameter(request: &HttpRequest) -> Problem {
@@ -61,7 +65,7 @@ fn unknown_parameter(request: &HttpRequest) -> Problem {
 
 /// A resource that answers GET, and HEAD without the body.
 fn get(path: &str, route: Route) -> Resource {
-    answering_get(without_query(path, identity::<Problem>), route)
+    answering_get(without_query(path, &[Method::GET, Method::HEAD], identity::<Problem>), route)
 }
 
 pub(super) fn answering_get(resource: Resource, route: Route) -> Resource {
@@ -77,12 +81,14 @@ fn post(path: &str, route: Route) -> Resource {
 
 /// A resource that answers POST, and what is wrong with its query in other words than a problem's.
 fn post_telling<E: ResponseError + 'static>(path: &str, route: Route, told: fn(Problem) -> E) -> Resource {
-    without_query(path, told).route(route).default_service(web::to(|| method_not_allowed("POST")))
+    without_query(path, &[Method::POST], told)
+        .route(route)
+        .default_service(web::to(|| method_not_allowed("POST")))
 }
 
 /// A resource that answers DELETE.
 fn delete(path: &str, route: Route) -> Resource {
-    without_query(path, identity::<Problem>)
+    without_query(path, &[Method::DELETE], identity::<Problem>)
         .route(route)
         .default_service(web::to(|| method_not_allowed("DELETE")))
 }

@@ -5,7 +5,7 @@ use super::user_view::UserView;
 use crate::domain::Permission;
 use crate::flows::Issued;
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA};
 use serde::Serialize;
 
 /// RFC 6749 5.1, and the user.
@@ -31,7 +31,10 @@ pub(super) fn render(issued: &Issued, phone_error: Option<&Problem>) -> HttpResp
 /// For standard clients: with the permissions as `scope`.
 pub(super) fn render_with_scope(issued: &Issued) -> HttpResponse {
     let permissions: Vec<&str> = issued.user.permissions.iter().map(Permission::as_str).collect();
-    answer(issued, Some(permissions.join(" ")), None)
+    let mut response = answer(issued, Some(permissions.join(" ")), None);
+    // RFC 6749 5.1 wants both.
+    response.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    response
 }
 
 fn answer(issued: &Issued, scope: Option<String>, phone_error: Option<&Problem>) -> HttpResponse {

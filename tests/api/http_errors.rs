@@ -58,6 +58,9 @@ async fn a_wrong_method_names_the_right_ones(db: Database) {
     let app = TestApp::on(db).await;
     for (method, path, allowed) in [
         (Method::GET, "/login", "POST"),
+        (Method::GET, "/login?code=1", "POST"),
+        (Method::GET, "/token/revoke?token=1", "POST"),
+        (Method::PUT, "/me?fields=id", "GET"),
         (Method::PUT, "/login", "POST"),
         (Method::DELETE, "/login", "POST"),
         (Method::PUT, "/me", "GET"),
