@@ -78,6 +78,13 @@ pub(super) struct AppChange {
     phone_openid_errcode: Option<i64>,
 }
 
+impl AppChange {
+    /// Does every value mean something?
+    pub(super) fn is_sound(&self) -> bool {
+        self.key_rotation_seconds.is_none_or(|seconds| seconds >= 0) && self.phone_openid_errcode != Some(0)
+    }
+}
+
 /// One app at work.
 pub(super) struct App {
     pub(super) appid: String,

@@ -188,22 +188,23 @@ pub(super) struct FaultOrder {
 }
 
 impl FaultOrder {
-    /// The fault that is wanted; `None` when there is none of the name.
-    fn fault(&self) -> Option<Fault> {
-        let mut fault = match (self.fault.as_str(), self.errcode) {
-            ("errcode", Some(errcode)) => {
-                Fault { kind: FaultKind::Errcode(errcode), after: false, latency: Duration::ZERO }
-            }
-            (name, _) => Fault::named(name)?,
+    /// The fault that is wanted, or what is wrong with the order.
+    fn fault(&self) -> Result<Fault, String> {
+        let name = self.fault.as_str();
+        let plain = |kind| Fault { kind, after: false, latency: Duration::ZERO };
+        let mut fault = match (name, self.errcode) {
+            (_, None) => Fault::named(name).ok_or_else(|| format!("there is no fault `{name}`"))?,
+            ("errcode", Some(errcode)) => plain(FaultKind::Errcode(errcode)),
+            ("errcode-string", Some(errcode)) => plain(FaultKind::ErrcodeString(errcode)),
+            ("old-errmsg", Some(errcode)) => plain(FaultKind::OldErrmsg(errcode)),
+            _ => return Err("`errcode` is of `errcode`, `errcode-string` and `old-errmsg` alone".to_owned()),
         };
-        fault.kind = match (fault.kind, self.errcode) {
-            (FaultKind::ErrcodeString(_), Some(errcode)) => FaultKind::ErrcodeString(errcode),
-            (FaultKind::OldErrmsg(_), Some(errcode)) => FaultKind::OldErrmsg(errcode),
-            (kind, _) => kind,
-        };
+        if fault.needs_true_answer() && self.after_consuming == Some(false) {
+            return Err(format!("`{name}` spoils the true answer, for which the call is carried out"));
+        }
         fault.latency = self.latency_ms.map_or(fault.latency, milliseconds_of);
         fault.after = self.after_consuming.unwrap_or(fault.after);
-        Some(fault)
+        Ok(fault)
     }
 }
 
@@ -230,12 +231,12 @@ impl Faults {
         Self { rules: Mutex::default(), active: AtomicUsize::new(0), next_id: AtomicU64::new(1) }
     }
 
-    /// Adds a fault; `None` when there is none of the name.
-    pub(super) fn add(&self, order: FaultOrder) -> Option<Rule> {
+    /// Adds a fault, or says what is wrong with it.
+    pub(super) fn add(&self, order: FaultOrder) -> Result<Rule, String> {
         let fault = order.fault()?;
         let rule = Rule { id: self.next_id.fetch_add(1, Ordering::Relaxed), order, fault };
         self.change(|rules| rules.push(rule.clone()));
-        Some(rule)
+        Ok(rule)
     }
 
     /// The faults, oldest first.

@@ -68,13 +68,17 @@ pub(super) async fn change_user(state: Data<State>, user: Path<String>, body: By
     }
     let profile = state.change_profile(&user, |profile| change.apply(profile));
     Ok(HttpResponse::Ok().json(json!({
-        "user": *user, "union_id": unionid(&user), "profile": profile,
+        "user": *user, "unionid": unionid(&user), "profile": profile,
     })))
 }
 
 /// Changes an app's secret or its switches.
 pub(super) async fn change_app(state: Data<State>, appid: Path<String>, body: Bytes) -> Answer {
     let change: AppChange = parse(&body)?;
+    if !change.is_sound() {
+        let what = "`key_rotation_seconds` is 0 or more, `phone_openid_errcode` any errcode but 0";
+        return Err(ControlError::Invalid(what.to_owned()));
+    }
     let app = app_of(&state, Some(&appid))?;
     app.change(change);
     Ok(HttpResponse::Ok().json(json!({"appid": app.appid, "switches": app.switches()})))

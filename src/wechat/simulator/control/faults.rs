@@ -1,6 +1,6 @@
 //! `/simulator/faults`: what goes wrong from now on.
 
-use super::{Answer, ControlError, parse};
+use super::{Answer, ControlError, app_of, parse};
 use crate::wechat::simulator::endpoint::Endpoint;
 use crate::wechat::simulator::faults::FaultOrder;
 use crate::wechat::simulator::state::State;
@@ -18,9 +18,10 @@ pub(super) async fn add(state: Data<State>, body: Bytes) -> Answer {
     if order.times == Some(0) || order.percent.is_some_and(|percent| !(1..=100).contains(&percent)) {
         return Err(ControlError::Invalid("`times` is 1 or more, `percent` 1 to 100".to_owned()));
     }
-    let name = order.fault.clone();
-    let unknown = || ControlError::Invalid(format!("there is no fault `{name}`"));
-    let rule = state.faults.add(order).ok_or_else(unknown)?;
+    if order.appid.is_some() {
+        app_of(&state, order.appid.as_deref())?;
+    }
+    let rule = state.faults.add(order).map_err(ControlError::Invalid)?;
     Ok(HttpResponse::Ok().json(rule))
 }
 
