@@ -2,7 +2,7 @@
 
 use super::keys::KeysArguments;
 use super::users::UsersArguments;
-use crate::config::{parse_listen, settings};
+use crate::config::{parse_listen, parse_loopback, settings};
 use crate::domain::{App, AppId, AppSecret};
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
@@ -46,7 +46,7 @@ pub(super) enum Action {
 #[derive(Debug, Args)]
 pub(super) struct DevArguments {
     /// The loopback address and port to listen on; beats WEAUTH_LISTEN.
-    #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
+    #[arg(long, value_name = "ADDR", value_parser = parse_loopback)]
     pub(super) listen: Option<SocketAddr>,
 }
 

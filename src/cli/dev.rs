@@ -84,6 +84,7 @@ fn settings(
 /// What `serve` says of its settings means nothing here, where the key lies beside the database.
 fn told(error: StartError) -> Failure {
     match error {
+        StartError::Database { error, .. } => Failure::new(format!("{DATABASE_FILE}: {error}")),
         StartError::Keys(StartKeysError::MasterKey) => Failure::new(format!(
             "{KEY_FILE} is not the key that {DATABASE_FILE} was made with: bring it back, or delete both and begin anew"
         )),
@@ -113,6 +114,12 @@ fn master_key(path: &Path) -> Result<String, Failure> {
     match std::fs::read_to_string(path) {
         Ok(key) => Ok(key.trim().to_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if Path::new(DATABASE_FILE).exists() {
+                return Err(Failure::new(format!(
+                    "{DATABASE_FILE} is there without {KEY_FILE}, the key that it was made with: bring that back, or \
+                     delete the database and begin anew"
+                )));
+            }
             let key = MasterKeys::generate_text();
             let mut file = std::fs::OpenOptions::new()
                 .write(true)

@@ -20,7 +20,7 @@ pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     bind().map_err(|error| Failure::new(format!("can't listen on {address}: {error}")))
 }
 
-/// Runs a server until SIGTERM or SIGINT, then lets it finish what it accepted; `ready` is called once it runs.
+/// Runs a server until SIGTERM, SIGINT or SIGHUP (its terminal is gone), then lets it finish what it accepted; `ready` is called once it runs.
 pub(super) async fn run_until_told_to_stop(
     server: Server,
     handle: ServerHandle,
@@ -28,11 +28,13 @@ pub(super) async fn run_until_told_to_stop(
 ) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let mut server = tokio::task::spawn_local(server);
     ready();
     tokio::select! {
         _ = terminate.recv() => log::info!("SIGTERM: finishing what was accepted"),
         _ = interrupt.recv() => log::info!("SIGINT: finishing what was accepted"),
+        _ = hangup.recv() => log::info!("SIGHUP: finishing what was accepted"),
         ended = &mut server => return Ok(ended??),
     }
     handle.stop(true).await;

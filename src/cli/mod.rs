@@ -23,6 +23,8 @@ use std::process::ExitCode;
 pub(crate) enum Failure {
     /// One sentence that names the thing (or one line for each mistake of a configuration).
     Because(String),
+    /// The same, where what was typed makes no sense.
+    Usage(String),
     /// Whoever read what it writes has read enough, as `head` does. What it was to do is done before it writes.
     NobodyReads,
 }
@@ -50,13 +52,16 @@ pub fn main() -> ExitCode {
     let _flush = FlushLog;
     match run(Arguments::parse()) {
         Ok(()) | Err(Failure::NobodyReads) => ExitCode::SUCCESS,
-        Err(Failure::Because(sentence)) => {
-            log::logger().flush();
-            // Where standard error is closed, nobody is left to be told.
-            let _ = writeln!(std::io::stderr(), "{sentence}");
-            ExitCode::FAILURE
-        }
+        Err(Failure::Because(sentence)) => failed(&sentence, 1),
+        Err(Failure::Usage(sentence)) => failed(&sentence, 2),
     }
+}
+
+fn failed(sentence: &str, code: u8) -> ExitCode {
+    log::logger().flush();
+    // Where standard error is closed, nobody is left to be told.
+    let _ = writeln!(std::io::stderr(), "{sentence}");
+    ExitCode::from(code)
 }
 
 fn run(arguments: Arguments) -> Result<(), Failure> {

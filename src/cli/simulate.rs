@@ -15,7 +15,7 @@ pub(super) fn run(sources: &Sources, arguments: SimulateArguments) -> Result<(),
 async fn simulate(arguments: SimulateArguments) -> Result<(), Failure> {
     let mut seen = BTreeSet::new();
     if let Some(twice) = arguments.apps.iter().find(|app| !seen.insert(app.id.clone())) {
-        return Err(Failure::new(format!("--app: {} is given twice: keep one", twice.id)));
+        return Err(Failure::Usage(format!("--app: {} is given twice: keep one", twice.id)));
     }
     let apps = arguments.apps.iter().map(|app| SimulatedApp {
         appid: app.id.to_string(),

@@ -23,7 +23,7 @@ pub use database::DatabaseConfig;
 pub use keys::{KeyCommandConfig, KeyConfig};
 pub use mistakes::{Mistake, Mistakes};
 pub use roles::roles_for_command;
-pub use server::{InvalidListen, ServerConfig, parse_listen};
+pub use server::{InvalidListen, ServerConfig, parse_listen, parse_loopback};
 pub use sources::{DEFAULT_FILE, Sources};
 pub use tokens::TokenConfig;
 pub use urls::InvalidUrl;

@@ -38,6 +38,15 @@ pub fn parse_listen(text: &str) -> Result<SocketAddr, InvalidListen> {
     localhost.as_deref().unwrap_or(text).parse().map_err(|_| InvalidListen)
 }
 
+/// Reads the same for `weauth dev`, which nobody else may reach.
+pub fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
+    let address = parse_listen(text).map_err(|error| error.to_string())?;
+    if address.ip().is_loopback() {
+        return Ok(address);
+    }
+    Err("`weauth dev` is open to everyone who reaches it: give a loopback address like 127.0.0.1:8080, or use `weauth serve`".to_owned())
+}
+
 impl ServerConfig {
     /// Reads all of it.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
@@ -59,19 +68,7 @@ impl ServerConfig {
 
     /// Reads what `weauth dev` takes of it: it listens on a loopback address only, behind no proxy.
     pub(super) fn read_dev(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> Option<Self> {
-        const MEND: &str = "`weauth dev` is open to everyone who reaches it: \
-                            give a loopback address like 127.0.0.1:8080, or use `weauth serve`";
-        let listen = match listen {
-            Some(address) if !address.ip().is_loopback() => {
-                reader.wrong_at("--listen".to_owned(), MEND);
-                None
-            }
-            Some(address) => Some(address),
-            None => reader.text(&WEAUTH_LISTEN, |text| match parse_listen(text) {
-                Ok(address) if !address.ip().is_loopback() => Err(MEND.to_owned()),
-                other => other.map_err(|error| error.to_string()),
-            }),
-        };
+        let listen = listen.or_else(|| reader.text(&WEAUTH_LISTEN, parse_loopback));
         let rate_limit = reader.number(&WEAUTH_RATE_LIMIT);
         let (workers, max_connections) = read_limits(reader)?;
         let trusted_proxies = Vec::new();

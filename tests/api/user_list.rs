@@ -176,7 +176,7 @@ async fn a_cursor_is_good_as_it_was_given_and_for_its_own_question(db: Database)
         &["--cursor", cursor, "--q", "0"],
     ] {
         let refused = app.weauth(&[&["users", "list", "--json"], arguments].concat());
-        assert_eq!((refused.status.code(), refused.printed.as_str()), (Some(1), ""), "{arguments:?}");
+        assert_eq!((refused.status.code(), refused.printed.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(refused.said.contains("--cursor"), "{}", refused.said);
     }
 }

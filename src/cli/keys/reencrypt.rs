@@ -27,7 +27,7 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
         |done| told.of(&progress, done),
         |place| progress.line(&unopened(place)),
     )?;
-    progress.end();
+    told.end(&progress, done);
     let Reencrypted { resealed, current, unopened, .. } = done;
     say(&format!("values sealed anew: {resealed}; under the first master key already: {current}"))?;
     if unopened > 0 {
@@ -72,17 +72,11 @@ impl Progress {
             None => _ = writeln!(std::io::stderr(), "{line}"),
         }
     }
-
-    fn end(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish();
-        }
-    }
 }
 
-/// When progress was last told of in a line.
+/// When progress was last told of in a line, and what was told.
 #[derive(Default)]
-struct Told(Option<Instant>);
+struct Told(Option<(Instant, u64)>);
 
 impl Told {
     fn of(&mut self, progress: &Progress, done: Reencrypted) {
@@ -90,9 +84,21 @@ impl Told {
             // Logins may have brought rows since they were counted.
             bar.set_length(done.rows.max(done.looked_at));
             bar.set_position(done.looked_at);
-        } else if self.0.is_none_or(|last| last.elapsed() >= BETWEEN_LINES) {
-            self.0 = Some(Instant::now());
-            progress.line(&format!("{} of {} rows", done.looked_at, done.rows.max(done.looked_at)));
+        } else if self.0.is_none_or(|(last, _)| last.elapsed() >= BETWEEN_LINES) {
+            self.line(progress, done);
+        }
+    }
+
+    fn line(&mut self, progress: &Progress, done: Reencrypted) {
+        self.0 = Some((Instant::now(), done.looked_at));
+        progress.line(&format!("{} of {} rows", done.looked_at, done.rows.max(done.looked_at)));
+    }
+
+    fn end(&mut self, progress: &Progress, done: Reencrypted) {
+        match &progress.bar {
+            Some(bar) => bar.finish(),
+            None if self.0.is_some_and(|(_, told)| told == done.looked_at) => {}
+            None => self.line(progress, done),
         }
     }
 }

@@ -45,6 +45,8 @@ impl Logger {
         let mut builder = Builder::new();
         // What actix says of its threads at info is no news to an operator; RUST_LOG can ask for it.
         builder.filter_module("actix_server", log::LevelFilter::Warn);
+        // It calls an error what strangers send that is no HTTP.
+        builder.filter_module("actix_http::h1", log::LevelFilter::Off);
         let filter = builder.parse_filters(&config.filter).build();
         Self { filter, format: config.format, lines }
     }

@@ -74,7 +74,7 @@ enum Order {
 }
 
 fn parse_search(text: &str) -> Result<UserSearch, &'static str> {
-    UserSearch::parse(text).ok_or("give 1 to 128 characters")
+    UserSearch::parse(text).ok_or("give 1 to 128 characters, none of them a control character")
 }
 
 fn parse_status(text: &str) -> Result<UserStatus, &'static str> {
@@ -94,7 +94,10 @@ pub(super) fn run(sources: &Sources, arguments: &ListArguments) -> Result<(), Fa
     let after = match &arguments.cursor {
         Some(cursor) => {
             let place = UserCursor::decode(cursor, &filter, order);
-            Some(place.map_err(|error| Failure::new(format!("--cursor {} {error}", cursor.escape_debug())))?)
+            Some(
+                place
+                    .map_err(|error| Failure::Usage(format!("--cursor {} {error}", cursor.escape_debug())))?,
+            )
         }
         None => None,
     };
