@@ -1,11 +1,9 @@
 //! The one-use codes of `wx.login` and of the phone button: those handed out by the control API, those
 //! that are spelled out, and what is remembered of every code that was ever tried.
 
-use super::faults::Fault;
-use super::identities::is_user_name;
 use super::locks::Shards;
+use super::spelled::{Kind, Spelled};
 use crate::crypto::{hex, random_bytes};
-use serde::{Deserialize, Serialize};
 use std::hash::{BuildHasher, RandomState};
 
 /// How long a code is good unless told otherwise, in seconds.
@@ -16,20 +14,6 @@ const REMEMBERED: i64 = LIFETIME + 30;
 
 /// The most codes remembered: some 30 bytes each.
 const CAPACITY: usize = 4_000_000;
-
-/// The user that fault codes speak of, where they name none.
-const FAULTY_USER: &str = "fault";
-
-/// Which of the two kinds of code; they are not interchangeable.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
-    /// From `wx.login`, for `jscode2session`.
-    #[default]
-    Login,
-    /// From the phone button, for `getuserphonenumber`.
-    Phone,
-}
 
 /// A code made by the control API.
 #[derive(Clone)]
@@ -170,7 +154,7 @@ impl Codes {
         let hash = self.hasher.hash_one(code);
         let mut shard = self.tried.of(&hash);
         if !shard.entries().contains_key(&hash) {
-            shard.make_room(|tried| tried.forget_at > now);
+            shard.make_room(|tried| tried.used || tried.forget_at > now);
         }
         let fresh = || Tried { forget_at: now + REMEMBERED, ..Tried::default() };
         let tried = shard.entries().entry(hash).or_insert_with(fresh);
@@ -178,69 +162,6 @@ impl Codes {
             *tried = fresh();
         }
         act(tried)
-    }
-}
-
-/// When the fault of a fault code happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Occasion<'a> {
-    /// `fault.<fault>.<nonce>`: every time.
-    Always,
-    /// `fault.<fault>.once.<user>.<nonce>`: the first time; then it is a code of the user.
-    Once(&'a str),
-    /// `fault.<fault>.burn.<user>.<nonce>`: the first time, which uses the code up.
-    Burn(&'a str),
-}
-
-impl<'a> Occasion<'a> {
-    fn user(self) -> &'a str {
-        match self {
-            Occasion::Always => FAULTY_USER,
-            Occasion::Once(user) | Occasion::Burn(user) => user,
-        }
-    }
-}
-
-/// What a code says of itself.
-#[derive(Debug, PartialEq)]
-pub(super) enum Spelled<'a> {
-    /// `sim.<user>.<nonce>` and `sim-phone.<user>.<nonce>`.
-    User(Kind, &'a str),
-    /// `fault.…`.
-    Fault(Fault, Occasion<'a>),
-    /// It is none of the spelled-out codes.
-    Nothing,
-}
-
-impl<'a> Spelled<'a> {
-    /// Reads a code.
-    pub(super) fn read(code: &'a str) -> Self {
-        let Some((family, rest)) = code.split_once('.') else { return Spelled::Nothing };
-        match family {
-            "sim" => Self::of_user(Kind::Login, rest),
-            "sim-phone" => Self::of_user(Kind::Phone, rest),
-            "fault" => Self::of_fault(rest).unwrap_or(Spelled::Nothing),
-            _ => Spelled::Nothing,
-        }
-    }
-
-    fn of_user(kind: Kind, rest: &'a str) -> Self {
-        match rest.split_once('.') {
-            Some((user, nonce)) if is_user_name(user) && !nonce.is_empty() => Spelled::User(kind, user),
-            _ => Spelled::Nothing,
-        }
-    }
-
-    fn of_fault(rest: &'a str) -> Option<Self> {
-        let (fault, rest) = rest.split_once('.')?;
-        let fault = Fault::named(fault)?;
-        let mut parts = rest.splitn(3, '.');
-        let occasion = match (parts.next()?, parts.next(), parts.next()) {
-            ("once", Some(user), Some(_)) if is_user_name(user) => Occasion::Once(user),
-            ("burn", Some(user), Some(_)) if is_user_name(user) => Occasion::Burn(user),
-            _ => Occasion::Always,
-        };
-        Some(Spelled::Fault(fault, occasion))
     }
 }
 
@@ -285,15 +206,9 @@ mod tests {
             assert_eq!(codes.redeem(wrong, Kind::Login, APP, true, 0), Err(Refused::Invalid), "{wrong}");
         }
         assert_eq!((codes.note_call("x", 0), codes.note_call("x", 0)), (1, 2));
-    }
-
-    #[test]
-    fn fault_codes_say_what_happens_and_when() {
-        let fault = |name| Fault::named(name).unwrap();
-        let read = Spelled::read;
-        assert_eq!(read("fault.-1.x"), Spelled::Fault(fault("-1"), Occasion::Always));
-        assert_eq!(read("fault.html.once.bob.x"), Spelled::Fault(fault("html"), Occasion::Once("bob")));
-        assert_eq!(read("fault.45011.burn.bob.x"), Spelled::Fault(fault("45011"), Occasion::Burn("bob")));
-        assert_eq!(read("fault.nonsense.x"), Spelled::Nothing);
+        for n in 0..6_000 {
+            assert!(codes.redeem(&format!("sim.bob.{n}"), Kind::Login, APP, true, 10 * REMEMBERED).is_ok());
+        }
+        assert_eq!(codes.redeem("sim.alice.1", Kind::Login, APP, true, 20 * REMEMBERED), Err(Refused::Used));
     }
 }

@@ -1,7 +1,7 @@
 //! Answers with something wrong about them.
 
 use super::endpoint::Endpoint;
-use super::faults::{Fault, FaultKind};
+use super::fault::{Fault, FaultKind};
 use super::reply::Reply;
 use super::state::State;
 use super::wire::{Asked, errmsg, old_failure};

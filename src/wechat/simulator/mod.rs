@@ -15,6 +15,7 @@ mod counters;
 mod delivery;
 mod endpoint;
 mod endpoints;
+mod fault;
 mod faults;
 mod faulty;
 mod identities;
@@ -23,6 +24,7 @@ mod pushes;
 mod reply;
 mod service;
 mod session_keys;
+mod spelled;
 mod state;
 #[cfg(test)]
 mod tests;

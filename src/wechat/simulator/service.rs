@@ -1,12 +1,12 @@
 //! Carries a call to WeChat's URLs through: take it apart, let a fault strike, carry it out, answer.
 
-use super::codes::{Occasion, Spelled};
 use super::endpoint::Endpoint;
 use super::endpoints::{self, Call};
-use super::faults::Fault;
+use super::fault::Fault;
 use super::faulty;
 use super::locks::read;
 use super::reply::Reply;
+use super::spelled::{Occasion, Spelled};
 use super::state::State;
 use super::wire::{Asked, Family};
 use actix_web::web::{self, Bytes, Data};

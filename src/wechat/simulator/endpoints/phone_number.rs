@@ -1,9 +1,10 @@
 //! `POST /wxa/business/getuserphonenumber`.
 
 use super::{Call, require};
-use crate::wechat::simulator::codes::{Kind, Refused};
+use crate::wechat::simulator::codes::Refused;
 use crate::wechat::simulator::identities::{Profile, openid};
 use crate::wechat::simulator::locks::read;
+use crate::wechat::simulator::spelled::Kind;
 use crate::wechat::simulator::state::State;
 use crate::wechat::simulator::wire::Outcome;
 use serde_json::{Value, json};

@@ -1,0 +1,155 @@
+//! Everything that can go wrong at WeChat or on the way there, by name.
+
+use super::wire::Errcode;
+use std::time::Duration;
+
+/// The longest delay that may be asked for.
+const MAX_LATENCY_MS: u64 = 120_000;
+
+/// One thing that goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FaultKind {
+    /// A failure in WeChat's own words.
+    Errcode(Errcode),
+    /// The errcode as text instead of a number.
+    ErrcodeString(Errcode),
+    /// The wording of errmsg until 2021, with `hints: [ req_id: … ]`.
+    OldErrmsg(Errcode),
+    /// An HTTP status with a short HTML page.
+    Http(u16),
+    /// Status 200 and an HTML error page.
+    Html,
+    /// Status 200 and no body.
+    Empty,
+    /// `{}`.
+    EmptyObject,
+    /// A JSON array.
+    NotAnObject,
+    /// Bytes that are not UTF-8.
+    NotUtf8,
+    /// Thousands of nested JSON arrays.
+    DeepNesting,
+    /// A redirect to another host.
+    Redirect,
+    /// A body that never ends.
+    Endless,
+    /// The connection closes without an answer.
+    Reset,
+    /// No answer at all.
+    Timeout,
+    /// The right answer, late.
+    Latency,
+    /// The right answer, a few bytes at a time.
+    SlowBody,
+    /// The right answer, cut in half, its length declared so.
+    Truncated,
+    /// The right answer, but the connection closes in its middle.
+    CutBody,
+    /// The right answer and more than 64 KiB of padding.
+    Huge,
+    /// The right answer without `openid`.
+    NoOpenid,
+    /// The right answer without `session_key`.
+    NoSessionKey,
+    /// The right answer without `access_token`.
+    NoAccessToken,
+    /// The right answer with a `session_key` that is not 16 bytes.
+    BadSessionKey,
+    /// The right answer with numbers for texts and texts for numbers.
+    WrongTypes,
+    /// The right answer with `"errcode":0,"errmsg":"ok"` added.
+    ErrcodeZero,
+    /// The right answer with fields nobody has heard of.
+    ExtraFields,
+}
+
+/// The names without a number in them, and whether the call is carried out before the fault.
+const NAMES: [(&str, FaultKind, bool); 26] = [
+    ("errcode-string", FaultKind::ErrcodeString(40029), false),
+    ("old-errmsg", FaultKind::OldErrmsg(40029), false),
+    ("html", FaultKind::Html, false),
+    ("empty", FaultKind::Empty, false),
+    ("empty-object", FaultKind::EmptyObject, false),
+    ("not-an-object", FaultKind::NotAnObject, false),
+    ("not-utf8", FaultKind::NotUtf8, false),
+    ("deep-nesting", FaultKind::DeepNesting, false),
+    ("redirect", FaultKind::Redirect, false),
+    ("endless", FaultKind::Endless, false),
+    ("reset-before", FaultKind::Reset, false),
+    ("reset-after", FaultKind::Reset, true),
+    ("timeout", FaultKind::Timeout, false),
+    ("timeout-after", FaultKind::Timeout, true),
+    ("latency", FaultKind::Latency, false),
+    ("slow-body", FaultKind::SlowBody, false),
+    ("truncated", FaultKind::Truncated, false),
+    ("cut-body", FaultKind::CutBody, false),
+    ("huge", FaultKind::Huge, false),
+    ("no-openid", FaultKind::NoOpenid, false),
+    ("no-session-key", FaultKind::NoSessionKey, false),
+    ("no-access-token", FaultKind::NoAccessToken, false),
+    ("bad-session-key", FaultKind::BadSessionKey, false),
+    ("wrong-types", FaultKind::WrongTypes, false),
+    ("errcode-zero", FaultKind::ErrcodeZero, false),
+    ("extra-fields", FaultKind::ExtraFields, false),
+];
+
+/// A fault and its circumstances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// What goes wrong.
+    pub(super) kind: FaultKind,
+    /// Is the call carried out (a code used up, a token made) before it goes wrong?
+    pub(super) after: bool,
+    /// How long it takes.
+    pub(super) latency: Duration,
+}
+
+impl Fault {
+    /// Reads a fault's name: one of the table, an errcode, `http<status>` or `latency-<milliseconds>`.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let mut latency = Duration::ZERO;
+        let known = NAMES.iter().find(|(known, ..)| *known == name).map(|(_, kind, after)| (*kind, *after));
+        let (kind, after) = if let Some(known) = known {
+            known
+        } else if let Some(status) = name.strip_prefix("http") {
+            let status = status.parse().ok().filter(|status| (400..600).contains(status))?;
+            (FaultKind::Http(status), false)
+        } else if let Some(milliseconds) = name.strip_prefix("latency-") {
+            latency = milliseconds_of(milliseconds.parse().ok()?);
+            (FaultKind::Latency, false)
+        } else {
+            (FaultKind::Errcode(name.parse().ok()?), false)
+        };
+        if kind == FaultKind::Latency && latency.is_zero() {
+            latency = Duration::from_secs(1);
+        }
+        Some(Self { kind, after, latency })
+    }
+
+    /// Does the fault change the true answer, rather than stand in its place?
+    pub(super) fn needs_true_answer(&self) -> bool {
+        use FaultKind::{
+            BadSessionKey, CutBody, ErrcodeZero, ExtraFields, Huge, Latency, NoAccessToken, NoOpenid,
+            NoSessionKey, SlowBody, Truncated, WrongTypes,
+        };
+        matches!(
+            self.kind,
+            Latency
+                | SlowBody
+                | Truncated
+                | CutBody
+                | Huge
+                | NoOpenid
+                | NoSessionKey
+                | NoAccessToken
+                | BadSessionKey
+                | WrongTypes
+                | ErrcodeZero
+                | ExtraFields
+        )
+    }
+}
+
+pub(super) fn milliseconds_of(number: u64) -> Duration {
+    Duration::from_millis(number.min(MAX_LATENCY_MS))
+}
