@@ -156,7 +156,7 @@ impl Weauth {
         if matches!(database.url, DatabaseUrl::Sqlite(_)) {
             tokio::task::spawn_local(index_logins_forever(db.clone()));
         }
-        tokio::task::spawn_local(purge_forever(db.clone(), clock, replay_window));
+        tokio::task::spawn_local(purge_forever(db.clone(), clock, replay_window, access_ttl));
         let state = HttpState {
             sign_in,
             sessions,

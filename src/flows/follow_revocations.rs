@@ -2,9 +2,10 @@
 //! restart.
 
 use super::check_clock::time_of_all;
+use super::purge::longest_token;
 use crate::actors::Db;
 use crate::domain::{Clock, RolePolicy, Time, UserStatus};
-use crate::store::{ChangedUser, FindRevocations, FindUserChanges, LoadKeys, PurgeRevocations, StoreError};
+use crate::store::{ChangedUser, FindRevocations, FindUserChanges, PurgeRevocations, StoreError};
 use crate::tokens::{Revocations, Standing, StandingState};
 use std::time::{Duration, Instant};
 
@@ -40,8 +41,8 @@ impl FollowRevocations {
         self.look(now.plus_seconds(-self.access_ttl - OVERLAP)).await
     }
 
-    /// Looks for news since it was `heard` last, until the process ends. While the database can't be read, what was ended elsewhere is not
-    /// known here, and tokens stay good until they expire: a database that is away must not sign everybody out.
+    /// Looks for news since `heard`, until the process ends. While the database can't be read, what was ended elsewhere
+    /// is not known here, and tokens stay good until they expire: a database that is away must not sign everybody out.
     pub async fn follow(self, mut heard: Time) {
         let mut silence = Silence::default();
         for count in 1_u32.. {
@@ -92,9 +93,7 @@ impl FollowRevocations {
         let over = |ttl: i64| now.plus_seconds(-ttl - 2 * OVERLAP);
         self.revocations.forget_before(over(self.access_ttl));
         let purged = async {
-            // Another node's tokens may live longer than this one's.
-            let keys = self.db.run(LoadKeys).await?;
-            let longest = keys.iter().map(|key| key.token_seconds).fold(self.access_ttl, i64::max);
+            let longest = longest_token(&self.db, self.access_ttl).await?;
             self.db.commit(PurgeRevocations { before: over(longest) }).await
         };
         if let Err(error) = purged.await {

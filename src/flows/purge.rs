@@ -1,11 +1,12 @@
 //! Forgets what nobody will ask for again, in bites so small that no login waits behind one. What is over is so by the
-//! clock that all nodes share: one whose own is ahead must not sign everybody out.
+//! clock that all nodes share and by this node's own: one that is ahead must not sign everybody out, nor one that is
+//! behind lose what it has just written.
 
 use super::check_clock::time_of_all;
 use crate::actors::Db;
-use crate::domain::Clock;
+use crate::domain::{Clock, Time};
 use crate::store::{
-    DeleteExchanges, DeleteExpiredSessions, ExchangeCursor, FindExpiredSessions, FindOldExchanges,
+    DeleteExchanges, DeleteExpiredSessions, ExchangeCursor, FindExpiredSessions, FindOldExchanges, LoadKeys,
     SessionCursor, StoreError,
 };
 use std::time::Duration;
@@ -18,14 +19,14 @@ const PAUSE_BETWEEN_BITES: Duration = Duration::from_millis(50);
 const PAUSE_BETWEEN_ROUNDS: Duration = Duration::from_secs(60);
 
 /// Purges until the process ends. Failures are logged and tried again a minute later.
-pub async fn purge_forever(db: Db, clock: Clock, replay_window: i64) {
+pub async fn purge_forever(db: Db, clock: Clock, replay_window: i64, access_ttl: i64) {
     let keep = KEEP_EXCHANGES_SECONDS.max(replay_window + 60);
     loop {
         tokio::time::sleep(PAUSE_BETWEEN_ROUNDS).await;
         if let Err(error) = purge_exchanges(&db, clock, keep).await {
             log::warn!("old exchange records could not be purged: {error}");
         }
-        if let Err(error) = purge_sessions(&db, clock).await {
+        if let Err(error) = purge_sessions(&db, clock, access_ttl).await {
             log::warn!("expired sessions could not be purged: {error}");
         }
     }
@@ -35,7 +36,7 @@ pub async fn purge_forever(db: Db, clock: Clock, replay_window: i64) {
 async fn purge_exchanges(db: &Db, clock: Clock, keep: i64) -> Result<(), StoreError> {
     let mut place = Some(ExchangeCursor::default());
     while let Some(after) = place {
-        let before = time_of_all(db, clock).await?.plus_seconds(-keep);
+        let before = time_that_is_over(db, clock).await?.plus_seconds(-keep);
         let found = db.run(FindOldExchanges { after, before, limit: BITE }).await?;
         if !found.old.is_empty() {
             db.commit(DeleteExchanges(found.old)).await?;
@@ -46,11 +47,13 @@ async fn purge_exchanges(db: &Db, clock: Clock, keep: i64) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Walks once through all sessions, a bite at a time.
-async fn purge_sessions(db: &Db, clock: Clock) -> Result<(), StoreError> {
+/// Walks once through all sessions, a bite at a time. One that was not refreshed in time is kept for as long as an access
+/// token of it may be good: it can still be ended.
+async fn purge_sessions(db: &Db, clock: Clock, access_ttl: i64) -> Result<(), StoreError> {
+    let kept = longest_token(db, access_ttl).await?;
     let mut place = Some(SessionCursor::default());
     while let Some(after) = place {
-        let at = time_of_all(db, clock).await?;
+        let at = time_that_is_over(db, clock).await?.plus_seconds(-kept);
         let found = db.run(FindExpiredSessions { after, at, limit: BITE }).await?;
         if !found.expired.is_empty() {
             db.commit(DeleteExpiredSessions { expired: found.expired, at }).await?;
@@ -59,4 +62,14 @@ async fn purge_sessions(db: &Db, clock: Clock) -> Result<(), StoreError> {
         tokio::time::sleep(PAUSE_BETWEEN_BITES).await;
     }
     Ok(())
+}
+
+async fn time_that_is_over(db: &Db, clock: Clock) -> Result<Time, StoreError> {
+    Ok(time_of_all(db, clock).await?.min(clock.now()))
+}
+
+/// Seconds that an access token may live, of whichever node signed it.
+pub(super) async fn longest_token(db: &Db, access_ttl: i64) -> Result<i64, StoreError> {
+    let keys = db.run(LoadKeys).await?;
+    Ok(keys.iter().map(|key| key.token_seconds).fold(access_ttl, i64::max))
 }

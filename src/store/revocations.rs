@@ -71,6 +71,9 @@ prepared! {
 /// Leaves word of sessions that were ended. To be called late in the transaction, as its rows are seen only after it
 /// and are looked for among the latest.
 pub(super) fn revoke(conn: &mut DbConn, sessions: &[SessionId], at: Time) -> Result<(), StoreError> {
+    if sessions.is_empty() {
+        return Ok(());
+    }
     match conn {
         DbConn::Postgres(conn) => {
             TellOfEnded::new(sessions.iter().map(SessionId::as_str).collect()).execute(conn)?;

@@ -9,7 +9,7 @@ use super::{DbConn, Query, StoreError, Write};
 use crate::domain::{Actor, AppId, Session, SessionId, Time, UserId};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Text, Timestamp};
 use diesel::sqlite::Sqlite;
 use std::collections::{HashMap, HashSet};
 
@@ -68,38 +68,50 @@ pub(super) fn end_all(conn: &mut DbConn, user: &UserId, at: Time) -> Result<Vec<
 prepared! {
     /// The sessions of these users, from the index and from what is not indexed yet; the users as a JSON array. One
     /// look for all of them: what is not indexed is read from end to end.
-    FindSessionsOfUsers on Sqlite { indexed: Text = &'a str, fresh: Text = &'a str } -> (Text, Text),
-    "SELECT user_id, id FROM sessions WHERE id IN (
+    FindSessionsOfUsers on Sqlite { indexed: Text = &'a str, fresh: Text = &'a str } ->
+    (Text, Text, Timestamp, Timestamp),
+    "SELECT user_id, id, expires_at, ends_at FROM sessions WHERE id IN (
          SELECT session_id FROM user_sessions WHERE user_id IN (SELECT value FROM json_each(?))
          UNION SELECT session_id FROM fresh_logins WHERE user_id IN (SELECT value FROM json_each(?))
      ) ORDER BY id"
 }
 
-/// The ids of the sessions of each of these users, in the order in which they were opened.
-pub(super) fn ids_of_each(
+/// A session of a user, whether its time is over or not.
+pub(super) struct Owned {
+    pub(super) id: String,
+    /// When it ends unless it is used.
+    pub(super) expires_at: Time,
+}
+
+/// The sessions of each of these users, in the order in which they were opened.
+pub(super) fn sessions_of_each(
     conn: &mut DbConn,
     users: &[&str],
-) -> Result<HashMap<String, Vec<String>>, StoreError> {
-    let rows: Vec<(String, String)> = match conn {
+) -> Result<HashMap<String, Vec<Owned>>, StoreError> {
+    type Row = (String, String, NaiveDateTime, NaiveDateTime);
+    let rows: Vec<Row> = match conn {
         DbConn::Postgres(conn) => {
             let theirs = sessions::table.filter(sessions::user_id.eq_any(users)).order(sessions::id);
-            theirs.select((sessions::user_id, sessions::id)).load(conn)?
+            let columns = (sessions::user_id, sessions::id, sessions::expires_at, sessions::ends_at);
+            theirs.select(columns).load(conn)?
         }
         DbConn::Sqlite(conn) => {
             let users = serde_json::json!(users).to_string();
             FindSessionsOfUsers::new(&users, &users).load(conn)?
         }
     };
-    let mut found: HashMap<String, Vec<String>> = HashMap::new();
-    for (user, id) in rows {
-        found.entry(user).or_default().push(id);
+    let mut found: HashMap<String, Vec<Owned>> = HashMap::new();
+    for (user, id, expires_at, ends_at) in rows {
+        let expires_at = Time::from_stored(expires_at.min(ends_at));
+        found.entry(user).or_default().push(Owned { id, expires_at });
     }
     Ok(found)
 }
 
 /// The ids of a user's sessions, in the order in which they were opened.
 fn ids_of(conn: &mut DbConn, user: &str) -> Result<Vec<String>, StoreError> {
-    Ok(ids_of_each(conn, &[user])?.remove(user).unwrap_or_default())
+    let theirs = sessions_of_each(conn, &[user])?.remove(user).unwrap_or_default();
+    Ok(theirs.into_iter().map(|session| session.id).collect())
 }
 
 /// Removes the rows and leaves word of it for every node. Of those who end a session at once, one does; gives back
@@ -110,6 +122,9 @@ pub(super) fn end(
     ids: &[SessionId],
     at: Time,
 ) -> Result<Vec<SessionId>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut ended = ids.to_vec();
     match conn {
         DbConn::Postgres(conn) => {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 on_both!(
     a_login_beyond_the_limit_ends_the_oldest_session_at_once,
+    a_session_whose_time_is_over_does_not_count,
     twenty_logins_at_once_leave_as_many_sessions_as_there_may_be,
 );
 
@@ -34,6 +35,23 @@ async fn a_login_beyond_the_limit_ends_the_oldest_session_at_once(db: Database) 
         db.texts("SELECT detail AS text FROM audit WHERE action = 'user.logout'"),
         ["more than 2 sessions"]
     );
+}
+
+async fn a_session_whose_time_is_over_does_not_count(db: Database) {
+    let app = Builder::new(db.clone()).set("WEAUTH_MAX_SESSIONS", "2").start().await;
+    let (first, second) = (app.login("alice").await, app.login("alice").await);
+    let over =
+        format!("UPDATE sessions SET expires_at = '2026-01-01 00:00:00' WHERE id = '{}'", second.sid());
+    db.execute(&over);
+
+    let third = app.login("alice").await;
+
+    for login in [&first, &third] {
+        app.me(&login.access_token).await.ok();
+    }
+    let fourth = app.login("alice").await;
+    app.me(&first.access_token).await.problem(401, "token_revoked");
+    app.me(&fourth.access_token).await.ok();
 }
 
 async fn twenty_logins_at_once_leave_as_many_sessions_as_there_may_be(db: Database) {

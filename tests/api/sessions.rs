@@ -161,7 +161,9 @@ async fn a_session_that_was_not_used_in_time_has_ended(db: Database) {
     let (login, token) = refresh_token_of(&app, "alice").await;
     tokio::time::sleep(Duration::from_millis(1100)).await;
     refresh(&app, &token).await.problem(401, "refresh_token_invalid");
-    app.me(&login.access_token).await.ok(); // it has a time of its own
+    app.me(&login.access_token).await.ok(); // it has a time of its own, and can still be ended
+    assert_eq!(logout(&app, &login.access_token, None).await.status.as_u16(), 204);
+    app.me(&login.access_token).await.problem(401, "token_revoked");
 }
 
 async fn a_logout_ends_the_session_at_once_and_everywhere_within_a_second(db: Database) {

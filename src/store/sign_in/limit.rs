@@ -4,7 +4,7 @@ use super::{RecordSignIn, SignInRecord};
 use crate::domain::{Actor, SessionId, UserId};
 use crate::store::audit::{Audited, audit};
 use crate::store::prepared::prepared;
-use crate::store::sessions::{end, ids_of_each};
+use crate::store::sessions::{Owned, end, sessions_of_each};
 use crate::store::{DbConn, StoreError};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -40,7 +40,7 @@ pub(super) fn end_surplus(
     if let DbConn::Postgres(conn) = conn {
         LockUsers::new(users.clone()).execute(conn)?;
     }
-    let mut theirs = ids_of_each(conn, &users)?;
+    let mut theirs = sessions_of_each(conn, &users)?;
     for (id, sign_ins) in &limited {
         let surplus = surplus_of(theirs.remove(id.as_str()).unwrap_or_default(), sign_ins);
         end_for(sign_ins, id, &surplus, conn)?;
@@ -72,9 +72,12 @@ fn end_for(
     audit(conn, &Audited { at: *at, by: &by, action, target, detail: Some(&detail) })
 }
 
-/// The oldest of these sessions, of which the oldest comes first, beyond the limit. What was opened just now counts as
-/// the newest, whatever its id says: the clock of this node may be behind.
-fn surplus_of(mut ids: Vec<String>, opened: &[&RecordSignIn]) -> Vec<SessionId> {
+/// The oldest of these sessions, of which the oldest comes first, beyond the limit; those whose time is over do not
+/// count. What was opened just now counts as the newest, whatever its id says: the clock of this node may be behind.
+fn surplus_of(theirs: Vec<Owned>, opened: &[&RecordSignIn]) -> Vec<SessionId> {
+    let now = opened.iter().map(|sign_in| sign_in.at).max();
+    let live = theirs.into_iter().filter(|session| Some(session.expires_at) > now);
+    let mut ids: Vec<String> = live.map(|session| session.id).collect();
     ids.reverse();
     let fresh: HashSet<&str> = opened.iter().map(|sign_in| sign_in.session.as_str()).collect();
     ids.sort_by_key(|id| !fresh.contains(id.as_str()));
