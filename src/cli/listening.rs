@@ -20,7 +20,8 @@ pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     bind().map_err(|error| Failure::new(format!("can't listen on {address}: {error}")))
 }
 
-/// Runs a server until SIGTERM, SIGINT or SIGHUP (its terminal is gone), then lets it finish what it accepted; `ready` is called once it runs.
+/// Runs a server until SIGTERM, SIGINT or, where it does not run under `nohup`, SIGHUP; then lets it finish what it
+/// accepted. `ready` is called once it runs.
 pub(super) async fn run_until_told_to_stop(
     server: Server,
     handle: ServerHandle,
@@ -28,17 +29,26 @@ pub(super) async fn run_until_told_to_stop(
 ) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    let mut hangup = if heeds_hangup() { Some(signal(SignalKind::hangup())?) } else { None };
     let mut server = tokio::task::spawn_local(server);
     ready();
     tokio::select! {
         _ = terminate.recv() => log::info!("SIGTERM: finishing what was accepted"),
         _ = interrupt.recv() => log::info!("SIGINT: finishing what was accepted"),
-        _ = hangup.recv() => log::info!("SIGHUP: finishing what was accepted"),
+        Some(_) = async { hangup.as_mut()?.recv().await } => log::info!("SIGHUP: finishing what was accepted"),
         ended = &mut server => return Ok(ended??),
     }
     handle.stop(true).await;
     server.await??;
     log::info!("stopped");
     Ok(())
+}
+
+/// Whoever started this process may have had it ignore SIGHUP, as `nohup` does; to listen for it would undo that.
+fn heeds_hangup() -> bool {
+    const SIGHUP: u64 = 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|ignored| ignored & SIGHUP == 0)
 }
