@@ -74,18 +74,22 @@ fn is_sound(url: &str) -> bool {
     let (place, parameters) = split_parameters(url);
     let place = &place[begin_of_place(url)..];
     let hosts = place.split('/').next().unwrap_or_default();
-    let has_port = |host: &str| {
-        let after = host.rsplit_once(']').map_or(host, |(_, after)| after);
-        after.split_once(':').is_none_or(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+    let is_port = |rest: &str| {
+        rest.is_empty() || rest.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let is_host = |host: &str| match host.strip_prefix('[') {
+        Some(host) => host.split_once(']').is_some_and(|(host, rest)| !host.is_empty() && is_port(rest)),
+        None => is_port(host.find(':').map_or("", |at| &host[at..])),
     };
     let encoded = |part: &str| {
-        part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).is_some_and(|byte| byte != 0)
+        let digits = part.as_bytes().first_chunk::<2>();
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit) && digits != b"00")
     };
     !url.contains(|c: char| c.is_whitespace() || c.is_control())
         && url.split('%').skip(1).all(encoded)
         && !place.contains('@')
-        && hosts.split(',').all(has_port)
-        && parameters.is_none_or(|given| given.is_empty() || given.split('&').all(|pair| pair.contains('=')))
+        && hosts.split(',').all(is_host)
+        && parameters.is_none_or(|given| given.split('&').all(|pair| pair.is_empty() || pair.contains('=')))
 }
 
 /// A Postgres URL up to its parameters, and these.
@@ -131,6 +135,9 @@ mod tests {
             "postgres://u:p%40ss%25:word!@[::1]:5432/db?sslmode=require&options=-c%20x%3D1",
             "postgres://h/db?user=a@b",
             "postgres://u:p?ss@h/db?",
+            "postgres://h:/db?sslmode=disable&",
+            "postgres://%2Fvar%2Frun%2Fpostgresql/db",
+            "postgres:///db?host=/run/postgresql",
         ] {
             assert!(DatabaseUrl::parse(good).is_ok(), "{good}");
         }
@@ -144,6 +151,10 @@ mod tests {
             "postgres://u:123/ter2@h/db",
             "postgres://u:hunter2",
             "postgres://u:p@[::1]:x/db",
+            "postgres://u:hunter2@[::1]x/db",
+            "postgres://u:hunter2@[]:5432/db",
+            "postgres://u:hunter2@[localhost/db",
+            "postgres://u:hun%+5ter2@h/db",
             "postgres://h/db?password=s3 cr3t",
             "postgres://h/db?hunter2",
         ] {

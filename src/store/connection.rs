@@ -105,6 +105,7 @@ const PATIENCE: [&str; 5] = [
 fn with_patience(url: &str) -> String {
     let (place, parameters) = split_parameters(url);
     let mut all: Vec<&str> = parameters.into_iter().flat_map(|given| given.split('&')).collect();
+    all.retain(|pair| !pair.is_empty());
     let given: Vec<&str> = all.iter().filter_map(|pair| pair.split('=').next()).collect();
     all.extend(
         PATIENCE.into_iter().filter(|pair| !pair.split('=').next().is_some_and(|name| given.contains(&name))),
