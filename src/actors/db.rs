@@ -2,7 +2,7 @@
 
 use crate::domain::DatabaseUrl;
 use crate::store::{
-    CheckDatabase, GroupCommit, OpenedFile, PATIENCE, Pool, Purpose, Query, Reply, StoreError, Write,
+    CheckSchema, GroupCommit, OpenedFile, PATIENCE, Pool, Purpose, Query, Reply, StoreError, Write,
     keep_checkpointed, open_pool, ping,
 };
 use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture};
@@ -132,7 +132,10 @@ impl Db {
 
     /// Does the database that was opened answer, and does it hold every migration?
     pub async fn check(&self) -> Result<(), StoreError> {
-        self.run(CheckDatabase(self.file.clone())).await
+        if let Some(file) = &self.file {
+            file.check()?;
+        }
+        self.run(CheckSchema).await
     }
 
     /// Commits one write and answers when it is durable; `Busy` when too many wait already. `Unavailable` after

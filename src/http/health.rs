@@ -20,11 +20,13 @@ pub(super) async fn readyz(request: HttpRequest) -> Result<HttpResponse, Problem
 }
 
 fn not_ready(error: StoreError) -> Problem {
-    let StoreError::Refused(reason) = error else { return error.into() };
-    log::error!("not ready: {reason}");
+    if !matches!(error, StoreError::Pending(_)) {
+        return error.into();
+    }
+    log::error!("not ready: {error}");
     let detail = (
-        "The database answers, but is not as this weauth needs it: run `weauth migrate`.",
-        "数据库可以访问，但不符合当前 weauth 的要求：请运行 `weauth migrate`。",
+        "The database lacks a migration: run `weauth migrate`.",
+        "数据库缺少迁移：请运行 `weauth migrate`。",
     );
     Problem::with_detail(ErrorCode::DatabaseUnavailable, detail)
 }

@@ -21,10 +21,7 @@ impl Direct {
             return Err(StoreError::Unavailable("there is no such file; `weauth migrate` makes it".into()));
         }
         let mut direct = Self(connect(url)?);
-        direct.run(&CheckSchema).map_err(|error| match error {
-            StoreError::Refused(pending) => StoreError::Refused(format!("{pending}; run `weauth migrate`")),
-            other => other,
-        })?;
+        direct.run(&CheckSchema)?;
         Ok(direct)
     }
 

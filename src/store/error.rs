@@ -15,6 +15,9 @@ pub enum StoreError {
     /// a lock not had in time): nothing was done, and the same may go through the next time.
     #[error("another transaction was in the way: {0}")]
     Conflict(String),
+    /// The database answers, but lacks a migration.
+    #[error("migration {0} is pending: run `weauth migrate`")]
+    Pending(String),
     /// The database refused the statement: a fault of ours, or a full disk.
     #[error("the database refused: {0}")]
     Refused(String),

@@ -9,6 +9,8 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use std::collections::HashSet;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -37,9 +39,9 @@ impl Migrator {
     pub fn connect(url: &DatabaseUrl) -> Result<Self, StoreError> {
         let mut conn = connect(url)?;
         if let DbConn::Sqlite(conn) = &mut conn {
-            // WAL is persistent: the pool's connections find it set and need not race for it. Who comes while another
-            // one migrates waits for longer than for a login.
-            conn.batch_execute("PRAGMA busy_timeout = 60000; PRAGMA journal_mode = WAL;")?;
+            // Who comes while another one migrates waits for longer than for a login.
+            conn.batch_execute("PRAGMA busy_timeout = 60000;")?;
+            into_wal_mode(conn)?;
         }
         Ok(Self(conn))
     }
@@ -124,6 +126,18 @@ impl Migrator {
     }
 }
 
+/// The mode is the file's: the pool's connections find it set and need not race for it. Of those who come together to a
+/// new file one sets it, and SQLite lets the others wait for no lock here.
+fn into_wal_mode(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        match conn.batch_execute("PRAGMA journal_mode = WAL;").map_err(StoreError::from) {
+            Err(StoreError::Conflict(_)) if Instant::now() < until => sleep(Duration::from_millis(20)),
+            result => return result,
+        }
+    }
+}
+
 /// Are the database there and all migrations applied?
 pub struct CheckSchema;
 
@@ -132,7 +146,7 @@ impl Query for CheckSchema {
 
     fn run(&self, conn: &mut DbConn) -> Result<(), StoreError> {
         match status(conn)?.into_iter().find(|state| !state.applied) {
-            Some(pending) => Err(StoreError::Refused(format!("migration {} is pending", pending.name))),
+            Some(pending) => Err(StoreError::Pending(pending.name)),
             None => Ok(()),
         }
     }

@@ -60,7 +60,7 @@ pub use introspect::{FindRefreshSession, RefreshSession};
 pub use keys::{KeyPurpose, ListRetiredKeys, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
 pub use last_logins::NoteLogins;
 pub use migrate::{CheckSchema, MigrationState, Migrator};
-pub use opened_file::{CheckDatabase, OpenedFile};
+pub use opened_file::OpenedFile;
 pub use query::{Query, Write};
 pub use revocations::{FindRevocations, PurgeRevocations};
 pub use rotate_keys::{

@@ -1,11 +1,10 @@
 //! Is SQLite's file still the one that was opened? Where somebody deletes or replaces it, a server goes on with a file
 //! that nobody will find again.
 
-use super::{CheckSchema, DbConn, Query, StoreError};
+use super::StoreError;
 use crate::domain::DatabaseUrl;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// The file at its path, when it was opened.
 #[derive(Debug)]
@@ -22,8 +21,14 @@ impl OpenedFile {
         Some(Self { id: id_of(&path)?, path })
     }
 
-    fn is_there(&self) -> bool {
-        id_of(&self.path) == Some(self.id)
+    /// Is it still there?
+    pub fn check(&self) -> Result<(), StoreError> {
+        if id_of(&self.path) == Some(self.id) {
+            return Ok(());
+        }
+        let what =
+            "its file was deleted or replaced; stop weauth, put the file in its place, and start again";
+        Err(StoreError::Unavailable(what.into()))
     }
 }
 
@@ -31,20 +36,4 @@ impl OpenedFile {
 fn id_of(path: &Path) -> Option<(u64, u64)> {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino()))
-}
-
-/// Is the database that was opened still there, and has it all migrations?
-pub struct CheckDatabase(pub Option<Arc<OpenedFile>>);
-
-impl Query for CheckDatabase {
-    type Output = ();
-
-    fn run(&self, conn: &mut DbConn) -> Result<(), StoreError> {
-        if self.0.as_ref().is_some_and(|file| !file.is_there()) {
-            let what =
-                "its file was deleted or replaced; stop weauth, put the file in its place, and start again";
-            return Err(StoreError::Unavailable(what.into()));
-        }
-        CheckSchema.run(conn)
-    }
 }

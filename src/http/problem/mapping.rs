@@ -62,6 +62,7 @@ impl From<StoreError> for Problem {
             StoreError::Busy => ErrorCode::Overloaded,
             StoreError::Unavailable(_)
             | StoreError::Conflict(_)
+            | StoreError::Pending(_)
             | StoreError::Refused(_)
             | StoreError::Crashed => {
                 log::error!("the database failed: {error}");
