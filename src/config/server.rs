@@ -44,7 +44,9 @@ pub fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
     if address.ip().is_loopback() {
         return Ok(address);
     }
-    Err("`weauth dev` is open to everyone who reaches it: give a loopback address like 127.0.0.1:8080, or use `weauth serve`".to_owned())
+    Err("`weauth dev` is open to everyone who reaches it: give a loopback address like 127.0.0.1:8080, or use \
+         `weauth serve`"
+        .to_owned())
 }
 
 impl ServerConfig {

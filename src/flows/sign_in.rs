@@ -226,7 +226,7 @@ impl Inner {
                 user.last_login_at = user.last_login_at.max(found.exchanged_at);
                 let issued = self.issuer.issue(user, waiting.since, waiting.app, &id, generation)?;
                 let left = expires_at.unix() - self.clock.now().unix();
-                Ok(Issued { refresh_expires_in: issued.refresh_expires_in.min(left), ..issued })
+                Ok(Issued { refresh_expires_in: issued.refresh_expires_in.min(left.max(1)), ..issued })
             }
             _ => Err(WeChatError::CodeUsed.into()),
         }

@@ -15,6 +15,7 @@ impl Language {
     /// The language that the request prefers: Chinese where it ranks above English, or comes first of equals.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let (mut best, mut language) = (0.0, Self::English);
+        let (mut others, mut english_is_named) = (0.0, false);
         for range in
             headers.get_all(ACCEPT_LANGUAGE).filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','))
         {
@@ -22,15 +23,20 @@ impl Language {
             let tag = tag.to_ascii_lowercase();
             let spoken = match tag.split('-').next() {
                 Some("zh") => Self::Chinese,
-                // `*` is whatever is not named; English is what everybody gets.
-                Some("en" | "*") => Self::English,
+                Some("en") => Self::English,
+                Some("*") => {
+                    others = quality;
+                    continue;
+                }
                 _ => continue,
             };
+            english_is_named |= spoken == Self::English;
             if quality > best {
                 (best, language) = (quality, spoken);
             }
         }
-        language
+        // `*` is whatever is not named (RFC 4647 3.3.1).
+        if !english_is_named && others > best { Self::English } else { language }
     }
 }
 
@@ -61,6 +67,7 @@ mod tests {
         assert_eq!(language("zh, en"), Language::Chinese);
         assert_eq!(language("*;q=0.5, zh;q=0.1"), Language::English);
         assert_eq!(language("zh;q=0.5, *;q=0.1"), Language::Chinese);
+        assert_eq!(language("*;q=0.9, zh;q=0.5, en;q=0.1"), Language::Chinese);
         assert_eq!(language("zh;q=0"), Language::English);
         assert_eq!(language(";;q=x,"), Language::English);
         assert_eq!(Language::of(&HeaderMap::new()), Language::English);

@@ -80,7 +80,7 @@ impl<W: Write> VisitValue<'_> for JsonValue<'_, W> {
 
     fn visit_f64(&mut self, value: f64) -> Result<(), Error> {
         // JSON has neither infinities nor NaN.
-        if value.is_finite() { Ok(write!(self.0, "{value}")?) } else { self.visit_null() }
+        if value.is_finite() { Ok(write!(self.0, "{value:?}")?) } else { self.visit_null() }
     }
 
     fn visit_bool(&mut self, value: bool) -> Result<(), Error> {
@@ -128,6 +128,7 @@ mod tests {
             ("status", Value::from(200)),
             ("slow", Value::from(false)),
             ("took", Value::from(1.5)),
+            ("whole", Value::from(12.0)),
             ("user", Value::from("小店\n")),
             ("message", Value::from("x")),
             ("shown", Value::from_debug(&none)),
@@ -135,7 +136,7 @@ mod tests {
         assert_eq!(
             line(json, "say \"hi\"", &pairs),
             "{\"time\":\"2026-01-02T03:04:05.678Z\",\"level\":\"INFO\",\"target\":\"weauth::http\",\
-             \"message\":\"say \\\"hi\\\"\",\"status\":200,\"slow\":false,\"took\":1.5,\
+             \"message\":\"say \\\"hi\\\"\",\"status\":200,\"slow\":false,\"took\":1.5,\"whole\":12.0,\
              \"user\":\"小店\\n\",\"message_\":\"x\",\"shown\":\"None\"}\n"
         );
     }
