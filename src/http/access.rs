@@ -1,6 +1,7 @@
 //! What every request passes through: it gets its id, its head is measured, its errors are written in its
 //! language, and it leaves one line in the log.
 
+use super::arrival::{ArrivesBy, arrives_by};
 use super::kept_payload::KeptPayload;
 use super::problem::{ErrorCode, OAuthProblem, Problem};
 use super::request_id::{HEADER, RequestId};
@@ -66,8 +67,10 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let began = Instant::now();
         let id = RequestId::of(request.headers());
-        // For a problem within an answer, which only calls with a body have: all others get the id at the end.
+        let arrives_by = arrives_by(request.request());
+        // For those who read a body, and for a problem within their answer: all others get the id at the end.
         if request.method() == Method::POST {
+            request.extensions_mut().insert(ArrivesBy(arrives_by));
             request.extensions_mut().insert(id.clone());
         }
         let kept = KeptPayload::of(&mut request);

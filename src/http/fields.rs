@@ -1,20 +1,18 @@
 //! The fields of a body, JSON or form, read within their limits; what is wrong is said by field.
 
+use super::arrival::{ArrivesBy, TO_ARRIVE};
 use super::problem::{Detail, ErrorCode, FieldMistake, MISSING, Problem};
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use serde_json::{Map, Value};
 use std::cell::RefCell;
-use std::time::Duration;
+use std::time::Instant;
 
 /// The longest body that is read, in bytes.
 const MAX_BODY: usize = 64 * 1024;
-
-/// A body has arrived within this time or is not waited for.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The fields of a body, and the mistakes found in them so far.
 pub(super) struct Fields {
@@ -118,6 +116,7 @@ pub(super) fn read_body(
 ) -> impl Future<Output = Result<(Option<Format>, web::BytesMut), Problem>> + use<> {
     let format = format_of(request);
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let arrives_by = request.extensions().get::<ArrivesBy>().map(|by| by.0);
     let payload = payload.take();
     async move {
         if announced.is_some_and(|length| length > MAX_BODY as u64) {
@@ -126,8 +125,9 @@ pub(super) fn read_body(
         if format.is_none() {
             return Ok((None, web::BytesMut::new()));
         }
-        let late = |_| Err(invalid(("the body did not arrive within 10 seconds", "请求体未在 10 秒内传完")));
-        let body = tokio::time::timeout(BODY_TIMEOUT, read(payload)).await.unwrap_or_else(late)?;
+        let late = |_| Err(invalid(("the request did not arrive within 10 seconds", "请求未在 10 秒内传完")));
+        let left = arrives_by.map_or(TO_ARRIVE, |by| by.saturating_duration_since(Instant::now()));
+        let body = tokio::time::timeout(left, read(payload)).await.unwrap_or_else(late)?;
         Ok((format, body))
     }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod api_key;
+mod arrival;
 mod authenticated_user;
 mod basic;
 pub mod demo;

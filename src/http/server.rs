@@ -1,6 +1,7 @@
 //! The HTTP server: limits, and an end that finishes what was accepted.
 
 use super::access::Access;
+use super::arrival::{TO_ARRIVE, note_connection};
 use super::routes::everything;
 use super::state::HttpState;
 use actix_web::dev::{Server, ServerHandle};
@@ -8,9 +9,6 @@ use actix_web::{App, HttpServer, web};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// A request's head has arrived within this time, or the connection is closed.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longer than the keep-alive of the usual proxies (nginx: 60 s), so that it is they who close.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -61,7 +59,8 @@ pub fn start(
     let server = HttpServer::new(app)
         .workers(settings.workers)
         .max_connections(settings.max_connections.div_ceil(settings.workers.max(1)))
-        .client_request_timeout(HEAD_TIMEOUT)
+        .client_request_timeout(TO_ARRIVE)
+        .on_connect(note_connection)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals()

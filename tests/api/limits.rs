@@ -12,6 +12,7 @@ on_sqlite!(
     headers_over_16_kib_are_refused,
     what_is_no_http_is_refused,
     a_request_that_does_not_arrive_in_time_is_cut_off,
+    a_late_head_leaves_the_body_what_is_left,
     a_slow_client_holds_nobody_else,
 );
 
@@ -127,6 +128,22 @@ async fn a_request_that_does_not_arrive_in_time_is_cut_off(db: Database) {
         assert!(time < CUT_OFF, "{what} held the connection for {time:?}");
         assert!(answer.to_ascii_lowercase().contains("connection: close"), "{what} gives {answer}");
     }
+}
+
+async fn a_late_head_leaves_the_body_what_is_left(db: Database) {
+    let app = TestApp::on(db).await;
+    let (mut read, mut write) = app.connect().await.into_split();
+    let began = Instant::now();
+    let head = b"POST /login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 60\r\n";
+    write.write_all(head).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    write.write_all(b"\r\n{").await.unwrap();
+
+    let mut answer = String::new();
+    read.read_to_string(&mut answer).await.unwrap();
+
+    assert!(answer.contains("did not arrive within 10 seconds"), "{answer}");
+    assert!(began.elapsed() < CUT_OFF, "it held the connection for {:?}", began.elapsed());
 }
 
 async fn a_slow_client_holds_nobody_else(db: Database) {
