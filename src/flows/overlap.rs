@@ -1,41 +1,79 @@
-//! Which codes are being signed in on this node right now. Two requests that overlap are "at the same
-//! time", however late the second one finds the first one's record.
+//! Which codes are being signed in on this node right now. Who overlaps with a request for which WeChat exchanged the
+//! code came "at the same time", however late the record of that is found; so did who overlaps with such a one, as of
+//! many that are sent together the last may come when the first has been answered. To overlap with those who are refused
+//! is nothing.
 
 use crate::domain::{AppId, CodeHash};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-type Codes = HashMap<(AppId, CodeHash), usize>;
+type Key = (AppId, CodeHash);
+
+/// The sign-ins under way for one code.
+#[derive(Debug, Default)]
+struct UnderWay {
+    requests: usize,
+    /// How many of these came at the same time as an exchange, or will have where there is one before they end.
+    together: usize,
+    /// How many had an exchange, those that have ended since included.
+    exchanges: usize,
+}
 
 /// The sign-ins under way.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Overlaps(Arc<Mutex<Codes>>);
+pub(super) struct Overlaps(Arc<Mutex<HashMap<Key, UnderWay>>>);
 
 /// One sign-in under way; ends when dropped.
 pub(super) struct Overlap {
-    codes: Arc<Mutex<Codes>>,
-    key: (AppId, CodeHash),
-    /// Was another one under way for the same code when this one began?
-    pub(super) joined: bool,
+    all: Overlaps,
+    key: Key,
+    /// Had all who came at the same time as the exchange ended when this one began?
+    late: bool,
+    has_exchange: bool,
 }
 
 impl Overlaps {
     pub(super) fn enter(&self, app: &AppId, code: &CodeHash) -> Overlap {
         let key = (app.clone(), code.clone());
-        let mut codes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = codes.entry(key.clone()).or_insert(0);
-        *count += 1;
-        let joined = *count > 1;
-        Overlap { codes: self.0.clone(), key, joined }
+        let mut codes = self.codes();
+        let under_way = codes.entry(key.clone()).or_default();
+        let late = under_way.exchanges > 0 && under_way.together == 0;
+        under_way.requests += 1;
+        under_way.together += usize::from(!late);
+        drop(codes);
+        Overlap { all: self.clone(), key, late, has_exchange: false }
+    }
+
+    fn codes(&self) -> MutexGuard<'_, HashMap<Key, UnderWay>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Overlap {
+    /// Notes that WeChat exchanged the code for this request.
+    pub(super) fn has_exchange(&mut self) {
+        if let Some(under_way) = self.all.codes().get_mut(&self.key)
+            && !self.has_exchange
+        {
+            self.has_exchange = true;
+            under_way.exchanges += 1;
+        }
+    }
+
+    /// Did it come at the same time as another request, for which WeChat exchanged the code?
+    pub(super) fn with_an_exchange(&self) -> bool {
+        let exchanges = self.all.codes().get(&self.key).map_or(0, |under_way| under_way.exchanges);
+        !self.late && exchanges > usize::from(self.has_exchange)
     }
 }
 
 impl Drop for Overlap {
     fn drop(&mut self) {
-        let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = codes.get_mut(&self.key) {
-            *count -= 1;
-            if *count == 0 {
+        let mut codes = self.all.codes();
+        if let Some(under_way) = codes.get_mut(&self.key) {
+            under_way.requests -= 1;
+            under_way.together -= usize::from(!self.late);
+            if under_way.requests == 0 {
                 codes.remove(&self.key);
             }
         }
@@ -48,17 +86,37 @@ mod tests {
     use crate::domain::LoginCode;
 
     #[test]
-    fn a_request_joins_those_that_have_not_ended() {
+    fn who_overlaps_with_an_exchange_came_at_the_same_time_and_nobody_else() {
         let overlaps = Overlaps::default();
         let app = AppId::parse("wx0123456789abcdef").unwrap();
         let code = LoginCode::parse("code").unwrap().hash();
-        let first = overlaps.enter(&app, &code);
-        let second = overlaps.enter(&app, &code);
-        assert!(!first.joined && second.joined);
+        let enter = || overlaps.enter(&app, &code);
+        let (mut first, second) = (enter(), enter());
+        assert!(!first.with_an_exchange() && !second.with_an_exchange(), "none was exchanged");
+        first.has_exchange();
+        let third = enter();
+        assert!(!first.with_an_exchange(), "its own does not count");
+        assert!(second.with_an_exchange() && third.with_an_exchange());
         drop(first);
-        assert!(overlaps.enter(&app, &code).joined);
+        assert!(second.with_an_exchange() && third.with_an_exchange(), "it was under way when they came");
         drop(second);
-        assert!(!overlaps.enter(&app, &code).joined);
-        assert!(overlaps.0.lock().unwrap().is_empty());
+        let fourth = enter();
+        assert!(fourth.with_an_exchange(), "the third one was");
+        drop((third, fourth));
+        assert!(overlaps.codes().is_empty());
+        let refused: Vec<Overlap> = (0..3).map(|_| enter()).collect();
+        assert!(refused.iter().all(|refused| !refused.with_an_exchange()));
+    }
+
+    #[test]
+    fn who_comes_when_all_have_ended_joins_nobody() {
+        let overlaps = Overlaps::default();
+        let app = AppId::parse("wx0123456789abcdef").unwrap();
+        let code = LoginCode::parse("code").unwrap().hash();
+        let mut first = overlaps.enter(&app, &code);
+        first.has_exchange();
+        drop(first);
+        let late = overlaps.enter(&app, &code);
+        assert!(!late.with_an_exchange() && !overlaps.enter(&app, &code).with_an_exchange());
     }
 }

@@ -6,7 +6,7 @@
 
 use super::issue::{Issued, Issuer};
 use super::last_logins::LastLogins;
-use super::overlap::Overlaps;
+use super::overlap::{Overlap, Overlaps};
 use super::to_the_end::to_the_end;
 use crate::actors::{Db, Exchange, WeChat};
 use crate::crypto::{MasterKeys, sha256_hex};
@@ -17,11 +17,14 @@ use crate::store::{FindExchange, FoundExchange, LiveSession, RecordSignIn, SignI
 use crate::tokens::{InvalidKey, Revocations};
 use crate::wechat::WeChatError;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Whoever brought the code first was answered by WeChat about when we were: so long its record may still take.
 /// A person waits as long for the news that their code is used.
-const WAIT_FOR_RECORD_SECONDS: i64 = 2;
+const WAIT_FOR_RECORD: Duration = Duration::from_secs(2);
+
+/// By so much the clocks of two nodes may differ.
+const CLOCK_DIFFERENCE_SECONDS: i64 = 5;
 
 /// However much it is used, a session ends after a year.
 const SESSION_SECONDS: i64 = 365 * 24 * 3600;
@@ -128,8 +131,7 @@ struct Waiting<'a> {
     code: CodeHash,
     idempotency_key: Option<&'a IdempotencyKey>,
     since: Time,
-    /// Does it overlap with another request for the same code on this node?
-    concurrent: bool,
+    overlap: Overlap,
 }
 
 impl Inner {
@@ -139,15 +141,13 @@ impl Inner {
         let hash = code.hash();
         let overlap = self.overlaps.enter(&app, &hash);
         let exchange = self.wechat.exchange(app.clone(), code, hash.clone(), since).await;
-        let mut waiting = Waiting {
-            app: &app,
-            code: hash,
-            idempotency_key: idempotency_key.as_ref(),
-            since,
-            concurrent: overlap.joined,
-        };
+        let mut waiting =
+            Waiting { app: &app, code: hash, idempotency_key: idempotency_key.as_ref(), since, overlap };
         let exchange = match exchange {
-            Ok(exchange) => exchange,
+            Ok(exchange) => {
+                waiting.overlap.has_exchange();
+                exchange
+            }
             Err(spent @ (WeChatError::CodeUsed | WeChatError::OutcomeUnknown)) => {
                 return self.repeat(&waiting, spent).await;
             }
@@ -163,11 +163,7 @@ impl Inner {
                 Ok(Issued { created, ..issued })
             }
             SignInRecord::Banned => Err(SignInError::Banned),
-            SignInRecord::Repeated => {
-                // It shared the exchange of the request that was recorded.
-                waiting.concurrent = true;
-                self.repeat(&waiting, WeChatError::CodeUsed).await
-            }
+            SignInRecord::Repeated => self.repeat(&waiting, WeChatError::CodeUsed).await,
         }
     }
 
@@ -200,22 +196,25 @@ impl Inner {
     async fn repeat(&self, waiting: &Waiting<'_>, spent: WeChatError) -> Result<Issued, SignInError> {
         let find =
             || FindExchange { app: waiting.app.clone(), code: waiting.code.clone(), at: self.clock.now() };
-        let wait_until = self.clock.now().plus_seconds(WAIT_FOR_RECORD_SECONDS);
+        let began = Instant::now();
         let mut appeared = false;
         let mut pause = Duration::from_millis(10);
         let found = loop {
             if let Some(found) = self.db.run(find()).await? {
                 break found;
             }
-            let left = wait_until.unix_micros() - self.clock.now().unix_micros();
-            if left <= 0 {
+            let left = WAIT_FOR_RECORD.saturating_sub(began.elapsed());
+            if left.is_zero() {
                 return Err(spent.into());
             }
             appeared = true;
-            tokio::time::sleep(pause.min(Duration::from_micros(left.unsigned_abs()))).await;
+            tokio::time::sleep(pause.min(left)).await;
             pause = (pause * 2).min(Duration::from_millis(500));
         };
-        let same_time = waiting.concurrent || appeared || found.exchanged_at >= waiting.since;
+        // A record from the future is of a clock that is wrong, and says nothing of when the code was exchanged.
+        let until_now = waiting.since..=self.clock.now().plus_seconds(CLOCK_DIFFERENCE_SECONDS);
+        let same_time =
+            appeared || waiting.overlap.with_an_exchange() || until_now.contains(&found.exchanged_at);
         if !same_time && !self.is_replay(waiting, &found) {
             return Err(WeChatError::CodeUsed.into());
         }

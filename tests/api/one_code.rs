@@ -18,6 +18,7 @@ on_both!(
     two_nodes_that_get_one_code_give_one_session,
     a_node_that_comes_second_waits_for_the_first,
     a_used_code_is_used,
+    a_used_code_is_used_however_many_bring_it_at_once,
     the_same_idempotency_key_gets_the_same_session,
     a_repeat_is_told_how_long_its_session_still_holds,
     the_replay_window_ends,
@@ -148,6 +149,20 @@ async fn a_used_code_is_used(db: Database) {
     again.problem_with_retry(401, "wechat_code_used", "relogin");
     app.login_as_repeat(&code, "a-key-of-no-login").await.problem(401, "wechat_code_used");
     app.second_node().await.login_with(json!({"code": code})).await.problem(401, "wechat_code_used");
+    assert_eq!(db.count("sessions"), 1);
+}
+
+async fn a_used_code_is_used_however_many_bring_it_at_once(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    let two = app.second_node().await;
+    let code = app.code_for("alice");
+    app.login_with(json!({"code": code})).await.ok();
+
+    for node in [&app, &two, &app] {
+        for answer in join_all((0..40).map(|_| node.login_with(json!({"code": code})))).await {
+            answer.problem(401, "wechat_code_used");
+        }
+    }
     assert_eq!(db.count("sessions"), 1);
 }
 
