@@ -115,8 +115,13 @@ fn with_patience(url: &str) -> String {
 
 /// A group's rows are found by their keys, however small the tables are: the planner, who can't know how many
 /// rows an array parameter holds, would rather read the whole table. One plan serves all groups.
-const WRITER_ON_POSTGRES: &str =
-    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+///
+/// Who stands in the way of a group, a program that holds a lock or a node that vanished, does so for seconds, not for
+/// good: the group is then taken apart, and each of its writes tried by itself. What a vanished node held is given back
+/// when Postgres finds it gone.
+const WRITER_ON_POSTGRES: &str = "SET lock_timeout = '4s'; SET idle_in_transaction_session_timeout = '15s';
+    SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
+    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
     SET plan_cache_mode = force_generic_plan;";
 
 /// Room for the pages that groups touch again and again (4 MiB), and a write-ahead log of up to 32 MiB, so that

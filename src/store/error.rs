@@ -70,10 +70,16 @@ fn means_connection_lost(message: &str) -> bool {
     SIGNS.iter().any(|sign| message.contains(sign))
 }
 
-/// Postgres's 40P01, 40001 and 55P03, of which diesel hands on only the text; and SQLite's `SQLITE_BUSY`.
+/// Postgres's 40P01, 40001 and 55P03, of which diesel hands on only the text; its 23503, as a row that was there when
+/// it was read has gone; and SQLite's `SQLITE_BUSY`.
 fn means_conflict(message: &str) -> bool {
-    const SIGNS: [&str; 4] =
-        ["deadlock detected", "could not serialize access", "due to lock timeout", "database is locked"];
+    const SIGNS: [&str; 5] = [
+        "deadlock detected",
+        "could not serialize access",
+        "due to lock timeout",
+        "violates foreign key constraint",
+        "database is locked",
+    ];
     SIGNS.iter().any(|sign| message.contains(sign))
 }
 

@@ -163,7 +163,7 @@ impl Writer {
         log::trace!("{} writes took {:?}", group.len(), began.elapsed());
         let alone = group.len() == 1;
         for _ in 1..TRIES {
-            if alone && matches!(result, Err(StoreError::Conflict(_))) {
+            if alone && matches!(result, Err(StoreError::Conflict(_))) && !group[0].is_late() {
                 result = self.transact(&mut group);
             }
         }

@@ -45,7 +45,7 @@ pub(super) fn record(
         .iter()
         .map(|sign_in| identity_of(sign_in).map(|identity| (*sign_in, identity)))
         .collect::<Option<_>>()
-        .ok_or_else(|| StoreError::Refused("an identity vanished while it was signed in".into()))?;
+        .ok_or_else(|| StoreError::Conflict("an identity vanished while it was signed in".into()))?;
     let fresh = take_codes(&pairs, conn)?;
     let fresh_pairs: Vec<_> = fresh.iter().map(|index| pairs[*index]).collect();
     keep_session_keys(&fresh_pairs, conn)?;
