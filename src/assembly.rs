@@ -5,8 +5,8 @@ use crate::config::{Config, DatabaseConfig, KeyConfig, TokenConfig, WeChatConfig
 use crate::crypto::MasterKeys;
 use crate::domain::{App, AppId, Cidr, Clock, DatabaseUrl, RolePolicy};
 use crate::flows::{
-    ApiKeys, FollowRevocations, Introspection, Issuer, KeyPolicy, LastLogins, LoginBrake, Revoking,
-    ServerKeys, Sessions, SignIn, SignInLimits, StartKeysError, TokenLifetimes, Users, follow_keys,
+    ApiKeys, ClockOffset, FollowRevocations, Introspection, Issuer, KeyPolicy, LastLogins, LoginBrake,
+    Revoking, ServerKeys, Sessions, SignIn, SignInLimits, StartKeysError, TokenLifetimes, Users, follow_keys,
     index_logins_forever, purge_forever,
 };
 use crate::http::{HttpState, everything, extractor_state, observed};
@@ -122,11 +122,13 @@ impl Weauth {
         let keys = server_keys.start().await?;
         let apps: Vec<AppId> = wechat.apps.iter().map(|app: &App| app.id.clone()).collect();
         let revocations = Revocations::default();
+        let offset = ClockOffset::default();
         let follow = FollowRevocations {
             db: db.clone(),
             revocations: revocations.clone(),
             roles: roles.clone(),
             clock,
+            offset: offset.clone(),
             access_ttl,
         };
         let heard = follow
@@ -139,8 +141,9 @@ impl Weauth {
         let lifetimes = TokenLifetimes { access: access_ttl, refresh: i64::from(tokens.refresh_ttl) };
         let issuer = Issuer::new(users.clone(), verifier.clone(), lifetimes, clock);
         let grace = i64::from(tokens.refresh_grace);
-        let sessions = Sessions::new(db.clone(), issuer.clone(), revocations.clone(), grace, clock);
-        let introspection = Introspection::new(db.clone(), verifier.clone(), grace, clock);
+        let sessions =
+            Sessions::new(db.clone(), issuer.clone(), revocations.clone(), grace, clock, offset.clone());
+        let introspection = Introspection::new(db.clone(), verifier.clone(), grace, clock, offset);
         let revoking = Revoking::new(db.clone(), verifier.clone(), revocations.clone(), clock);
         let api_keys = ApiKeys::new(db.clone(), clock);
         let client = Client::new(&wechat.api_base).map_err(StartError::Client)?;

@@ -63,6 +63,11 @@ impl Time {
         Self(self.0.saturating_add(i64::try_from(more.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// This moment and `micros` microseconds more (or less); at the ends of time it stays there.
+    pub fn plus_micros(self, micros: i64) -> Self {
+        Self(self.0.saturating_add(micros))
+    }
+
     /// This moment and `seconds` more (or less); at the ends of time it stays there.
     pub fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds.saturating_mul(MICROS)))

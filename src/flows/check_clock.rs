@@ -3,6 +3,8 @@
 use crate::actors::Db;
 use crate::domain::{Clock, Time};
 use crate::store::{ReadClock, ReadNow, StoreError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// A difference that tokens stand, in seconds: what the verification of `iat` forgives.
 const TOLERANCE: i64 = 5;
@@ -50,6 +52,28 @@ pub struct SharedTime {
     pub difference: Option<ClockDifference>,
 }
 
+/// How far the time that all nodes share is from this machine's, as it was read last. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct ClockOffset(Arc<AtomicI64>);
+
+impl ClockOffset {
+    /// A difference below this is as good as none, in microseconds: reading it takes its time too.
+    const NEGLIGIBLE: i64 = 1_000_000;
+
+    /// Notes what the shared clock said between two moments of this machine's.
+    pub(super) fn note(&self, before: Time, shared: Time, after: Time) {
+        let middle = before.unix_micros() + (after.unix_micros() - before.unix_micros()) / 2;
+        let offset = shared.unix_micros() - middle;
+        let offset = if offset.abs() < Self::NEGLIGIBLE { 0 } else { offset };
+        self.0.store(offset, Ordering::Relaxed);
+    }
+
+    /// A moment of this machine's by the shared clock.
+    pub(super) fn shared(&self, moment: Time) -> Time {
+        moment.plus_micros(self.0.load(Ordering::Relaxed))
+    }
+}
+
 /// Reads the time that all nodes share, and nothing else.
 pub(super) async fn time_of_all(db: &Db, clock: Clock) -> Result<Time, StoreError> {
     Ok(db.run(ReadNow).await?.unwrap_or_else(|| clock.now()))
@@ -74,4 +98,19 @@ pub async fn shared_time(db: &Db, clock: Clock) -> Result<SharedTime, StoreError
     let behind_latest = read.latest.map_or(0, |latest| latest.unix() - now.unix());
     let latest = (behind_latest > TOLERANCE).then_some(ClockDifference::BehindLatest(behind_latest));
     Ok(SharedTime { now, difference: difference.or(latest) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_real_difference_counts() {
+        let offset = ClockOffset::default();
+        let at = Time::from_unix(1000);
+        for (shared, difference) in [(1001, 0), (1003, 2), (900, -101), (1001, 0)] {
+            offset.note(at, Time::from_unix(shared), at.plus_seconds(2));
+            assert_eq!(offset.shared(at), at.plus_seconds(difference), "{shared}");
+        }
+    }
 }

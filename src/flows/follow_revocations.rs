@@ -1,7 +1,7 @@
 //! What other nodes, and the terminal, did to sessions and users is known here within a second, and after a
 //! restart.
 
-use super::check_clock::time_of_all;
+use super::check_clock::{ClockOffset, time_of_all};
 use super::purge::longest_token;
 use crate::actors::Db;
 use crate::domain::{Clock, RolePolicy, Time, UserStatus};
@@ -14,8 +14,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How far back each look goes, in seconds: a commit may come late.
 const OVERLAP: i64 = 30;
 
-/// How often what is over is forgotten, counted in looks.
+/// Once in so many looks what is over is forgotten, and the look goes back by so many seconds: a commit may hang.
 const LOOKS_BETWEEN_PURGES: u32 = 120;
+const LONG_OVERLAP: i64 = 15 * 60;
 
 /// After so long without news the log says so, once.
 const DEAF: Duration = Duration::from_secs(5);
@@ -30,6 +31,8 @@ pub struct FollowRevocations {
     pub roles: RolePolicy,
     /// The time.
     pub clock: Clock,
+    /// Is told how far that is from the time of all nodes.
+    pub offset: ClockOffset,
     /// Seconds that an access token is good, for which everything is kept.
     pub access_ttl: i64,
 }
@@ -47,8 +50,10 @@ impl FollowRevocations {
         let mut silence = Silence::default();
         for count in 1_u32.. {
             tokio::time::sleep(PAUSE).await;
+            let is_long = count % LOOKS_BETWEEN_PURGES == 0;
+            let back = if is_long { LONG_OVERLAP } else { OVERLAP };
             // A look that hangs is no better than one that fails.
-            let looked = tokio::time::timeout(DEAF, self.look(heard.plus_seconds(-OVERLAP))).await;
+            let looked = tokio::time::timeout(DEAF, self.look(heard.plus_seconds(-back))).await;
             match looked.unwrap_or_else(|_| Err(StoreError::Unavailable("it does not answer".into()))) {
                 Ok(now) => {
                     heard = now;
@@ -56,15 +61,18 @@ impl FollowRevocations {
                 }
                 Err(error) => silence.goes_on(&error),
             }
-            if count % LOOKS_BETWEEN_PURGES == 0 {
-                self.purge(heard).await;
+            if is_long {
+                // By the clock that is behind: by it tokens may still be good here.
+                self.purge(heard.min(self.clock.now())).await;
             }
         }
     }
 
     /// Gives back when it looked, by the database's clock: this one may be ahead of whoever writes.
     async fn look(&self, since: Time) -> Result<Time, StoreError> {
+        let asked_at = self.clock.now();
         let now = time_of_all(&self.db, self.clock).await?;
+        self.offset.note(asked_at, now, self.clock.now());
         // Users are read last and told of first: whose session is known to have ended by a ban is known to be
         // banned, and is not sent to log in again.
         let ended = self.db.run(FindRevocations { since }).await?;

@@ -1,5 +1,6 @@
 //! Is a token good, and whom does it speak for? Asked by a backend, of both kinds; nothing is changed.
 
+use super::check_clock::ClockOffset;
 use crate::actors::Db;
 use crate::domain::{AppId, Clock, Generation, RefreshToken, SessionId, Time, UserId, UserStatus, Worth};
 use crate::store::{FindRefreshSession, RefreshSession, StoreError};
@@ -31,12 +32,13 @@ pub struct Introspection {
     tokens: Verifier,
     grace: i64,
     clock: Clock,
+    offset: ClockOffset,
 }
 
 impl Introspection {
     /// Puts the parts together; `grace` is the time in seconds in which a just-replaced refresh token still answers.
-    pub fn new(db: Db, tokens: Verifier, grace: i64, clock: Clock) -> Self {
-        Self { db, tokens, grace, clock }
+    pub fn new(db: Db, tokens: Verifier, grace: i64, clock: Clock, offset: ClockOffset) -> Self {
+        Self { db, tokens, grace, clock, offset }
     }
 
     /// What this token is good for; `None` where it is good for nothing, whatever the reason.
@@ -56,8 +58,9 @@ impl Introspection {
     async fn refresh_token(&self, token: RefreshToken) -> Result<Option<ActiveToken>, StoreError> {
         let RefreshToken { user, session, generation, .. } = token;
         let found = self.db.run(FindRefreshSession { user: user.clone(), session: session.clone() }).await?;
-        let Some(found) = found else { return Ok(None) };
-        let good_until = good_until(&found, generation, self.clock.now(), self.grace);
+        let served = self.tokens.served();
+        let Some(found) = found.filter(|found| served.contains(&found.app)) else { return Ok(None) };
+        let good_until = good_until(&found, generation, self.offset.shared(self.clock.now()), self.grace);
         Ok(good_until.map(|expires_at| ActiveToken::Refresh { user, app: found.app, session, expires_at }))
     }
 }

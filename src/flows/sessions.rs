@@ -1,5 +1,6 @@
 //! The life of a session after its login: it is refreshed, looked at, and ended.
 
+use super::check_clock::ClockOffset;
 use super::issue::{Issued, Issuer};
 use super::to_the_end::to_the_end;
 use crate::actors::Db;
@@ -57,12 +58,20 @@ pub struct Sessions {
     revocations: Revocations,
     grace: i64,
     clock: Clock,
+    offset: ClockOffset,
 }
 
 impl Sessions {
     /// Puts the parts together; `grace` is the time in seconds in which a just-replaced token still answers.
-    pub fn new(db: Db, issuer: Issuer, revocations: Revocations, grace: i64, clock: Clock) -> Self {
-        Self { db, issuer, revocations, grace, clock }
+    pub fn new(
+        db: Db,
+        issuer: Issuer,
+        revocations: Revocations,
+        grace: i64,
+        clock: Clock,
+        offset: ClockOffset,
+    ) -> Self {
+        Self { db, issuer, revocations, grace, clock, offset }
     }
 
     /// Takes a refresh token for new tokens. Once begun it is finished, also when the caller goes away.
@@ -79,24 +88,24 @@ impl Sessions {
         let token = keys.refresh().verify(request.token.expose_secret()).ok_or(RefreshError::Invalid)?;
         self.check_scope(&token.user, &request.scope).await?;
         let at = self.clock.now();
+        // What stands in the session's row was written by whichever node turned it last.
+        let presented_at = self.offset.shared(at);
         let rotation = self.db.commit(RotateSession {
             user: token.user,
             session: token.session.clone(),
             app: request.app,
+            served: self.issuer.tokens().served(),
             presented: token.generation,
-            at,
+            at: presented_at,
             since: Instant::now(),
-            expires_at: at.plus_seconds(self.issuer.lifetimes().refresh),
+            expires_at: presented_at.plus_seconds(self.issuer.lifetimes().refresh),
             grace: self.grace,
             ip: request.client.ip,
         });
         match rotation.await? {
             Rotation::Turned { user, app, generation, ends_at } => {
-                if !self.issuer.tokens().serves(&app) {
-                    return Err(RefreshError::Invalid);
-                }
                 let issued = self.issuer.issue(user, at, &app, &token.session, generation)?;
-                let left = ends_at.unix() - at.unix();
+                let left = ends_at.unix() - presented_at.unix();
                 Ok(Issued { refresh_expires_in: issued.refresh_expires_in.min(left), ..issued })
             }
             Rotation::Gone => Err(RefreshError::Invalid),

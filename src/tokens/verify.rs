@@ -63,9 +63,9 @@ impl Verifier {
         Self { keys, stamp, audience: audience.into(), revocations, lifetime, clock }
     }
 
-    /// Are tokens for this mini-program taken here?
-    pub fn serves(&self, app: &AppId) -> bool {
-        self.audience.contains(app)
+    /// The mini-programs whose tokens are taken here.
+    pub fn served(&self) -> Arc<[AppId]> {
+        self.audience.clone()
     }
 
     /// The present keys.

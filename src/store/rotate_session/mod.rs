@@ -16,6 +16,7 @@ use crate::domain::{
 use chrono::NaiveDateTime;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Turns a session's refresh token: the presented one becomes old, its successor good.
@@ -27,6 +28,8 @@ pub struct RotateSession {
     pub session: SessionId,
     /// The mini-program that must be the session's, where the client named one.
     pub app: Option<AppId>,
+    /// The mini-programs that this node serves: a token of another one is not turned here.
+    pub served: Arc<[AppId]>,
     /// The generation of the presented token.
     pub presented: Generation,
     /// When the token was presented.
@@ -173,7 +176,8 @@ impl RotateSession {
         }
         // Another mini-program must not end this one's session.
         let is_of_another = self.app.as_ref().is_some_and(|app| *app != session.app);
-        if is_of_another || session.reused || session.ends_at <= self.at {
+        let is_served = self.served.contains(&session.app);
+        if is_of_another || !is_served || session.reused || session.ends_at <= self.at {
             return Rotation::Gone;
         }
         match session.state.worth(self.presented, self.at, self.grace) {

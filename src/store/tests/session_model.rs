@@ -3,7 +3,7 @@
 
 use super::sign_in::{AT, ONE, sign_in};
 use super::{Fresh, both};
-use crate::domain::{Actor, SessionId, Time, UserId, UserStatus};
+use crate::domain::{Actor, AppId, SessionId, Time, UserId, UserStatus};
 use crate::store::{
     DbConn, DeleteUser, EndSessions, Ending, FindUserChanges, ListSessions, Query, RecordSignIn,
     RotateSession, Rotation, SetUserStatus, SignInRecord, UserChange, Write,
@@ -156,6 +156,7 @@ impl Run<'_> {
             user: self.user.clone().unwrap(),
             session: session.id.clone(),
             app: None,
+            served: [ONE].map(AppId::from_stored).into(),
             presented,
             at: Time::from_unix(now),
             since: std::time::Instant::now(),
