@@ -102,6 +102,9 @@ pub struct Weauth {
 
 impl Weauth {
     /// Applies pending migrations, loads the keys and starts the actors.
+    ///
+    /// # Panics
+    /// Outside of an actix `System` and of a tokio `LocalSet`, as under `#[tokio::main]`.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         let Settings { database, wechat, tokens, keys, master_keys, roles, .. } = settings;
         let (trusted_proxies, rate_limit, public_url) =
@@ -109,7 +112,7 @@ impl Weauth {
         let clock = Clock::system();
         migrate(&database)?;
         let db_settings = DbSettings {
-            readers: database.connections,
+            readers: database.connections.max(1),
             waiting_reads: WAITING_READS,
             waiting_writes: WAITING_WRITES,
         };
@@ -118,13 +121,13 @@ impl Weauth {
         let access_ttl = i64::from(tokens.access_ttl);
         let policy =
             KeyPolicy { algorithm: keys.signing_algorithm, max_age: i64::from(keys.max_age), access_ttl };
-        let server_keys = ServerKeys::new(db.clone(), master_keys.clone(), policy, public_url, clock);
+        let server_keys = ServerKeys::new(db.aside(), master_keys.clone(), policy, public_url, clock);
         let keys = server_keys.start().await?;
         let apps: Vec<AppId> = wechat.apps.iter().map(|app: &App| app.id.clone()).collect();
         let revocations = Revocations::default();
         let offset = ClockOffset::default();
         let follow = FollowRevocations {
-            db: db.clone(),
+            db: db.aside(),
             revocations: revocations.clone(),
             roles: roles.clone(),
             clock,
@@ -145,7 +148,7 @@ impl Weauth {
             Sessions::new(db.clone(), issuer.clone(), revocations.clone(), grace, clock, offset.clone());
         let introspection = Introspection::new(db.clone(), verifier.clone(), grace, clock, offset);
         let revoking = Revoking::new(db.clone(), verifier.clone(), revocations.clone(), clock);
-        let api_keys = ApiKeys::new(db.clone(), clock);
+        let api_keys = ApiKeys::new(db.aside(), clock);
         let client = Client::new(&wechat.api_base).map_err(StartError::Client)?;
         let wechat = WeChat::start(client, wechat.apps, wechat.max_in_flight);
         let replay_window = i64::from(tokens.replay_window);

@@ -26,6 +26,8 @@ struct DbActor {
     slots: Arc<Semaphore>,
     waiting_room: Arc<Semaphore>,
     writer: GroupCommit,
+    /// As long as this is there, SQLite's log is carried over.
+    _in_use: Arc<()>,
 }
 
 impl Actor for DbActor {
@@ -99,13 +101,14 @@ impl<W: Write> Handler<Commit<W>> for DbActor {
 #[derive(Debug, Clone)]
 pub struct Db {
     actor: Addr<DbActor>,
+    /// With a connection of its own for what this node must hear of the others, however much it is asked.
+    aside: Addr<DbActor>,
     file: Option<Arc<OpenedFile>>,
 }
 
 impl Db {
     /// Opens the pool and starts the actor on this thread's arbiter.
     pub fn start(url: &DatabaseUrl, settings: DbSettings) -> Result<Self, StoreError> {
-        let pool = open_pool(url, Purpose::Read, settings.readers)?;
         // SQLite has one writer at a time, which this process does the work of. On Postgres a second one works while
         // the first one waits for the disk, and each group is a few messages there and back, however many it holds.
         let (writers, few) = if matches!(url, DatabaseUrl::Sqlite(_)) { (1, 24) } else { (2, 128) };
@@ -113,15 +116,27 @@ impl Db {
         let writer = GroupCommit::start(&pool_of_writers, settings.waiting_writes, few).map_err(|error| {
             StoreError::Unavailable(format!("the writer thread can't be started: {error}"))
         })?;
-        keep_checkpointed(url)?;
-        let slots = settings.readers as usize;
-        let actor = DbActor {
-            pool,
-            slots: Arc::new(Semaphore::new(slots)),
-            waiting_room: Arc::new(Semaphore::new(slots + settings.waiting_reads)),
-            writer,
+        let in_use = Arc::new(());
+        keep_checkpointed(url, Arc::downgrade(&in_use))?;
+        let start = |readers: u32| -> Result<Addr<DbActor>, StoreError> {
+            let slots = readers as usize;
+            let actor = DbActor {
+                pool: open_pool(url, Purpose::Read, readers)?,
+                slots: Arc::new(Semaphore::new(slots)),
+                waiting_room: Arc::new(Semaphore::new(slots + settings.waiting_reads)),
+                writer: writer.clone(),
+                _in_use: in_use.clone(),
+            };
+            Ok(actor.start())
         };
-        Ok(Self { actor: actor.start(), file: OpenedFile::of(url).map(Arc::new) })
+        let file = OpenedFile::of(url).map(Arc::new);
+        Ok(Self { actor: start(settings.readers)?, aside: start(1)?, file })
+    }
+
+    /// The same database through a connection that strangers' requests do not use up: for whoever follows what other
+    /// nodes do.
+    pub fn aside(&self) -> Self {
+        Self { actor: self.aside.clone(), aside: self.aside.clone(), file: self.file.clone() }
     }
 
     /// Runs one query on a blocking thread; `Busy` when too many wait already, `Unavailable` after [`PATIENCE`].

@@ -137,7 +137,7 @@ settings! {
     WEAUTH_MAX_IN_FLIGHT, count("logins", 1_000_000), Value("20000"),
         "Logins that may wait for WeChat at once; more are answered 503.";
     WEAUTH_DATABASE_CONNECTIONS, count("connections", 1024), Value("4"),
-        "Reading connections to the database.";
+        "Connections to the database for what is asked; a few more follow other nodes and write.";
     RUST_LOG, Text, Value("info"),
         "What is logged: a level, or a list like `info,weauth=debug`.";
     WEAUTH_LOG_FORMAT, Text, Value("text"),

@@ -5,6 +5,7 @@ use super::connection::connect;
 use super::{DbConn, Query, StoreError};
 use crate::domain::DatabaseUrl;
 use diesel::connection::SimpleConnection;
+use std::sync::Weak;
 use std::time::Duration;
 
 const PAUSE: Duration = Duration::from_millis(200);
@@ -25,11 +26,11 @@ impl Query for EmptyLog {
     }
 }
 
-/// Starts the thread; it lives as long as the process. On Postgres there is nothing to do.
-pub fn keep_checkpointed(url: &DatabaseUrl) -> Result<(), StoreError> {
+/// Starts the thread; it ends when nobody holds `in_use` any more. On Postgres there is nothing to do.
+pub fn keep_checkpointed(url: &DatabaseUrl, in_use: Weak<()>) -> Result<(), StoreError> {
     let DbConn::Sqlite(mut conn) = connect(url)? else { return Ok(()) };
     let work = move || {
-        loop {
+        while in_use.strong_count() > 0 {
             std::thread::sleep(PAUSE);
             // Takes no lock that a writer or a reader waits for; where it fails, the writer does the work.
             if let Err(error) = conn.batch_execute("PRAGMA wal_checkpoint(PASSIVE)") {
