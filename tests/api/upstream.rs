@@ -16,6 +16,7 @@ on_sqlite!(
     a_wechat_that_is_not_there_is_unavailable,
     trouble_with_wechat_leaves_sessions_alone,
     one_apps_trouble_is_not_anothers,
+    a_wechat_that_never_answers_is_asked_now_and_then_and_for_that_app_alone,
 );
 
 /// WeChat gets 5 seconds; the rest is for a loaded machine.
@@ -208,6 +209,25 @@ async fn one_apps_trouble_is_not_anothers(db: Database) {
             json!({"openid": "oOfTheOtherMiniProgram000000", "session_key": "tiihtNczf5v6AKRyjwEUhQ=="});
         login_json(&app, &wechat, 1, well).await.ok();
     }
+}
+
+async fn a_wechat_that_never_answers_is_asked_now_and_then_and_for_that_app_alone(db: Database) {
+    let wechat = ScriptedWeChat::start().await;
+    let app = Builder::new(db).apps(2).wechat(&wechat).start().await;
+    let appid = |index: usize| app.apps()[index].appid.clone();
+    for _ in 0..50 {
+        login(&app, &wechat, &appid(0), Reply::Close).await.problem(503, "wechat_unavailable");
+    }
+
+    let code = new_code();
+    let refused = app.login_with(json!({"code": code, "appid": appid(0)})).await;
+    refused.problem_with_retry(503, "wechat_unavailable", "later");
+    assert_eq!(wechat.calls(&code), 0, "the circuit is open");
+    login(&app, &wechat, &appid(1), Reply::user("oOfTheOtherMiniProgram000000")).await.ok();
+
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    login(&app, &wechat, &appid(0), Reply::user("oBackAgain000000000000000000")).await.ok();
+    login(&app, &wechat, &appid(0), Reply::user("oBackAgain000000000000000000")).await.ok();
 }
 
 async fn login_json(app: &TestApp, wechat: &ScriptedWeChat, index: usize, reply: Value) -> Answer {
