@@ -4,6 +4,7 @@
 //! weauth simulate &
 //! export WECHAT_APPID=wx5eb1a7d09c3f2e64 WECHAT_SECRET=8f1d64c2b97e03a5d6c8417f92be30da
 //! export WECHAT_API_BASE=http://127.0.0.1:8081 WEAUTH_MASTER_KEY=$(openssl rand -base64 32)
+//! export WEAUTH_PUBLIC_URL=http://127.0.0.1:8080/auth
 //! cargo run --example embed
 //! ```
 //!
@@ -59,10 +60,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = listener.local_addr()?;
     let weauth = Weauth::start(Settings::new(config, address)).await?;
     let notes = web::Data::new(Notes::default());
+    let mounted = weauth.clone();
     let app = move || {
         App::new()
-            .configure(|cfg| weauth.extractor(cfg))
-            .service(weauth.scope("/auth"))
+            .configure(|cfg| mounted.extractor(cfg))
+            .service(mounted.scope("/auth"))
             .app_data(notes.clone())
             .route("/notes", web::get().to(list))
             .route("/notes", web::post().to(write))
@@ -70,5 +72,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let server = HttpServer::new(app).listen(listener)?.run();
     eprintln!("listening on http://{address}");
-    Ok(server.await?)
+    server.await?;
+    weauth.finish().await;
+    Ok(())
 }

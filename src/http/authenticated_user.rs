@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 /// The user whose access token came with the request: a handler that takes one can't be called without.
 ///
-/// The token's signature, issuer, audience, kind and time are checked; a token that this worker has seen
+/// The token's signature, issuer, audience, kind and time are checked, and that its session has not ended and its user
+/// is not banned; a token that this worker has seen
 /// before costs no signature and no database read. Dereferences to [`Principal`].
 ///
 /// ```
@@ -37,7 +38,8 @@ impl Deref for AuthenticatedUser {
 }
 
 impl AuthenticatedUser {
-    /// `permission_denied`, in the language of the request, unless the token carries this permission.
+    /// `permission_denied`, in the language of the request, unless the user holds this permission: by the token, or by
+    /// roles that were changed since.
     pub fn require(&self, permission: &str) -> Result<(), Problem> {
         let held = self.permissions.iter().any(|held| held.as_str() == permission);
         if held { Ok(()) } else { Err(Problem::new(ErrorCode::PermissionDenied).in_language(self.language)) }
@@ -56,11 +58,13 @@ impl FromRequest for AuthenticatedUser {
 }
 
 fn authenticate(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
-    let token = bearer_token(request)?;
     let Some(verifier) = request.app_data::<Verifier>() else {
-        log::error!("AuthenticatedUser is used in an App that weauth is not configured in");
-        return Err(Problem::new(ErrorCode::TokenInvalid));
+        log::error!("AuthenticatedUser is used in an App without `weauth.extractor`");
+        // Not the token's fault: nobody should throw it away for this.
+        let detail = ("This server was not set up to look at tokens.", "本服务器尚未配置 token 校验。");
+        return Err(Problem::with_detail(ErrorCode::Overloaded, detail));
     };
+    let token = bearer_token(request)?;
     Ok(TokenMemory::of_this_thread(|memory| verifier.verify(token, memory))?)
 }
 
