@@ -83,7 +83,8 @@ export async function getCode(stage) {
     state.codeSpent = false;
     state.key = newKey();
   }
-  const sentence = succeeded(exchange) ? { key: "note.wx" } : failure(exchange);
+  const refused = exchange.status === 400 ? { key: "note.name" } : failure(exchange);
+  const sentence = succeeded(exchange) ? { key: "note.wx" } : refused;
   await stage.arrive(
     exchange,
     { first: "direct", node: "wechat", answer: answer(exchange, "code"), state: mood(exchange) },

@@ -70,6 +70,10 @@ const TABLE = {
     "Press a button to see how far the request travels.",
   ],
   "note.waiting": ["等待回答…", "Waiting for an answer…"],
+  "note.name": [
+    "模拟的微信只认 1 至 64 个字母 a–z、数字、- 和 _ 组成的名字。",
+    "The simulated WeChat takes names of 1 to 64 letters a–z, digits, - and _ only.",
+  ],
   "note.wx": [
     "微信给了小程序一个 code。code 本身什么都证明不了：要换成身份，得有服务器上的 AppSecret。",
     "WeChat gave the mini-program a code. By itself it proves nothing: turning it into a person takes the AppSecret, on the server.",
