@@ -160,7 +160,7 @@ fn note(row: &mut Row, result: &Load, rate: f64, cpu: Duration) {
     row.rates.push(rate);
     row.p50_ms.push(result.latency.value_at_quantile(0.5) as f64 / 1000.0);
     row.p99_ms.push(result.latency.value_at_quantile(0.99) as f64 / 1000.0);
-    row.cpu_us.push(cpu.as_secs_f64() * 1e6 / (result.answered + result.failed).max(1) as f64);
+    row.cpu_us.push(cpu.as_secs_f64() * 1e6 / result.answered.max(1) as f64);
     row.failed += result.failed;
 }
 
