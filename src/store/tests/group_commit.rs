@@ -242,3 +242,19 @@ fn a_database_that_another_process_holds_is_unavailable_to_the_whole_group_at_on
     other.batch_execute("ROLLBACK").unwrap();
     submit(&writer, Note("b".into())).blocking_recv().unwrap().unwrap();
 }
+
+/// That a power cut loses nothing no test can show; what SQLite needs for it is set where it writes.
+#[test]
+fn every_commit_on_sqlite_is_flushed() {
+    #[derive(QueryableByName)]
+    struct Synchronous {
+        #[diesel(sql_type = diesel::sql_types::Integer)]
+        synchronous: i32,
+    }
+    const FULL: i32 = 2;
+    let database = sqlite();
+    let mut writer = database.writers.get().unwrap();
+    let DbConn::Sqlite(writer) = &mut *writer else { panic!("SQLite") };
+    let found: Synchronous = diesel::sql_query("PRAGMA synchronous").get_result(writer).unwrap();
+    assert_eq!(found.synchronous, FULL);
+}
