@@ -16,6 +16,18 @@ pub(crate) struct Load {
     pub latency: Histogram<u64>,
 }
 
+impl Load {
+    /// A quick refusal must not count as a quick answer.
+    fn note(&mut self, status: u16, took: Duration) {
+        if status == 200 {
+            self.answered += 1;
+            self.latency.record(took.as_micros() as u64).expect("within bounds");
+        } else {
+            self.failed += 1;
+        }
+    }
+}
+
 /// Writes a request, knowing the body of the connection's last answer (at first nothing).
 pub(crate) trait Write: Fn(&mut Vec<u8>, &[u8]) {}
 
@@ -38,15 +50,7 @@ pub(crate) async fn load(
             while began.elapsed() < duration {
                 let sent = Instant::now();
                 let status = connection.exchange(&request).await;
-                let mut total = total.borrow_mut();
-                if status == 200 {
-                    total.answered += 1;
-                    total.latency.record(sent.elapsed().as_micros() as u64).expect("within bounds");
-                } else {
-                    // A quick refusal must not count as a quick answer.
-                    total.failed += 1;
-                }
-                drop(total);
+                total.borrow_mut().note(status, sent.elapsed());
                 if status == 0 {
                     connection = Connection::open(&address).await;
                 }
