@@ -5,8 +5,9 @@ use super::{Fresh, sqlite};
 use crate::domain::{Actor, LoginCode, SessionId, Time, UserId};
 use crate::store::schema::{exchanges, fresh_logins, user_sessions};
 use crate::store::{
-    DbConn, DeleteUser, EndSessions, Ending, FindExchange, FindFreshLogins, ForgetFreshLogins,
-    IndexExchanges, IndexUserSessions, ListSessions, Query, RecordSignIn, SignInRecord, Stretch, Write,
+    DbConn, DeleteExpiredSessions, DeleteUser, EndSessions, Ending, FindExchange, FindExpiredSessions,
+    FindFreshLogins, ForgetFreshLogins, IndexExchanges, IndexUserSessions, ListSessions, Query, RecordSignIn,
+    SessionCursor, SignInRecord, Stretch, Write,
 };
 use diesel::prelude::*;
 
@@ -137,4 +138,29 @@ fn what_ends_before_it_is_indexed_leaves_nothing_behind() {
     // The code stays taken, for whoever brings it again; that of a deleted user is forgotten with them.
     let codes: Vec<String> = exchanges::table.select(exchanges::user_id).load(&mut *conn).unwrap();
     assert_eq!(codes, [user.as_str()]);
+}
+
+#[test]
+fn what_ends_after_it_was_indexed_leaves_nothing_behind() {
+    let database = sqlite();
+    let [user, gone, idle] = ["o1", "o2", "o3"].map(|person| login(&database, person, person).0);
+    let mut conn = database.writers.get().unwrap();
+    index(&mut conn);
+    let indexed = |conn: &mut DbConn| -> Vec<String> {
+        user_sessions::table.select(user_sessions::user_id).load(conn).unwrap()
+    };
+    assert_eq!(indexed(&mut conn).len(), 3);
+    let at = Time::from_unix(AT + 1);
+    let ending = EndSessions { user: user.clone(), which: Ending::All, by: Actor::user(&user, None), at };
+    EndSessions::apply(&[&ending], &mut conn).unwrap();
+    let deletion = DeleteUser { user: gone.clone(), by: Actor::user(&gone, None), at };
+    DeleteUser::apply(&[&deletion], &mut conn).unwrap();
+    assert_eq!(indexed(&mut conn), [idle.as_str()]);
+
+    let at = at.plus_seconds(10 * 366 * 86_400);
+    let found =
+        FindExpiredSessions { after: SessionCursor::default(), at, limit: 10 }.run(&mut conn).unwrap();
+    let purge = DeleteExpiredSessions { expired: found.expired, at };
+    DeleteExpiredSessions::apply(&[&purge], &mut conn).unwrap();
+    assert!(indexed(&mut conn).is_empty());
 }
