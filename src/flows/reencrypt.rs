@@ -15,9 +15,8 @@ const BITE: i64 = 200;
 /// Between two bites that write, so that SQLite's one writer at a time is not always this one.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A bite that a lock or a full queue kept from being written is tried again so often, this long apart.
+/// A bite that another transaction keeps from being written is tried so often.
 const TRIES: u32 = 50;
-const PAUSE_BETWEEN_TRIES: Duration = Duration::from_millis(200);
 
 /// How far the walk has come, or what it did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -102,12 +101,5 @@ fn write(db: &mut Direct, old: &[Resealed]) -> Result<usize, StoreError> {
     if old.is_empty() {
         return Ok(0);
     }
-    let reseal = Reseal(old.to_vec());
-    for _ in 1..TRIES {
-        match db.commit(&reseal) {
-            Err(StoreError::Conflict(_)) => sleep(PAUSE_BETWEEN_TRIES),
-            result => return result,
-        }
-    }
-    db.commit(&reseal)
+    db.commit_in(TRIES, &Reseal(old.to_vec()))
 }

@@ -106,11 +106,13 @@ fn with_patience(url: &str) -> String {
     let (place, parameters) = split_parameters(url);
     let mut all: Vec<&str> = parameters.into_iter().flat_map(|given| given.split('&')).collect();
     all.retain(|pair| !pair.is_empty());
-    let given: Vec<&str> = all.iter().filter_map(|pair| pair.split('=').next()).collect();
-    all.extend(
-        PATIENCE.into_iter().filter(|pair| !pair.split('=').next().is_some_and(|name| given.contains(&name))),
-    );
+    let given: Vec<&str> = all.iter().map(|pair| name_of(pair)).collect();
+    all.extend(PATIENCE.into_iter().filter(|pair| !given.contains(&name_of(pair))));
     format!("{place}?{}", all.join("&"))
+}
+
+fn name_of(pair: &str) -> &str {
+    pair.split('=').next().unwrap_or_default()
 }
 
 /// A group's rows are found by their keys, however small the tables are: the planner, who can't know how many

@@ -7,9 +7,9 @@ use super::{CheckSchema, DbConn, Query, StoreError, Write};
 use crate::domain::DatabaseUrl;
 use std::time::Duration;
 
-/// How often a write that met another transaction is tried once more, and after which pause.
-const TRIES_MORE: u32 = 2;
-const PAUSE: Duration = Duration::from_millis(100);
+/// How often a write is tried that meets other transactions, and the pause between two tries.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// One connection to a database that exists and is up to date.
 pub struct Direct(DbConn);
@@ -33,14 +33,17 @@ impl Direct {
     /// Commits one write, in a transaction of its own. One that met another transaction is tried again: it may have
     /// waited in a circle with a server's.
     pub fn commit<W: Write>(&mut self, write: &W) -> Result<W::Output, StoreError> {
-        let mut tries = 0;
+        self.commit_in(TRIES, write)
+    }
+
+    /// The same, in so many tries at most.
+    pub fn commit_in<W: Write>(&mut self, tries: u32, write: &W) -> Result<W::Output, StoreError> {
+        let mut left = tries;
         loop {
+            left = left.saturating_sub(1);
             match transact(&mut self.0, |conn| W::apply(&[write], conn)) {
                 Ok(outputs) => return outputs.into_iter().next().ok_or(StoreError::Crashed),
-                Err(StoreError::Conflict(_)) if tries < TRIES_MORE => {
-                    tries += 1;
-                    std::thread::sleep(PAUSE);
-                }
+                Err(StoreError::Conflict(_)) if left > 0 => std::thread::sleep(PAUSE),
                 Err(error) => return Err(error),
             }
         }

@@ -125,27 +125,26 @@ pub(super) fn end(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let mut ended = ids.to_vec();
-    match conn {
+    let ended = match conn {
         DbConn::Postgres(conn) => {
             let theirs = sessions::table.filter(sessions::user_id.eq(user.as_str()));
             let theirs = theirs.filter(sessions::id.eq_any(ids.iter().map(SessionId::as_str)));
             let gone: Vec<String> = diesel::delete(theirs).returning(sessions::id).get_results(conn)?;
             let gone: HashSet<String> = gone.into_iter().collect();
-            ended.retain(|id| gone.contains(id.as_str()));
+            ids.iter().filter(|id| gone.contains(id.as_str())).cloned().collect()
         }
         DbConn::Sqlite(_) => {
-            let mut gone = HashSet::new();
+            let mut ended = Vec::new();
             for id in ids {
                 let theirs = sessions::table.find(id.as_str()).filter(sessions::user_id.eq(user.as_str()));
                 if diesel::delete(theirs).execute(conn)? > 0 {
                     forget_user_session(conn, user.as_str(), id.as_str())?;
-                    gone.insert(id);
+                    ended.push(id.clone());
                 }
             }
-            ended.retain(|id| gone.contains(id));
+            ended
         }
-    }
+    };
     revoke(conn, &ended, at)?;
     Ok(ended)
 }
