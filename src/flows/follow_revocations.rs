@@ -40,8 +40,7 @@ pub struct FollowRevocations {
 impl FollowRevocations {
     /// Reads all that could still matter; to be done before the first request. Gives back when that was.
     pub async fn load(&self) -> Result<Time, StoreError> {
-        let now = time_of_all(&self.db, self.clock).await?;
-        self.look(now.plus_seconds(-self.access_ttl - OVERLAP)).await
+        self.look(None, self.access_ttl + OVERLAP).await
     }
 
     /// Looks for news since `heard`, until the process ends. While the database can't be read, what was ended elsewhere
@@ -53,7 +52,7 @@ impl FollowRevocations {
             let is_long = count % LOOKS_BETWEEN_PURGES == 0;
             let back = if is_long { LONG_OVERLAP } else { OVERLAP };
             // A look that hangs is no better than one that fails.
-            let looked = tokio::time::timeout(DEAF, self.look(heard.plus_seconds(-back))).await;
+            let looked = tokio::time::timeout(DEAF, self.look(Some(heard), back)).await;
             match looked.unwrap_or_else(|_| Err(StoreError::Unavailable("it does not answer".into()))) {
                 Ok(now) => {
                     heard = now;
@@ -68,11 +67,13 @@ impl FollowRevocations {
         }
     }
 
-    /// Gives back when it looked, by the database's clock: this one may be ahead of whoever writes.
-    async fn look(&self, since: Time) -> Result<Time, StoreError> {
+    /// Looks so many seconds back from when it was heard last, or from now. Gives back when it looked, by the database's
+    /// clock: this one may be ahead of whoever writes.
+    async fn look(&self, heard: Option<Time>, back: i64) -> Result<Time, StoreError> {
         let asked_at = self.clock.now();
         let now = time_of_all(&self.db, self.clock).await?;
         self.offset.note(asked_at, now, self.clock.now());
+        let since = heard.unwrap_or(now).plus_seconds(-back);
         // Users are read last and told of first: whose session is known to have ended by a ban is known to be
         // banned, and is not sent to log in again.
         let ended = self.db.run(FindRevocations { since }).await?;

@@ -51,7 +51,7 @@ impl Overlaps {
 
 impl Overlap {
     /// Notes that WeChat exchanged the code for this request.
-    pub(super) fn has_exchange(&mut self) {
+    pub(super) fn note_exchange(&mut self) {
         if let Some(under_way) = self.all.codes().get_mut(&self.key)
             && !self.has_exchange
         {
@@ -93,7 +93,7 @@ mod tests {
         let enter = || overlaps.enter(&app, &code);
         let (mut first, second) = (enter(), enter());
         assert!(!first.with_an_exchange() && !second.with_an_exchange(), "none was exchanged");
-        first.has_exchange();
+        first.note_exchange();
         let third = enter();
         assert!(!first.with_an_exchange(), "its own does not count");
         assert!(second.with_an_exchange() && third.with_an_exchange());
@@ -114,7 +114,7 @@ mod tests {
         let app = AppId::parse("wx0123456789abcdef").unwrap();
         let code = LoginCode::parse("code").unwrap().hash();
         let mut first = overlaps.enter(&app, &code);
-        first.has_exchange();
+        first.note_exchange();
         drop(first);
         let late = overlaps.enter(&app, &code);
         assert!(!late.with_an_exchange() && !overlaps.enter(&app, &code).with_an_exchange());

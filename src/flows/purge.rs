@@ -34,9 +34,9 @@ pub async fn purge_forever(db: Db, clock: Clock, replay_window: i64, access_ttl:
 
 /// Walks once through all exchanges, a bite at a time.
 async fn purge_exchanges(db: &Db, clock: Clock, keep: i64) -> Result<(), StoreError> {
+    let before = time_that_is_over(db, clock).await?.plus_seconds(-keep);
     let mut place = Some(ExchangeCursor::default());
     while let Some(after) = place {
-        let before = time_that_is_over(db, clock).await?.plus_seconds(-keep);
         let found = db.run(FindOldExchanges { after, before, limit: BITE }).await?;
         if !found.old.is_empty() {
             db.commit(DeleteExchanges(found.old)).await?;
@@ -51,9 +51,9 @@ async fn purge_exchanges(db: &Db, clock: Clock, keep: i64) -> Result<(), StoreEr
 /// token of it may be good: it can still be ended.
 async fn purge_sessions(db: &Db, clock: Clock, access_ttl: i64) -> Result<(), StoreError> {
     let kept = longest_token(db, access_ttl).await?;
+    let at = time_that_is_over(db, clock).await?.plus_seconds(-kept);
     let mut place = Some(SessionCursor::default());
     while let Some(after) = place {
-        let at = time_that_is_over(db, clock).await?.plus_seconds(-kept);
         let found = db.run(FindExpiredSessions { after, at, limit: BITE }).await?;
         if !found.expired.is_empty() {
             db.commit(DeleteExpiredSessions { expired: found.expired, at }).await?;

@@ -145,7 +145,7 @@ impl Inner {
             Waiting { app: &app, code: hash, idempotency_key: idempotency_key.as_ref(), since, overlap };
         let exchange = match exchange {
             Ok(exchange) => {
-                waiting.overlap.has_exchange();
+                waiting.overlap.note_exchange();
                 exchange
             }
             Err(spent @ (WeChatError::CodeUsed | WeChatError::OutcomeUnknown)) => {

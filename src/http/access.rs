@@ -67,7 +67,7 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let began = Instant::now();
         let id = RequestId::of(request.headers());
-        let arrives_by = arrives_by(request.request());
+        let arrives_by = arrives_by(request.request(), began);
         // For those who read a body, and for a problem within their answer: all others get the id at the end.
         if request.method() == Method::POST {
             request.extensions_mut().insert(ArrivesBy(arrives_by));

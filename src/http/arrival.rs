@@ -20,12 +20,12 @@ pub(super) fn note_connection(_: &dyn Any, data: &mut Extensions) {
     data.insert(Connection { opened: Instant::now(), used: Cell::new(false) });
 }
 
-/// When a request must have arrived whole, whose head has arrived now. To be called for each request once. When the
+/// When a request must have arrived whole, whose head has arrived at `now`. To be called for each request once. When the
 /// head of a later request began to arrive the framework does not tell: it counts from its end.
-pub(super) fn arrives_by(request: &HttpRequest) -> Instant {
+pub(super) fn arrives_by(request: &HttpRequest, now: Instant) -> Instant {
     let connection = request.conn_data::<Connection>();
     let first = connection.filter(|connection| !connection.used.replace(true));
-    first.map_or_else(Instant::now, |connection| connection.opened) + TO_ARRIVE
+    first.map_or(now, |connection| connection.opened) + TO_ARRIVE
 }
 
 /// What [`arrives_by`] gave, for whoever reads the body.

@@ -8,7 +8,6 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use std::collections::HashSet;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -97,8 +96,8 @@ impl Migrator {
             return known_to::<diesel::sqlite::Sqlite>(&SQLITE);
         }
         let mut conn = connect(url)?;
-        let mut all = status(&mut conn)?;
         let mut others = applied(&mut conn)?;
+        let mut all = status_by(&others, &conn)?;
         others.retain(|version| all.iter().all(|migration| migration.version != *version));
         others.sort();
         let other =
@@ -115,13 +114,9 @@ impl Migrator {
         if matches!(self.0, DbConn::Sqlite(_)) {
             return transact(&mut self.0, work);
         }
-        if let DbConn::Postgres(conn) = &mut self.0 {
-            conn.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})"))?;
-        }
+        self.0.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})"))?;
         let result = work(&mut self.0);
-        if let DbConn::Postgres(conn) = &mut self.0 {
-            conn.batch_execute(&format!("SELECT pg_advisory_unlock({ADVISORY_LOCK})"))?;
-        }
+        self.0.batch_execute(&format!("SELECT pg_advisory_unlock({ADVISORY_LOCK})"))?;
         result
     }
 }
@@ -158,11 +153,14 @@ fn names_where(states: Vec<MigrationState>, which: impl Fn(&MigrationState) -> b
 
 /// The known migrations, oldest first.
 fn status(conn: &mut DbConn) -> Result<Vec<MigrationState>, StoreError> {
+    status_by(&applied(conn)?, conn)
+}
+
+fn status_by(applied: &[String], conn: &DbConn) -> Result<Vec<MigrationState>, StoreError> {
     let mut all = match conn {
         DbConn::Postgres(_) => known_to::<diesel::pg::Pg>(&POSTGRES)?,
         DbConn::Sqlite(_) => known_to::<diesel::sqlite::Sqlite>(&SQLITE)?,
     };
-    let applied: HashSet<String> = applied(conn)?.into_iter().collect();
     all.iter_mut().for_each(|migration| migration.applied = applied.contains(&migration.version));
     Ok(all)
 }
