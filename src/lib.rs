@@ -52,7 +52,8 @@
 //!    `flows/index_logins.rs`, a second later and many at a time (`store/fresh_logins.rs`).
 //! 10. `flows/issue.rs`, then `tokens/key_ring.rs`, [`KeyRing::issue`](tokens::KeyRing::issue): signs the access
 //!     token with the key whose turn it is.
-//! 11. `http/token_view.rs`, `render`: the answer. `http/access.rs`, `finish`: its id, and one line in the log.
+//! 11. `http/token_view.rs`, `render`: the answer. `http/access.rs`, `finish`: its id;
+//!     `access_log.rs`: one line in the log.
 //!
 //! A code that WeChat, or our own memory, calls used takes `repeat` in step 7 instead: the record of the first
 //! exchange decides whether the request came at the same time, or with the same `Idempotency-Key`, and is

@@ -1,19 +1,17 @@
 //! What every request passes through: it gets its id, its head is measured, its errors are written in its
 //! language, and it leaves one line in the log.
 
+use super::access_log::log_line;
 use super::arrival::{ArrivesBy, arrives_by};
 use super::kept_payload::KeptPayload;
 use super::problem::{ErrorCode, OAuthProblem, Problem};
 use super::request_id::{HEADER, RequestId};
-use super::state::HttpState;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::Method;
 use actix_web::{Error, HttpMessage, Scope};
 use futures_util::future::LocalBoxFuture;
-use std::fmt::Write;
 use std::future::{Ready, ready};
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 /// The longest request line and headers, in bytes.
@@ -94,8 +92,10 @@ fn keeping(kept: Option<KeptPayload>, response: ServiceResponse<BoxBody>) -> Ser
 fn head_length(request: &ServiceRequest) -> usize {
     let headers: usize =
         request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    let line = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    headers + line
+    let uri = request.uri();
+    let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    headers + request.method().as_str().len() + authority + target
 }
 
 /// Writes a problem for its reader, adds the id, and logs.
@@ -128,89 +128,5 @@ fn addressed<B>(response: &ServiceResponse<B>, id: &RequestId) -> (Option<ErrorC
         (Some(oauth.problem().code()), Some(oauth.clone().addressed_to(request).into()))
     } else {
         (None, None)
-    }
-}
-
-/// One line a request. The path is the route's pattern: what a stranger writes into a path, or into a
-/// query, may be a secret of somebody's.
-fn log_line(response: &ServiceResponse<BoxBody>, id: &RequestId, code: Option<ErrorCode>, began: Instant) {
-    if !log::log_enabled!(target: "weauth::access", log::Level::Info) {
-        return;
-    }
-    let request = response.request();
-    // Where nothing went wrong and nothing in the path is variable, the path is the pattern.
-    let is_fixed = code.is_none() && request.match_info().is_empty();
-    let pattern = if is_fixed { None } else { Some(request.match_pattern()) };
-    let route = match &pattern {
-        None => request.path(),
-        Some(pattern) => pattern.as_deref().unwrap_or("(no route)"),
-    };
-    let tenths = began.elapsed().as_micros() as u64 / 100;
-    let ip = HttpState::of(request).ok().and_then(|state| state.client_ip(request));
-    // Put together here and by hand: the logger looks at each piece by itself, and a formatter takes its time.
-    let mut line = String::with_capacity(160);
-    line.extend([request.method().as_str(), " ", route, " ", response.status().as_str()]);
-    if let Some(code) = code {
-        line.extend([" ", code.as_str()]);
-    }
-    line.push(' ');
-    push_number(&mut line, tenths / 10);
-    line.push('.');
-    push_number(&mut line, tenths % 10);
-    line.push_str("ms ");
-    let ip = ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    push_address(&mut line, ip);
-    line.extend([" ", id.as_str()]);
-    log::info!(
-        target: "weauth::access",
-        method = request.method().as_str(),
-        path = route,
-        status = response.status().as_u16(),
-        code = code.map(ErrorCode::as_str),
-        duration_ms = tenths as f64 / 10.0,
-        ip:% = ip,
-        request_id = id.as_str();
-        "{line}"
-    );
-}
-
-fn push_number(line: &mut String, number: u64) {
-    if number >= 10 {
-        push_number(line, number / 10);
-    }
-    line.push(char::from(b'0' + (number % 10) as u8));
-}
-
-fn push_address(line: &mut String, ip: IpAddr) {
-    match ip {
-        IpAddr::V4(ip) => {
-            let [first, rest @ ..] = ip.octets();
-            push_number(line, first.into());
-            for octet in rest {
-                line.push('.');
-                push_number(line, octet.into());
-            }
-        }
-        // Writing into a string never fails.
-        IpAddr::V6(ip) => _ = write!(line, "{ip}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_and_addresses_are_written_as_the_formatter_writes_them() {
-        for number in [0, 7, 10, 99, 100, 12_345, u64::MAX] {
-            let mut line = String::new();
-            push_number(&mut line, number);
-            assert_eq!(line, number.to_string());
-        }
-        for ip in ["127.0.0.1", "10.0.200.255", "::1", "2001:db8::1"] {
-            let mut line = String::new();
-            push_address(&mut line, ip.parse().unwrap());
-            assert_eq!(line, ip);
-        }
     }
 }

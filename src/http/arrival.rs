@@ -1,4 +1,4 @@
-//! The time that a request is given to arrive whole, head and body.
+//! The time that a request is given to arrive whole, head and body, and its answer to be taken.
 
 use actix_web::HttpRequest;
 use actix_web::dev::Extensions;
@@ -15,8 +15,22 @@ struct Connection {
     used: Cell<bool>,
 }
 
-/// Notes when a connection was opened.
-pub(super) fn note_connection(_: &dyn Any, data: &mut Extensions) {
+/// A client that takes nothing of its answer for so long is gone, or means harm: the framework would hold the connection,
+/// and what was to be written, for as long as it likes.
+#[cfg(target_os = "linux")]
+const TO_BE_TAKEN: Duration = Duration::from_secs(30);
+
+/// Notes when a connection was opened, and has the system (Linux) cut it off where nothing is taken from it.
+pub(super) fn note_connection(stream: &dyn Any, data: &mut Extensions) {
+    #[cfg(target_os = "linux")]
+    if let Some(stream) = stream.downcast_ref::<actix_web::rt::net::TcpStream>() {
+        let limit = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(TO_BE_TAKEN));
+        if let Err(error) = limit {
+            log::debug!("a connection goes without a limit for its answers: {error}");
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _unlimited = stream;
     data.insert(Connection { opened: Instant::now(), used: Cell::new(false) });
 }
 

@@ -1,6 +1,7 @@
 //! The outside: routes, extractors, and the one table that chooses statuses.
 
 mod access;
+mod access_log;
 mod api_key;
 mod arrival;
 mod authenticated_user;

@@ -14,6 +14,7 @@ on_sqlite!(
     a_request_that_does_not_arrive_in_time_is_cut_off,
     a_late_head_leaves_the_body_what_is_left,
     a_slow_client_holds_nobody_else,
+    a_client_that_takes_no_answers_is_cut_off,
 );
 
 const BODY_LIMIT: usize = 64 * 1024;
@@ -66,6 +67,8 @@ async fn headers_over_16_kib_are_refused(db: Database) {
         format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx-long: {long}\r\nconnection: close\r\n\r\n"),
         format!("GET /healthz?{long} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
         format!("GET /healthz HTTP/1.1\r\nhost: x\r\n{}connection: close\r\n\r\n", "a: b\r\n".repeat(4000)),
+        format!("{long} /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
+        format!("GET http://{long}/healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
     ] {
         let answer = app.raw(request.as_bytes()).await;
         assert!(is_refusal(&answer), "{answer}");
@@ -157,6 +160,16 @@ async fn a_slow_client_holds_nobody_else(db: Database) {
     let began = Instant::now();
     app.login("alice").await;
     assert!(began.elapsed() < Duration::from_secs(5), "the login took {:?}", began.elapsed());
+}
+
+/// What it does not take is held for 30 seconds, by a clock of the system that looks less and less often.
+async fn a_client_that_takes_no_answers_is_cut_off(db: Database) {
+    let app = TestApp::on(db).await;
+    let mut stream = app.connect().await;
+    let request = b"GET /.well-known/jwks.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100);
+    let asking = async { while stream.write_all(&request).await.is_ok() {} };
+    let cut_off = tokio::time::timeout(Duration::from_secs(120), asking).await;
+    assert!(cut_off.is_ok(), "the connection is held for ever");
 }
 
 /// Sends a beginning and then, each second, `drop`; gives what came back and how long the server put up

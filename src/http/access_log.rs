@@ -1,0 +1,117 @@
+//! One line a request in the log.
+
+use super::problem::ErrorCode;
+use super::request_id::RequestId;
+use super::state::HttpState;
+use actix_web::body::BoxBody;
+use actix_web::dev::ServiceResponse;
+use actix_web::http::Method;
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Instant;
+
+/// Logs a request that was answered. The path is the route's pattern: what a stranger writes into a path, or into a
+/// query, may be a secret of somebody's.
+pub(super) fn log_line(
+    response: &ServiceResponse<BoxBody>,
+    id: &RequestId,
+    code: Option<ErrorCode>,
+    began: Instant,
+) {
+    if !log::log_enabled!(target: "weauth::access", log::Level::Info) {
+        return;
+    }
+    let request = response.request();
+    // Where nothing went wrong and nothing in the path is variable, the path is the pattern.
+    let is_fixed = code.is_none() && request.match_info().is_empty();
+    let pattern = if is_fixed { None } else { Some(request.match_pattern()) };
+    let route = match &pattern {
+        None => request.path(),
+        Some(pattern) => pattern.as_deref().unwrap_or("(no route)"),
+    };
+    let tenths = began.elapsed().as_micros() as u64 / 100;
+    let ip = HttpState::of(request).ok().and_then(|state| state.client_ip(request));
+    // Put together here and by hand: the logger looks at each piece by itself, and a formatter takes its time.
+    let mut line = String::with_capacity(160);
+    let method = known_method(request.method());
+    line.extend([method, " ", route, " ", response.status().as_str()]);
+    if let Some(code) = code {
+        line.extend([" ", code.as_str()]);
+    }
+    line.push(' ');
+    push_number(&mut line, tenths / 10);
+    line.push('.');
+    push_number(&mut line, tenths % 10);
+    line.push_str("ms ");
+    let ip = ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    push_address(&mut line, ip);
+    line.extend([" ", id.as_str()]);
+    log::info!(
+        target: "weauth::access",
+        method,
+        path = route,
+        status = response.status().as_u16(),
+        code = code.map(ErrorCode::as_str),
+        duration_ms = tenths as f64 / 10.0,
+        ip:% = ip,
+        request_id = id.as_str();
+        "{line}"
+    );
+}
+
+/// A method that is none of HTTP's own is a stranger's words too, and may be long.
+fn known_method(method: &Method) -> &str {
+    match *method {
+        Method::GET
+        | Method::POST
+        | Method::DELETE
+        | Method::HEAD
+        | Method::OPTIONS
+        | Method::PUT
+        | Method::PATCH
+        | Method::TRACE
+        | Method::CONNECT => method.as_str(),
+        _ => "(another)",
+    }
+}
+
+fn push_number(line: &mut String, number: u64) {
+    if number >= 10 {
+        push_number(line, number / 10);
+    }
+    line.push(char::from(b'0' + (number % 10) as u8));
+}
+
+fn push_address(line: &mut String, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [first, rest @ ..] = ip.octets();
+            push_number(line, first.into());
+            for octet in rest {
+                line.push('.');
+                push_number(line, octet.into());
+            }
+        }
+        // Writing into a string never fails.
+        IpAddr::V6(ip) => _ = write!(line, "{ip}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_addresses_are_written_as_the_formatter_writes_them() {
+        for number in [0, 7, 10, 99, 100, 12_345, u64::MAX] {
+            let mut line = String::new();
+            push_number(&mut line, number);
+            assert_eq!(line, number.to_string());
+        }
+        for ip in ["127.0.0.1", "10.0.200.255", "::1", "2001:db8::1"] {
+            let mut line = String::new();
+            push_address(&mut line, ip.parse().unwrap());
+            assert_eq!(line, ip);
+        }
+    }
+}
