@@ -9,6 +9,7 @@ use super::problem::{FieldMistake, Problem};
 use crate::domain::{Permission, Role};
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
+use std::borrow::Cow;
 use url::form_urlencoded;
 
 /// `?permission=…` asks for one; several ask for all of them.
@@ -33,20 +34,17 @@ pub(super) async fn verify_below(
     Ok(who(&user))
 }
 
-/// The permissions that a query asks for; anything else in it is a mistake.
+/// The permissions that a query asks for. The first thing in it that is none is named, and no other: a query has room
+/// for thousands.
 fn asked(query: &str) -> Result<Vec<Permission>, Problem> {
-    let (mut permissions, mut mistakes) = (Vec::new(), Vec::new());
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match (&*name, Permission::parse(&value)) {
-            ("permission", Some(permission)) => permissions.push(permission),
-            ("permission", None) => {
-                let detail = ("must be the name of a permission", "必须是权限名").into();
-                mistakes.push(FieldMistake { field: "permission".to_owned(), detail });
-            }
-            (unknown, _) => mistakes.push(FieldMistake::unknown_parameter(unknown)),
-        }
-    }
-    if mistakes.is_empty() { Ok(permissions) } else { Err(Problem::fields(mistakes)) }
+    let parameters = form_urlencoded::parse(query.as_bytes());
+    let permission = |(name, value): (Cow<'_, str>, Cow<'_, str>)| match &*name {
+        "permission" => Permission::parse(&value).ok_or_else(|| {
+            Problem::field("permission", ("must be the name of a permission", "必须是权限名"))
+        }),
+        unknown => Err(Problem::fields(vec![FieldMistake::unknown_parameter(unknown)])),
+    };
+    parameters.map(permission).collect()
 }
 
 fn require_all(user: &AuthenticatedUser, permissions: &[Permission]) -> Result<(), Problem> {

@@ -129,10 +129,12 @@ async fn a_query_that_makes_no_sense_is_named(db: Database) {
         ("?permission=%FF", "permission"),
         ("?role=editor", "role"),
         (&format!("?{}", login.access_token), "(a parameter)"),
+        (&format!("?a=1&{}", "b&".repeat(5000)), "a"),
     ] {
         let answer = verify(&app, &format!("/verify{query}"), &login.access_token).await;
         assert_keeps_out(&answer, 400, "invalid_request");
         assert_eq!(answer.json()["errors"][0]["field"], field, "{query}");
+        assert_eq!(answer.json()["errors"].as_array().map(Vec::len), Some(1), "however many there are");
         assert!(!answer.text.contains(&login.access_token), "{answer:?}");
     }
 }
