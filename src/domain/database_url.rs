@@ -48,6 +48,31 @@ impl DatabaseUrl {
             _ => Err(InvalidDatabaseUrl::Scheme),
         }
     }
+
+    /// Is this a Postgres on another machine, of which the URL does not say whether the connection is encrypted? libpq
+    /// then takes what it gets.
+    pub fn may_be_in_clear(&self) -> bool {
+        let Self::Postgres(url) = self else { return false };
+        let (place, parameters) = split_parameters(url.expose_secret());
+        let parameter = |name: &str| {
+            let mut pairs = parameters?.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.find_map(|(given, value)| (given == name).then_some(value))
+        };
+        let hosts = place[begin_of_place(place)..].split('/').next().unwrap_or_default();
+        let hosts = parameter("host").unwrap_or(hosts);
+        parameter("sslmode").is_none() && !hosts.split(',').all(is_this_machine)
+    }
+}
+
+/// A socket in the file system, or the loopback interface; with a port or without.
+fn is_this_machine(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(host) => host.split(']').next(),
+        None => host.split(':').next(),
+    };
+    let name = name.unwrap_or_default();
+    let is_loopback = name.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    name.is_empty() || name.starts_with('/') || name.starts_with('%') || name == "localhost" || is_loopback
 }
 
 impl std::fmt::Debug for DatabaseUrl {

@@ -1,6 +1,7 @@
 //! What users may do: operators grant roles, the configuration says which permissions a role carries.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A role's name: 1 to 64 of lowercase letters, digits, `_`, `-`, `.`, `:`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -70,13 +71,36 @@ impl RolePolicy {
     }
 }
 
+/// Permissions that a client asks for by name, to be held against the roles of whoever it turns out to speak for.
+#[derive(Debug, Clone)]
+pub struct RequestedScope {
+    permissions: Vec<Permission>,
+    policy: Arc<RolePolicy>,
+}
+
+impl RequestedScope {
+    /// These permissions, as `policy` lets roles carry them.
+    pub fn new(permissions: Vec<Permission>, policy: Arc<RolePolicy>) -> Self {
+        Self { permissions, policy }
+    }
+
+    /// Do these roles carry all that is asked for?
+    pub fn is_held_by(&self, roles: &[Role]) -> bool {
+        if self.permissions.is_empty() {
+            return true;
+        }
+        let held = self.policy.permissions(roles);
+        self.permissions.iter().all(|asked| held.contains(asked))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn permissions_of_roles_are_united() {
-        let permission = |text| Permission::parse(text).unwrap();
+        let permission = |text: &str| Permission::parse(text).unwrap();
         let role = |text| Role::parse(text).unwrap();
         let policy = RolePolicy::new(BTreeMap::from([
             (role("editor"), BTreeSet::from([permission("posts:write"), permission("posts:read")])),
@@ -86,5 +110,12 @@ mod tests {
         assert_eq!(held, [permission("posts:read"), permission("posts:write")]);
         assert_eq!(policy.all_permissions(), held.iter().collect::<Vec<_>>());
         assert!(Role::parse("Has Space").is_none());
+        let asked = |names: &[&str]| {
+            let permissions = names.iter().map(|name| permission(name)).collect();
+            RequestedScope::new(permissions, Arc::new(policy.clone()))
+        };
+        assert!(asked(&["posts:read"]).is_held_by(&[role("reader")]));
+        assert!(!asked(&["posts:read", "posts:write"]).is_held_by(&[role("reader")]));
+        assert!(asked(&[]).is_held_by(&[]));
     }
 }

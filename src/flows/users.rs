@@ -2,7 +2,7 @@
 
 use super::last_logins::LastLogins;
 use crate::actors::Db;
-use crate::domain::{Clock, Permission, RolePolicy, Time, User, UserId, UserStatus};
+use crate::domain::{Clock, Permission, RequestedScope, RolePolicy, Time, User, UserId, UserStatus};
 use crate::sharded::{ByChance, Sharded};
 use crate::store::{FindUser, StoreError};
 use bytes::Bytes;
@@ -98,6 +98,11 @@ impl Users {
             generations.remember(known.clone());
         }
         known
+    }
+
+    /// These permissions, to be held against a user's roles.
+    pub(super) fn requested(&self, permissions: Vec<Permission>) -> RequestedScope {
+        RequestedScope::new(permissions, self.policy.clone())
     }
 
     /// Every permission that some role carries, sorted.

@@ -11,7 +11,8 @@ use super::sessions::end;
 use super::users::{find_user, split_roles};
 use super::{DbConn, StoreError, Write};
 use crate::domain::{
-    Actor, AppId, Burst, Generation, RefreshState, SessionId, Time, User, UserId, UserStatus, Worth,
+    Actor, AppId, Burst, Generation, RefreshState, RequestedScope, SessionId, Time, User, UserId, UserStatus,
+    Worth,
 };
 use chrono::NaiveDateTime;
 use std::collections::HashMap;
@@ -32,6 +33,8 @@ pub struct RotateSession {
     pub served: Arc<[AppId]>,
     /// The generation of the presented token.
     pub presented: Generation,
+    /// What the client asked for by name: the user must hold it.
+    pub scope: RequestedScope,
     /// When the token was presented.
     pub at: Time,
     /// That moment once more: how long it is ago when the session's row is held at last.
@@ -62,6 +65,8 @@ pub enum Rotation {
     Gone,
     /// The user is barred; nothing was changed.
     Banned,
+    /// The user does not hold what the client asked for by name; nothing was changed.
+    ScopeNotHeld,
     /// A token that was replaced long ago: somebody else has it. The session was ended.
     Reused,
 }
@@ -181,6 +186,10 @@ impl RotateSession {
             return Rotation::Gone;
         }
         match session.state.worth(self.presented, self.at, self.grace) {
+            // Of a token that is good only: to ask for too much must not hide that an old one was used again.
+            Worth::Present | Worth::JustReplaced if !self.scope.is_held_by(&session.user.roles) => {
+                return Rotation::ScopeNotHeld;
+            }
             // Not at the moment of its arrival: the grace begins when the successor can first be known, however long
             // the database took.
             Worth::Present => {

@@ -3,13 +3,14 @@
 
 use super::sign_in::{AT, ONE, sign_in};
 use super::{Fresh, both};
-use crate::domain::{Actor, AppId, SessionId, Time, UserId, UserStatus};
+use crate::domain::{Actor, AppId, RequestedScope, SessionId, Time, UserId, UserStatus};
 use crate::store::{
     DbConn, DeleteUser, EndSessions, Ending, FindUserChanges, ListSessions, Query, RecordSignIn,
     RotateSession, Rotation, SetUserStatus, SignInRecord, UserChange, Write,
 };
 use diesel::prelude::*;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// Seconds: grace, how long a session is good unless it is refreshed, and however much it is.
 const GRACE: i64 = 10;
@@ -158,6 +159,7 @@ impl Run<'_> {
             app: None,
             served: [ONE].map(AppId::from_stored).into(),
             presented,
+            scope: RequestedScope::new(Vec::new(), Arc::default()),
             at: Time::from_unix(now),
             since: std::time::Instant::now(),
             expires_at: Time::from_unix(now + IDLE),
@@ -168,6 +170,7 @@ impl Run<'_> {
             Rotation::Turned { generation, .. } => Outcome::Good(generation),
             Rotation::Gone => Outcome::Gone,
             Rotation::Banned => Outcome::Banned,
+            Rotation::ScopeNotHeld => panic!("nothing was asked for"),
             Rotation::Reused => Outcome::Reused,
         };
         assert_eq!(outcome, expected, "generation {presented} of {:?} at {now}", self.sessions[index]);

@@ -17,6 +17,7 @@ on_both!(
     a_repeated_login_is_answered_again_only_with_its_key,
     a_refresh_token_is_good_for_its_own_mini_program_alone,
     a_refused_scope_costs_no_token,
+    a_scope_too_wide_hides_no_reuse,
 );
 on_sqlite!(
     a_login_names_its_mini_program_where_there_are_several,
@@ -160,6 +161,21 @@ async fn a_refused_scope_costs_no_token(db: Database) {
 
     let body = with_scope("notes:read").await.ok();
     assert_eq!(body["scope"], "notes:read notes:write", "it says what it carries, which is not less");
+}
+
+async fn a_scope_too_wide_hides_no_reuse(db: Database) {
+    let app = Builder::new(db).set("WEAUTH_REFRESH_GRACE", "0").file(ROLES).start().await;
+    let login = app.login("alice").await;
+    let refresh = |scope: &'static str| {
+        let token = login.refresh_token.as_str();
+        let body = form(&[("grant_type", "refresh_token"), ("refresh_token", token), ("scope", scope)]);
+        async { app.post("/token", FORM, &{ body }).await }
+    };
+    let next = Login::from(&refresh("").await);
+
+    refresh("notes:delete").await.oauth_error(400, "invalid_grant", "refresh_token_reused");
+
+    app.me(&next.access_token).await.problem(401, "token_revoked");
 }
 
 async fn a_login_names_its_mini_program_where_there_are_several(db: Database) {
