@@ -2,7 +2,7 @@
 //! itself, the replacement of a key by age and the end of an old one, is done by whichever node comes first.
 
 use super::check_clock::{ClockDifference, shared_time};
-use super::start_keys::{ServerKeys, StartKeysError, newest};
+use super::start_keys::{ServerKeys, StartKeysError, master_key_fits, newest};
 use crate::domain::{PUBLISHED_BEFORE_SIGNING, Time};
 use crate::store::{LoadKeys, RetireDueKeys, RotateIf, StoredKey};
 use crate::tokens::Verifier;
@@ -47,7 +47,11 @@ impl Follower {
             log::error!("{difference}");
         }
         self.difference = time.difference;
-        let stored = self.keys.db.run(LoadKeys).await?;
+        let mut stored = self.keys.db.run(LoadKeys).await?;
+        // One that was retired without another in its place: not what `keys reset` leaves, which is for a new start.
+        if master_key_fits(&self.keys.master, &stored) {
+            stored = self.keys.complete(stored, time.now).await?;
+        }
         if stored != self.seen {
             // What can't be opened is told of once, not every few seconds.
             self.seen.clone_from(&stored);

@@ -80,16 +80,12 @@ impl ServerKeys {
         if let Some(difference) = time.difference {
             log::error!("{difference}");
         }
-        let mut stored = self.db.run(LoadKeys).await?;
+        let stored = self.db.run(LoadKeys).await?;
         // Before anything is sealed: a key under a wrong master key would make it look like a fitting one.
         if !stored.is_empty() && !master_key_fits(&self.master, &stored) {
             return Err(StartKeysError::MasterKey);
         }
-        let lacks = |wanted: KeyPurpose| stored.iter().all(|key| key.purpose != wanted);
-        if lacks(KeyPurpose::Sign) || lacks(KeyPurpose::Refresh) {
-            let keys = vec![self.new_key().await?, new_refresh_key(&self.master)];
-            stored = self.db.commit(StoreFirstKeys { keys, at: time.now }).await?;
-        }
+        let mut stored = self.complete(stored, time.now).await?;
         self.open(&stored)?;
         self.raise_token_seconds(&stored).await?;
         if newest(&stored).is_some_and(|key| key.algorithm != self.policy.algorithm.as_str())
@@ -98,6 +94,20 @@ impl ServerKeys {
             stored = self.db.run(LoadKeys).await?;
         }
         self.open(&stored)
+    }
+
+    /// Makes a key of each purpose for which there is none.
+    pub(super) async fn complete(
+        &self,
+        stored: Vec<StoredKey>,
+        now: Time,
+    ) -> Result<Vec<StoredKey>, StartKeysError> {
+        let lacks = |wanted: KeyPurpose| stored.iter().all(|key| key.purpose != wanted);
+        if !lacks(KeyPurpose::Sign) && !lacks(KeyPurpose::Refresh) {
+            return Ok(stored);
+        }
+        let keys = vec![self.new_key().await?, new_refresh_key(&self.master)];
+        Ok(self.db.commit(StoreFirstKeys { keys, at: now }).await?)
     }
 
     /// Opens the keys with the master key, all of them.
@@ -122,8 +132,7 @@ impl ServerKeys {
         stored: &[StoredKey],
         present: Option<&KeyRing>,
     ) -> Result<(KeyRing, Vec<StartKeysError>), StartKeysError> {
-        let mut faults = Vec::new();
-        let mut signing = Vec::new();
+        let (mut faults, mut signing) = (Vec::new(), Vec::new());
         let mut refresh = None;
         for key in stored {
             let opened = match key.purpose {
@@ -134,14 +143,18 @@ impl ServerKeys {
                     }
                     opened
                 }
-                KeyPurpose::Refresh => self.open_refresh_key(key).map(|key| refresh = Some(key)),
+                KeyPurpose::Refresh => {
+                    let opened = self.open_refresh_key(key);
+                    let from_before = || present.map(|present| present.refresh().clone());
+                    refresh = opened.as_ref().ok().cloned().or_else(from_before);
+                    opened.map(drop)
+                }
             };
             faults.extend(opened.err());
         }
         if !stored.is_empty() && !master_key_fits(&self.master, stored) {
             faults = vec![StartKeysError::MasterKey];
         }
-        let refresh = refresh.or_else(|| present.map(|present| present.refresh().clone()));
         match refresh.map(|refresh| KeyRing::new(self.issuer.clone(), signing, refresh)) {
             Some(Ok(ring)) => Ok((ring, faults)),
             _ => Err(faults.into_iter().next().unwrap_or(StartKeysError::Gone)),

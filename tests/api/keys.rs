@@ -1,9 +1,10 @@
 //! Signing keys come and go, and nobody who verifies tokens notices.
 
-use crate::harness::{Builder, Database, TestApp, master_key, on_both, on_sqlite};
+use crate::harness::{Builder, Database, Login, TestApp, master_key, on_both, on_sqlite};
 use crate::jwt;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use reqwest::Method;
 use serde_json::Value;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ on_both!(
     a_rotation_is_unnoticed_by_verifiers_who_keep_the_key_set_for_its_max_age,
     a_key_is_retired_when_its_last_token_has_ended,
     a_leaked_key_is_destroyed_at_once_on_every_node,
+    a_leaked_key_of_refresh_tokens_is_replaced_on_every_node,
     a_damaged_key_costs_a_running_server_nothing,
     another_algorithm_comes_in_at_start_and_once,
     a_key_is_replaced_by_age_once_over_all_nodes,
@@ -106,6 +108,29 @@ async fn a_key_is_retired_when_its_last_token_has_ended(db: Database) {
     assert_eq!(states(&app, &["--all"]), ["signs", "retired"]);
     assert_eq!(db.count("keys WHERE length(sealed) = 0 AND retired_at IS NOT NULL"), 1);
     assert_eq!(db.count("audit WHERE action = 'key.retire' AND actor = 'server'"), 1);
+}
+
+async fn a_leaked_key_of_refresh_tokens_is_replaced_on_every_node(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    let nodes = [&app, &app.second_node().await];
+    let alice = app.login("alice").await;
+    let leaked = db.texts("SELECT id AS text FROM keys WHERE purpose = 'refresh'").remove(0);
+
+    assert!(app.weauth(&["keys", "retire", &leaked]).status.success());
+
+    let refresh = async |node: &TestApp, login: &Login| {
+        node.post_json("/token/refresh", serde_json::json!({"refresh_token": login.refresh_token})).await
+    };
+    for node in nodes {
+        until("what the leaked key made is refused", async || refresh(node, &alice).await.status == 401)
+            .await;
+        refresh(node, &alice).await.problem(401, "refresh_token_invalid");
+        node.me(&alice.access_token).await.ok();
+    }
+    let again = app.login("alice").await;
+    refresh(nodes[1], &again).await.ok();
+    let standing = db.texts("SELECT id AS text FROM keys WHERE purpose = 'refresh' AND retired_at IS NULL");
+    assert_eq!(standing.len(), 1, "of all nodes one has made the next key");
 }
 
 async fn a_leaked_key_is_destroyed_at_once_on_every_node(db: Database) {
@@ -236,7 +261,7 @@ async fn the_key_set_is_answered_304_to_whoever_has_it(db: Database) {
     let first = app.get(JWKS).await;
     assert_eq!(first.header("cache-control"), "public, max-age=30");
     let tag = first.header("etag").to_owned();
-    let ask = |tag: &str| app.request(reqwest::Method::GET, JWKS).header("If-None-Match", tag);
+    let ask = |tag: &str| app.request(Method::GET, JWKS).header("If-None-Match", tag);
 
     for known in [tag.clone(), format!("\"other\", W/{tag}"), "*".to_owned()] {
         let again = app.send(ask(&known)).await;
