@@ -8,14 +8,17 @@ use crate::domain::{App, AppId, CodeHash, LoginCode, Time};
 use crate::wechat::{Circuit, Client, Exchanged, WeChatError};
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use futures_util::FutureExt;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// How many spent codes are remembered: a repeat of one is refused without asking WeChat.
 const REMEMBERED_CODES: usize = 20_000;
+
+/// So long after a code was spent, whatever is recorded of its exchange stands in the database: no write waits longer.
+const SETTLED_AFTER: Duration = Duration::from_secs(15);
 
 type CodeKey = (AppId, CodeHash);
 type Answer = Result<Exchange, WeChatError>;
@@ -41,6 +44,8 @@ struct WeChatActor {
     apps: HashMap<AppId, (Arc<App>, Circuit)>,
     /// Who waits for each exchange that is under way, beside the one who makes it.
     in_flight: HashMap<CodeKey, Vec<oneshot::Sender<Turn>>>,
+    /// Logins that lead an exchange or wait for one, of which there are at most `max_in_flight`.
+    logins: usize,
     max_in_flight: usize,
     spent: SpentCodes,
 }
@@ -65,13 +70,16 @@ impl Handler<ExchangeCode> for WeChatActor {
     type Result = ();
 
     fn handle(&mut self, ExchangeCode { key, reply }: ExchangeCode, ctx: &mut Context<Self>) {
-        if let Some(waiting) = self.in_flight.get_mut(&key) {
+        let is_full = self.logins >= self.max_in_flight;
+        if let Some(waiting) = self.in_flight.get_mut(&key).filter(|_| !is_full) {
             waiting.push(reply);
+            self.logins += 1;
             return;
         }
         let turn = match self.admit(&key) {
             Ok(app) => {
                 self.in_flight.insert(key.clone(), Vec::new());
+                self.logins += 1;
                 Turn::Lead(app, Flight { actor: ctx.address(), key: Some(key) })
             }
             Err(refused) => Turn::Ended(Err(refused)),
@@ -90,8 +98,7 @@ impl Handler<Abandoned> for WeChatActor {
     type Result = ();
 
     fn handle(&mut self, Abandoned(key): Abandoned, ctx: &mut Context<Self>) {
-        let waiting = self.in_flight.remove(&key).unwrap_or_default();
-        for reply in waiting {
+        for reply in self.land(&key) {
             self.handle(ExchangeCode { key: key.clone(), reply }, ctx);
         }
     }
@@ -109,12 +116,14 @@ impl Handler<Landed> for WeChatActor {
     type Result = ();
 
     fn handle(&mut self, Landed { key, answer }: Landed, _: &mut Context<Self>) {
-        let waiting = self.in_flight.remove(&key).unwrap_or_default();
+        let waiting = self.land(&key);
         if let Some((_, circuit)) = self.apps.get_mut(&key.0) {
             circuit.record(&answer, Instant::now());
         }
         match &answer {
-            Ok(_) | Err(WeChatError::CodeUsed | WeChatError::OutcomeUnknown) => self.spent.remember(&key),
+            Ok(_) | Err(WeChatError::CodeUsed | WeChatError::OutcomeUnknown) => {
+                self.spent.remember(&key, Instant::now());
+            }
             Err(WeChatError::BadResponse(what)) => {
                 log::error!("WeChat's answer to {} makes no sense: {what}", key.0);
             }
@@ -131,31 +140,39 @@ impl Handler<Landed> for WeChatActor {
 impl WeChatActor {
     /// May this code be brought to WeChat now?
     fn admit(&mut self, key: &CodeKey) -> Result<Arc<App>, WeChatError> {
-        if self.spent.contains(key) {
-            return Err(WeChatError::CodeUsed);
+        if let Some(spent_at) = self.spent.when(key) {
+            let is_settled = spent_at.elapsed() > SETTLED_AFTER;
+            return Err(if is_settled { WeChatError::CodeUsedBefore } else { WeChatError::CodeUsed });
         }
-        if self.in_flight.len() >= self.max_in_flight {
+        if self.logins >= self.max_in_flight {
             return Err(WeChatError::Busy);
         }
         let (app, circuit) = self.apps.get_mut(&key.0).ok_or(WeChatError::CodeInvalid)?;
         if circuit.admits(Instant::now()) { Ok(app.clone()) } else { Err(WeChatError::Unavailable) }
     }
+
+    /// An exchange is over: who waited for it.
+    fn land(&mut self, key: &CodeKey) -> Vec<oneshot::Sender<Turn>> {
+        let waiting = self.in_flight.remove(key);
+        self.logins -= waiting.as_ref().map_or(0, |waiting| waiting.len() + 1);
+        waiting.unwrap_or_default()
+    }
 }
 
-/// The codes that were exchanged of late, the oldest of which is forgotten first.
+/// The codes that were exchanged of late, and when; the oldest is forgotten first.
 #[derive(Default)]
 struct SpentCodes {
-    known: HashSet<(AppId, u128)>,
+    known: HashMap<(AppId, u128), Instant>,
     in_order: VecDeque<(AppId, u128)>,
 }
 
 impl SpentCodes {
-    fn contains(&self, key: &CodeKey) -> bool {
-        self.known.contains(&shortened(key))
+    fn when(&self, key: &CodeKey) -> Option<Instant> {
+        self.known.get(&shortened(key)).copied()
     }
 
-    fn remember(&mut self, key: &CodeKey) {
-        if !self.known.insert(shortened(key)) {
+    fn remember(&mut self, key: &CodeKey, now: Instant) {
+        if self.known.insert(shortened(key), now).is_some() {
             return;
         }
         self.in_order.push_back(shortened(key));
@@ -181,12 +198,17 @@ pub struct WeChat {
 }
 
 impl WeChat {
-    /// Starts the actor on this thread's arbiter, for these apps; at most `max_in_flight` exchanges run at once.
+    /// Starts the actor on this thread's arbiter, for these apps; at most `max_in_flight` logins wait for WeChat at once.
     pub fn start(client: Client, apps: Vec<App>, max_in_flight: usize) -> Self {
         let apps =
             apps.into_iter().map(|app| (app.id.clone(), (Arc::new(app), Circuit::default()))).collect();
-        let actor =
-            WeChatActor { apps, in_flight: HashMap::new(), max_in_flight, spent: SpentCodes::default() };
+        let actor = WeChatActor {
+            apps,
+            in_flight: HashMap::new(),
+            logins: 0,
+            max_in_flight,
+            spent: SpentCodes::default(),
+        };
         Self { actor: actor.start(), client }
     }
 

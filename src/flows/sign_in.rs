@@ -148,7 +148,9 @@ impl Inner {
                 waiting.overlap.note_exchange();
                 exchange
             }
-            Err(spent @ (WeChatError::CodeUsed | WeChatError::OutcomeUnknown)) => {
+            Err(
+                spent @ (WeChatError::CodeUsed | WeChatError::CodeUsedBefore | WeChatError::OutcomeUnknown),
+            ) => {
                 return self.repeat(&waiting, spent).await;
             }
             Err(error) => return Err(error.into()),
@@ -196,6 +198,7 @@ impl Inner {
     async fn repeat(&self, waiting: &Waiting<'_>, spent: WeChatError) -> Result<Issued, SignInError> {
         let find =
             || FindExchange { app: waiting.app.clone(), code: waiting.code.clone(), at: self.clock.now() };
+        let wait = if spent == WeChatError::CodeUsedBefore { Duration::ZERO } else { WAIT_FOR_RECORD };
         let began = Instant::now();
         let mut appeared = false;
         let mut pause = Duration::from_millis(10);
@@ -203,7 +206,7 @@ impl Inner {
             if let Some(found) = self.db.run(find()).await? {
                 break found;
             }
-            let left = WAIT_FOR_RECORD.saturating_sub(began.elapsed());
+            let left = wait.saturating_sub(began.elapsed());
             if left.is_zero() {
                 return Err(spent.into());
             }

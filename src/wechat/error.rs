@@ -13,6 +13,9 @@ pub enum WeChatError {
     /// 40163: exchanged before.
     #[error("the code has been used (40163)")]
     CodeUsed,
+    /// Exchanged before, as this server remembers: so long ago that nothing of it is still to be written.
+    #[error("the code was used some time ago")]
+    CodeUsedBefore,
     /// `-1`, and then 40163 to our own next try: who has used the code, that first try or somebody else, is unknown.
     #[error("WeChat was busy (-1) and then called the code used (40163)")]
     OutcomeUnknown,

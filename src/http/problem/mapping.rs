@@ -42,7 +42,7 @@ impl From<WeChatError> for Problem {
     fn from(error: WeChatError) -> Self {
         Self::new(match error {
             WeChatError::CodeInvalid => ErrorCode::WechatCodeInvalid,
-            WeChatError::CodeUsed => ErrorCode::WechatCodeUsed,
+            WeChatError::CodeUsed | WeChatError::CodeUsedBefore => ErrorCode::WechatCodeUsed,
             WeChatError::UserBlocked(_) => ErrorCode::WechatUserBlocked,
             WeChatError::RateLimited(_) => ErrorCode::WechatRateLimited,
             WeChatError::Misconfigured(_) => ErrorCode::WechatMisconfigured,
