@@ -7,8 +7,9 @@ use crate::store::{
 };
 use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::{error::Elapsed, timeout};
+use tokio::time::timeout;
 
 /// How much the database may be given to do at once.
 #[derive(Debug, Clone, Copy)]
@@ -38,8 +39,8 @@ impl Actor for DbActor {
     }
 }
 
-/// One query, to be run.
-struct Run<Q>(Q);
+/// One query, to be run, and when it was asked for.
+struct Run<Q>(Q, Instant);
 
 impl<Q: Query> Message for Run<Q> {
     type Result = Result<Q::Output, StoreError>;
@@ -48,13 +49,16 @@ impl<Q: Query> Message for Run<Q> {
 impl<Q: Query> Handler<Run<Q>> for DbActor {
     type Result = ResponseFuture<Result<Q::Output, StoreError>>;
 
-    fn handle(&mut self, Run(query): Run<Q>, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, Run(query, since): Run<Q>, _: &mut Context<Self>) -> Self::Result {
         let Ok(place) = self.waiting_room.clone().try_acquire_owned() else {
             return Box::pin(async { Err(StoreError::Busy) });
         };
         let (pool, slots) = (self.pool.clone(), self.slots.clone());
         Box::pin(async move {
             let _slot = slots.acquire_owned().await.map_err(|_| StoreError::Crashed)?;
+            if since.elapsed() > PATIENCE {
+                return Err(silent());
+            }
             let run = move || {
                 let result = read(&pool, &query);
                 drop(place);
@@ -139,10 +143,11 @@ impl Db {
         Self { actor: self.aside.clone(), aside: self.aside.clone(), file: self.file.clone() }
     }
 
-    /// Runs one query on a blocking thread; `Busy` when too many wait already, `Unavailable` after [`PATIENCE`].
+    /// Runs one query on a blocking thread; `Busy` when too many wait already, `Unavailable` after [`PATIENCE`]: one
+    /// that was not begun by then is not begun any more.
     pub async fn run<Q: Query>(&self, query: Q) -> Result<Q::Output, StoreError> {
-        let answer = timeout(PATIENCE, self.actor.send(Run(query))).await;
-        answer.map_err(silent)?.unwrap_or(Err(StoreError::Crashed))
+        let answer = timeout(PATIENCE, self.actor.send(Run(query, Instant::now()))).await;
+        answer.map_err(|_| silent())?.unwrap_or(Err(StoreError::Crashed))
     }
 
     /// Does the database that was opened answer, and does it hold every migration?
@@ -158,10 +163,10 @@ impl Db {
     pub async fn commit<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.actor.try_send(Commit(write, reply)).map_err(|_| StoreError::Busy)?;
-        timeout(PATIENCE, answer).await.map_err(silent)?.unwrap_or(Err(StoreError::Crashed))
+        timeout(PATIENCE, answer).await.map_err(|_| silent())?.unwrap_or(Err(StoreError::Crashed))
     }
 }
 
-fn silent(_: Elapsed) -> StoreError {
+fn silent() -> StoreError {
     StoreError::Unavailable(format!("it has not answered for {} seconds", PATIENCE.as_secs()))
 }
