@@ -5,9 +5,9 @@ use crate::config::{Config, DatabaseConfig, KeyConfig, TokenConfig, WeChatConfig
 use crate::crypto::MasterKeys;
 use crate::domain::{App, AppId, Cidr, Clock, DatabaseUrl, RolePolicy};
 use crate::flows::{
-    ApiKeys, ClockOffset, FollowRevocations, Introspection, Issuer, KeyPolicy, LastLogins, LoginBrake,
-    Revoking, ServerKeys, Sessions, SignIn, SignInLimits, StartKeysError, TokenLifetimes, Users, follow_keys,
-    index_logins_forever, purge_forever,
+    ApiKeys, Background, ClockOffset, FollowRevocations, Introspection, Issuer, KeyPolicy, LastLogins,
+    LoginBrake, Revoking, ServerKeys, Sessions, SignIn, SignInLimits, StartKeysError, TokenLifetimes, Users,
+    follow_keys, index_logins_forever, purge_forever,
 };
 use crate::http::{HttpState, everything, extractor_state, observed};
 use crate::store::{EmptyLog, Migrator, StoreError};
@@ -110,14 +110,8 @@ impl Weauth {
         let (trusted_proxies, rate_limit, public_url) =
             (settings.trusted_proxies, settings.rate_limit, settings.public_url);
         let clock = Clock::system();
-        migrate(&database)?;
-        let db_settings = DbSettings {
-            readers: database.connections.max(1),
-            waiting_reads: WAITING_READS,
-            waiting_writes: WAITING_WRITES,
-        };
-        let db = Db::start(&database.url, db_settings)
-            .map_err(|error| StartError::Database { url: database.url.to_string(), error })?;
+        let unreadable = |error| StartError::Database { url: database.url.to_string(), error };
+        let db = open_database(&database).map_err(unreadable)?;
         let access_ttl = i64::from(tokens.access_ttl);
         let policy =
             KeyPolicy { algorithm: keys.signing_algorithm, max_age: i64::from(keys.max_age), access_ttl };
@@ -134,10 +128,7 @@ impl Weauth {
             offset: offset.clone(),
             access_ttl,
         };
-        let heard = follow
-            .load()
-            .await
-            .map_err(|error| StartError::Database { url: database.url.to_string(), error })?;
+        let heard = follow.load().await.map_err(unreadable)?;
         let verifier = Verifier::new(keys, apps.clone(), revocations.clone(), access_ttl, clock);
         let last_logins = LastLogins::default();
         let users = Users::new(db.clone(), clock, roles, last_logins.clone());
@@ -155,14 +146,15 @@ impl Weauth {
         let noted = last_logins.clone();
         let limits = SignInLimits { replay_window, max_sessions: tokens.max_sessions };
         let sign_in = SignIn::new(wechat, db.clone(), issuer, master_keys, limits, revocations, noted, clock);
-        tokio::task::spawn_local(follow.follow(heard));
-        tokio::task::spawn_local(follow_keys(server_keys, verifier.clone()));
-        tokio::task::spawn_local(api_keys.clone().follow_forever());
-        tokio::task::spawn_local(last_logins.clone().write_forever(db.clone()));
+        let background = Background::default();
+        background.run("hearing of what ended elsewhere", follow.follow(heard));
+        background.run("following the signing keys", follow_keys(server_keys, verifier.clone()));
+        background.run("following the API keys", api_keys.clone().follow_forever());
+        background.run("noting last logins", last_logins.clone().write_forever(db.clone()));
         if matches!(database.url, DatabaseUrl::Sqlite(_)) {
-            tokio::task::spawn_local(index_logins_forever(db.clone()));
+            background.run("indexing logins", index_logins_forever(db.clone()));
         }
-        tokio::task::spawn_local(purge_forever(db.clone(), clock, replay_window, access_ttl));
+        background.run("purging", purge_forever(db.clone(), clock, replay_window, access_ttl));
         let state = HttpState {
             sign_in,
             sessions,
@@ -175,6 +167,7 @@ impl Weauth {
             apps,
             trusted_proxies: trusted_proxies.into(),
             login_brake: LoginBrake::new(rate_limit, clock),
+            background,
         };
         Ok(Self { state, last_logins })
     }
@@ -202,9 +195,10 @@ impl Weauth {
         observed(web::scope(path).configure(move |cfg| everything(&state, cfg)))
     }
 
-    /// Writes down what follows the logins at leisure, and leaves SQLite's file whole. To be called when no more
-    /// requests come.
+    /// Ends what goes on beside the requests, writes down what follows the logins at leisure, and leaves SQLite's file
+    /// whole. To be called when no more requests come.
     pub async fn finish(&self) {
+        self.state.background.stop();
         self.last_logins.write(&self.state.db).await;
         if let Err(error) = self.state.db.run(EmptyLog).await {
             log::warn!("the write-ahead log was not carried over: {error}");
@@ -217,11 +211,22 @@ impl Weauth {
     }
 }
 
-fn migrate(database: &DatabaseConfig) -> Result<(), StartError> {
-    let applied = Migrator::connect(&database.url).and_then(|mut migrator| migrator.apply_pending());
-    let applied = applied.map_err(|error| StartError::Database { url: database.url.to_string(), error })?;
-    for name in applied {
+/// Brings the database up to date and opens it.
+fn open_database(database: &DatabaseConfig) -> Result<Db, StoreError> {
+    if database.url.may_be_in_clear() {
+        log::warn!(
+            "DATABASE_URL: {} is on another machine, and its connection may be without encryption: add \
+             ?sslmode=verify-full, or sslmode=disable where it needs none",
+            database.url
+        );
+    }
+    for name in Migrator::connect(&database.url)?.apply_pending()? {
         log::info!("applied migration {name}");
     }
-    Ok(())
+    let settings = DbSettings {
+        readers: database.connections.max(1),
+        waiting_reads: WAITING_READS,
+        waiting_writes: WAITING_WRITES,
+    };
+    Db::start(&database.url, settings)
 }

@@ -1,6 +1,7 @@
 //! What the product does, in order. No HTTP here and no SQL.
 
 mod api_keys;
+mod background;
 mod check_clock;
 mod follow_keys;
 mod follow_revocations;
@@ -21,6 +22,7 @@ mod to_the_end;
 mod users;
 
 pub use api_keys::{ApiKeys, KnownApiKey};
+pub use background::Background;
 pub use check_clock::{ClockDifference, ClockOffset, SharedTime, shared_time};
 pub use follow_keys::follow_keys;
 pub use follow_revocations::FollowRevocations;

@@ -125,6 +125,8 @@ async fn more_logins_than_agreed_are_refused_at_once(db: Database) {
         let answer = app.login_with(json!({"code": third})).await;
         answer.problem_with_retry(503, "overloaded", "later");
         assert_eq!(wechat.calls(&third), 0, "a refused login spends no code");
+        let same = app.login_with(json!({"code": codes[0]})).await;
+        same.problem_with_retry(503, "overloaded", "later");
         gate.open();
         third
     };
