@@ -55,16 +55,19 @@ impl MasterKeys {
     }
 
     /// Seals a value for the row that `row` names.
+    ///
+    /// # Panics
+    /// Where the value is longer than 64 GiB.
     pub fn seal(&self, row: &str, plain: &[u8]) -> Sealed {
         let nonce = random_bytes::<NONCE_LEN>();
         let mut sealed = Vec::with_capacity(NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
         sealed.extend_from_slice(&nonce);
         let mut body = plain.to_vec();
         let aad = Aad::from(row.as_bytes());
-        // Sealing fails only for messages of more than 64 GiB.
-        if self.0[0].seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut body).is_ok() {
-            sealed.extend_from_slice(&body);
-        }
+        let sealing = self.0[0].seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut body);
+        #[expect(clippy::expect_used, reason = "what is not sealed must not be stored as if it were")]
+        sealing.expect("a value of less than 64 GiB");
+        sealed.extend_from_slice(&body);
         sealed
     }
 

@@ -5,7 +5,7 @@ use super::fresh_logins::INDEX_FRESH_CODES;
 use super::sign_in::{LOGINS, WRITE_LOGIN};
 use crate::domain::{DatabaseUrl, split_parameters};
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, PgConnection, SqliteConnection};
+use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
@@ -72,9 +72,12 @@ pub(super) fn connect(url: &DatabaseUrl) -> diesel::ConnectionResult<DbConn> {
     match url {
         DatabaseUrl::Postgres(url) => {
             let url = SecretString::from(with_patience(url.expose_secret()));
-            PgConnection::establish(url.expose_secret()).map(DbConn::Postgres)
+            let mut conn = PgConnection::establish(url.expose_secret())?;
+            in_english(&mut conn)?;
+            Ok(DbConn::Postgres(conn))
         }
         DatabaseUrl::Sqlite(path) => {
+            make_private(path);
             let mut conn = SqliteConnection::establish(path)?;
             conn.batch_execute(
                 "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;
@@ -84,6 +87,31 @@ pub(super) fn connect(url: &DatabaseUrl) -> diesel::ConnectionResult<DbConn> {
             Ok(DbConn::Sqlite(conn))
         }
     }
+}
+
+/// Lets Postgres speak English, as a deadlock and some other errors are known by their words alone. Where it speaks
+/// another language, to change that takes a right that not every role has.
+fn in_english(conn: &mut PgConnection) -> diesel::ConnectionResult<()> {
+    const IS_ENGLISH: &str = "current_setting('lc_messages') ~ '^(C|POSIX|en)'";
+    let failed = diesel::ConnectionError::CouldntSetupConfiguration;
+    let is_english = diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(IS_ENGLISH));
+    if is_english.get_result(conn).map_err(failed)? {
+        return Ok(());
+    }
+    if conn.batch_execute("SET lc_messages = 'C'").is_err() {
+        log::warn!(
+            "Postgres does not tell its errors in English, and weauth knows some by their words: let an administrator \
+             run ALTER ROLE … SET lc_messages = 'C' for the role of DATABASE_URL"
+        );
+    }
+    Ok(())
+}
+
+/// Makes a SQLite file that is not there, for its owner's eyes only; what SQLite lays beside it takes after it. Where
+/// that fails SQLite says why, a moment later.
+fn make_private(path: &str) {
+    use std::os::unix::fs::OpenOptionsExt;
+    let _made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
 }
 
 /// Is this a SQLite database whose file is not there? To connect would make it.

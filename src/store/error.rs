@@ -12,7 +12,7 @@ pub enum StoreError {
     #[error("the database can't be reached: {0}")]
     Unavailable(String),
     /// Another transaction was in the way, and the database gave up this one (a deadlock, a serialization failure,
-    /// a lock not had in time): nothing was done, and the same may go through the next time.
+    /// a lock not had in time, a row gone that was there when it was read): nothing was done, and the same may go through the next time.
     #[error("another transaction was in the way: {0}")]
     Conflict(String),
     /// The database answers, but lacks a migration.
@@ -39,6 +39,10 @@ impl From<DieselError> for StoreError {
             DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, info) => {
                 Self::Unavailable(info.message().to_owned())
             }
+            DieselError::DatabaseError(
+                DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::ForeignKeyViolation,
+                info,
+            ) => Self::Conflict(info.message().to_owned()),
             DieselError::DatabaseError(_, info) => {
                 let message = info.message();
                 if means_connection_lost(message) {
@@ -70,16 +74,9 @@ fn means_connection_lost(message: &str) -> bool {
     SIGNS.iter().any(|sign| message.contains(sign))
 }
 
-/// Postgres's 40P01, 40001 and 55P03, of which diesel hands on only the text; its 23503, as a row that was there when
-/// it was read has gone; and SQLite's `SQLITE_BUSY`.
+/// Postgres's 40P01 and 55P03, of which diesel hands on only the text, and SQLite's `SQLITE_BUSY`.
 fn means_conflict(message: &str) -> bool {
-    const SIGNS: [&str; 5] = [
-        "deadlock detected",
-        "could not serialize access",
-        "due to lock timeout",
-        "violates foreign key constraint",
-        "database is locked",
-    ];
+    const SIGNS: [&str; 3] = ["deadlock detected", "due to lock timeout", "database is locked"];
     SIGNS.iter().any(|sign| message.contains(sign))
 }
 

@@ -18,6 +18,7 @@ on_sqlite!(
     an_idle_connection_does_not_hold_the_server,
     a_master_key_that_does_not_fit_the_database_is_refused,
     a_new_master_key_before_the_old_one_is_taken,
+    the_database_is_for_its_owners_eyes,
 );
 
 async fn a_restart_ends_no_session(db: Database) {
@@ -126,6 +127,17 @@ async fn a_new_master_key_before_the_old_one_is_taken(db: Database) {
 
 /// Waits until nobody listens any more, which is the outside of "SIGTERM has arrived"; a server that keeps
 /// its socket open while it finishes is given two seconds.
+async fn the_database_is_for_its_owners_eyes(db: Database) {
+    use std::os::unix::fs::PermissionsExt;
+    let app = TestApp::on(db.clone()).await;
+    app.login("alice").await;
+    let path = db.url().trim_start_matches("sqlite://").to_owned();
+    for file in [path.clone(), format!("{path}-wal"), format!("{path}-shm")] {
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
 async fn refuses_connections(app: &TestApp) {
     let address = app.url.trim_start_matches("http://");
     let refused = async {
