@@ -32,13 +32,13 @@ struct Note {
 /// `GET /notes`: one's own.
 async fn list(user: AuthenticatedUser, notes: web::Data<Notes>) -> web::Json<Vec<Note>> {
     let notes = notes.0.lock().unwrap_or_else(PoisonError::into_inner);
-    web::Json(notes.get(&user.user).cloned().unwrap_or_default())
+    web::Json(notes.get(&user.id).cloned().unwrap_or_default())
 }
 
 /// `POST /notes`: one more.
 async fn write(user: AuthenticatedUser, notes: web::Data<Notes>, note: web::Json<Note>) -> HttpResponse {
     let mut notes = notes.0.lock().unwrap_or_else(PoisonError::into_inner);
-    notes.entry(user.user.clone()).or_default().push(note.0.clone());
+    notes.entry(user.id.clone()).or_default().push(note.0.clone());
     HttpResponse::Created().json(note.0)
 }
 

@@ -83,7 +83,7 @@ impl Settings {
 /// use weauth::{AuthenticatedUser, Weauth};
 ///
 /// async fn my_notes(user: AuthenticatedUser) -> String {
-///     format!("notes of {}", user.user)
+///     format!("notes of {}", user.id)
 /// }
 ///
 /// fn mount(weauth: &Weauth, cfg: &mut web::ServiceConfig) {

@@ -71,8 +71,8 @@ impl Issuer {
         let user = self.users.update(user, as_of);
         let keys = self.tokens.keys();
         let access_token = keys.issue(&Principal {
-            user: user.user.id.clone(),
-            app: app.clone(),
+            id: user.user.id.clone(),
+            appid: app.clone(),
             session: session.clone(),
             roles: user.user.roles.clone(),
             permissions: user.permissions.clone(),

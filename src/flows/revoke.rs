@@ -40,7 +40,7 @@ impl Revoking {
 
     fn session_of(&self, token: &str) -> Option<(UserId, SessionId)> {
         if let Some(principal) = self.tokens.read(token) {
-            return Some((principal.user, principal.session));
+            return Some((principal.id, principal.session));
         }
         let refresh = self.tokens.keys().refresh().verify(token)?;
         Some((refresh.user, refresh.session))

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// use weauth::AuthenticatedUser;
 ///
 /// async fn my_notes(user: AuthenticatedUser) -> String {
-///     format!("notes of {}", user.user)
+///     format!("notes of {}", user.id)
 /// }
 /// ```
 #[derive(Debug, Clone)]

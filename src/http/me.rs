@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 pub(super) async fn me(request: HttpRequest, principal: AuthenticatedUser) -> Result<HttpResponse, Problem> {
     let state = HttpState::of(&request)?;
-    let known = state.users.find(&principal.user, principal.as_of).await?;
+    let known = state.users.find(&principal.id, principal.as_of).await?;
     let Some(known) = known else {
         state.tokens.refuse(&principal, StandingState::Gone);
         return Err(Problem::new(ErrorCode::TokenRevoked));

@@ -25,7 +25,7 @@ pub(super) struct SessionView<'a> {
 }
 
 pub(super) async fn list(request: HttpRequest, user: AuthenticatedUser) -> Result<HttpResponse, Problem> {
-    let sessions = HttpState::of(&request)?.sessions.list(&user.user).await?;
+    let sessions = HttpState::of(&request)?.sessions.list(&user.id).await?;
     let view = |session| SessionView::of(session, Some(&user.session));
     let items: Vec<SessionView<'_>> = sessions.iter().map(view).collect();
     let no_store = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -53,8 +53,8 @@ pub(super) async fn end(
 ) -> Result<HttpResponse, Problem> {
     let session = SessionId::parse(&id).ok_or_else(|| Problem::new(ErrorCode::NotFound))?;
     let state = HttpState::of(&request)?;
-    let by = Actor::user(&user.user, state.client_ip(&request));
-    let ended = state.sessions.end(&user.user, session, by).await?;
+    let by = Actor::user(&user.id, state.client_ip(&request));
+    let ended = state.sessions.end(&user.id, session, by).await?;
     if ended { Ok(HttpResponse::NoContent().finish()) } else { Err(Problem::new(ErrorCode::NotFound)) }
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn logout(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let state = HttpState::of(&request)?;
-    let by = Actor::user(&user.user, state.client_ip(&request));
+    let by = Actor::user(&user.id, state.client_ip(&request));
     let everywhere = if has_body(&request) {
         let fields = Fields::from_request(&request, &mut payload.into_inner()).await?;
         let everywhere = fields.optional_flag("everywhere");
@@ -75,9 +75,9 @@ pub(super) async fn logout(
         false
     };
     if everywhere {
-        state.sessions.end_all(&user.user, by).await?;
+        state.sessions.end_all(&user.id, by).await?;
     } else {
-        state.sessions.end(&user.user, user.session.clone(), by).await?;
+        state.sessions.end(&user.id, user.session.clone(), by).await?;
     }
     Ok(HttpResponse::NoContent().finish())
 }

@@ -56,10 +56,10 @@ fn who(user: &AuthenticatedUser) -> HttpResponse {
     let permissions: Vec<&str> = user.permissions.iter().map(Permission::as_str).collect();
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .insert_header(("x-user-id", user.user.as_str()))
+        .insert_header(("x-user-id", user.id.as_str()))
         .insert_header(("x-user-roles", roles.join(",")))
         .insert_header(("x-user-permissions", permissions.join(",")))
-        .insert_header(("x-user-app", user.app.as_str()))
+        .insert_header(("x-user-app", user.appid.as_str()))
         .insert_header(("x-session-id", user.session.as_str()))
         .finish()
 }

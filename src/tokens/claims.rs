@@ -10,9 +10,9 @@ pub(super) const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// The user (`sub`).
-    pub user: UserId,
+    pub id: UserId,
     /// The mini-program they signed in to (`client_id`, `aud`).
-    pub app: AppId,
+    pub appid: AppId,
     /// The session (`sid`).
     pub session: SessionId,
     /// The user's roles at `as_of`.
@@ -77,8 +77,8 @@ pub(super) struct IncomingClaims {
 impl From<IncomingClaims> for Principal {
     fn from(claims: IncomingClaims) -> Self {
         Self {
-            user: UserId::from_stored(claims.sub),
-            app: AppId::from_stored(&claims.client_id),
+            id: UserId::from_stored(claims.sub),
+            appid: AppId::from_stored(&claims.client_id),
             session: SessionId::from_stored(claims.sid),
             roles: claims.roles.iter().map(|role| Role::from_stored(role)).collect(),
             permissions: claims.scope.split_ascii_whitespace().map(Permission::from_stored).collect(),

@@ -74,9 +74,9 @@ impl KeyRing {
         let scope: Vec<&str> = principal.permissions.iter().map(|permission| permission.as_str()).collect();
         let claims = OutgoingClaims {
             iss: &self.issuer,
-            sub: principal.user.as_str(),
-            aud: principal.app.as_str(),
-            client_id: principal.app.as_str(),
+            sub: principal.id.as_str(),
+            aud: principal.appid.as_str(),
+            client_id: principal.appid.as_str(),
             iat: principal.issued_at.unix(),
             exp: principal.expires_at.unix(),
             jti: &principal.token_id,

@@ -46,8 +46,8 @@ impl Revocations {
     /// Holds a token's session to be ended because the database showed its user banned or gone, before word of that
     /// came: whom this node has refused once it does not let in again.
     pub(super) fn refuse(&self, token: &Principal, state: StandingState, at: Time) {
-        let mut users = self.users.write(token.user.as_str());
-        let held = users.entry(token.user.clone());
+        let mut users = self.users.write(token.id.as_str());
+        let held = users.entry(token.id.clone());
         // Of the change itself nothing is known yet; word of it must count as the later.
         let standing = held.or_insert_with(|| Standing {
             changed_at: token.issued_at,
@@ -83,8 +83,8 @@ impl Revocations {
     /// What a token that is otherwise good comes to: the principal it speaks for, with the roles they have now.
     pub(super) fn apply(&self, token: Arc<Principal>) -> Result<Arc<Principal>, TokenError> {
         let ended = self.ended.read(token.session.as_str()).contains_key(&token.session);
-        let users = self.users.read(token.user.as_str());
-        match users.get(&token.user) {
+        let users = self.users.read(token.id.as_str());
+        match users.get(&token.id) {
             None if ended => Err(TokenError::Revoked),
             None => Ok(token),
             Some(standing) => standing.apply(token, ended),
@@ -101,8 +101,8 @@ mod tests {
 
     fn token(roles: &[&str]) -> Arc<Principal> {
         Arc::new(Principal {
-            user: UserId::from_stored("u".into()),
-            app: AppId::from_stored("wx0123456789abcdef"),
+            id: UserId::from_stored("u".into()),
+            appid: AppId::from_stored("wx0123456789abcdef"),
             session: SessionId::generate(),
             roles: roles.iter().map(|role| Role::from_stored(role)).collect(),
             permissions: Vec::new(),
@@ -211,7 +211,7 @@ mod tests {
     fn nobody_else_is_touched() {
         let revocations = Revocations::default();
         stand(&revocations, ISSUED + 5, StandingState::Gone);
-        let other = Principal { user: UserId::from_stored("v".into()), ..Principal::clone(&token(&[])) };
+        let other = Principal { id: UserId::from_stored("v".into()), ..Principal::clone(&token(&[])) };
         let other = Arc::new(other);
         let same = revocations.apply(other.clone()).unwrap();
         assert!(Arc::ptr_eq(&same, &other));
