@@ -281,7 +281,7 @@ mod tests {
         let secret = crate::domain::AppSecret::parse("9f86d081884c7d659a2feaa0c55ad015").unwrap();
         let app = App { id: id.clone(), secret, name: String::new() };
         let client = Client::new(&"http://127.0.0.1:9/".parse().unwrap()).unwrap();
-        let WeChat { actor, .. } = WeChat::start(client, vec![app], 1);
+        let WeChat { actor, .. } = WeChat::start(client, vec![app], 3);
         let key = (id, LoginCode::parse("code").unwrap().hash());
         let ask = || {
             let (reply, turn) = oneshot::channel();

@@ -3,7 +3,7 @@
 use super::audit::{Audited, audit};
 use super::connection::per_dialect;
 use super::schema::api_keys;
-use super::{DbConn, Query, StoreError, Write};
+use super::{DbConn, Query, StoreError, WriteOne};
 use crate::domain::{Actor, ApiKeyHash, ApiKeyName, ApiScope, Time};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -87,15 +87,9 @@ pub struct AddApiKey {
     pub by: Actor,
 }
 
-impl Write for AddApiKey {
+impl WriteOne for AddApiKey {
     type Output = bool;
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<bool>, StoreError> {
-        batch.iter().map(|add| add.apply_one(conn)).collect()
-    }
-}
-
-impl AddApiKey {
     fn apply_one(&self, conn: &mut DbConn) -> Result<bool, StoreError> {
         let scopes = self.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
         let row = (
@@ -139,15 +133,9 @@ pub enum RevokedApiKey {
     Unknown,
 }
 
-impl Write for RevokeApiKey {
+impl WriteOne for RevokeApiKey {
     type Output = RevokedApiKey;
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<RevokedApiKey>, StoreError> {
-        batch.iter().map(|revoke| revoke.apply_one(conn)).collect()
-    }
-}
-
-impl RevokeApiKey {
     fn apply_one(&self, conn: &mut DbConn) -> Result<RevokedApiKey, StoreError> {
         let named = api_keys::table.filter(api_keys::name.eq(self.name.as_str()));
         let in_use = named.filter(api_keys::revoked_at.is_null());
@@ -167,17 +155,17 @@ impl RevokeApiKey {
 #[derive(Debug)]
 pub struct NoteApiKeyUses(pub Vec<(ApiKeyHash, Time)>);
 
-impl Write for NoteApiKeyUses {
+impl WriteOne for NoteApiKeyUses {
     type Output = ();
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<()>, StoreError> {
-        for (hash, at) in batch.iter().flat_map(|uses| &uses.0) {
+    fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
+        for (hash, at) in &self.0 {
             let at = at.to_stored();
             let earlier = api_keys::last_used_at.is_null().or(api_keys::last_used_at.lt(at));
             diesel::update(api_keys::table.find(hash.as_str()).filter(earlier))
                 .set(api_keys::last_used_at.eq(at))
                 .execute(conn)?;
         }
-        Ok(vec![(); batch.len()])
+        Ok(())
     }
 }

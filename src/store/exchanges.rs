@@ -2,7 +2,7 @@
 
 use super::schema::{exchanges, fresh_logins, sessions};
 use super::users::find_user;
-use super::{DbConn, Query, StoreError, Write};
+use super::{DbConn, Query, StoreError, WriteOne};
 use crate::domain::{AppId, CodeHash, Generation, SessionId, Time, User};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -151,13 +151,13 @@ impl Query for FindOldExchanges {
 /// Forgets these exchanges.
 pub struct DeleteExchanges(pub Vec<ExchangeCursor>);
 
-impl Write for DeleteExchanges {
+impl WriteOne for DeleteExchanges {
     type Output = ();
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<()>, StoreError> {
-        for place in batch.iter().flat_map(|delete| &delete.0) {
+    fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
+        for place in &self.0 {
             diesel::delete(exchanges::table.find((&place.appid, &place.code_hash))).execute(conn)?;
         }
-        Ok(vec![(); batch.len()])
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::fresh_logins::forget_user_session;
 use super::schema::sessions;
-use super::{DbConn, Query, StoreError, Write};
+use super::{DbConn, Query, StoreError, WriteOne};
 use crate::domain::Time;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -61,20 +61,18 @@ pub struct DeleteExpiredSessions {
     pub at: Time,
 }
 
-impl Write for DeleteExpiredSessions {
+impl WriteOne for DeleteExpiredSessions {
     type Output = ();
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<()>, StoreError> {
-        for delete in batch {
-            let now = delete.at.to_stored();
-            for place in &delete.expired {
-                let session = sessions::table.find(&place.id);
-                let over = session.filter(sessions::expires_at.le(now).or(sessions::ends_at.le(now)));
-                if diesel::delete(over).execute(conn)? > 0 {
-                    forget_user_session(conn, &place.user_id, &place.id)?;
-                }
+    fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
+        let now = self.at.to_stored();
+        for place in &self.expired {
+            let session = sessions::table.find(&place.id);
+            let over = session.filter(sessions::expires_at.le(now).or(sessions::ends_at.le(now)));
+            if diesel::delete(over).execute(conn)? > 0 {
+                forget_user_session(conn, &place.user_id, &place.id)?;
             }
         }
-        Ok(vec![(); batch.len()])
+        Ok(())
     }
 }

@@ -8,7 +8,7 @@
 
 use super::prepared::prepared;
 use super::schema::{fresh_logins, user_sessions};
-use super::{DbConn, Query, StoreError, Write};
+use super::{DbConn, Query, StoreError, WriteOne};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::Sqlite;
@@ -82,16 +82,15 @@ prepared! {
      ORDER BY f.user_id, f.session_id"
 }
 
-impl Write for IndexUserSessions {
+impl WriteOne for IndexUserSessions {
     type Output = ();
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<()>, StoreError> {
+    fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
+        let Self(stretch) = self;
         if let DbConn::Sqlite(conn) = conn {
-            for Self(stretch) in batch {
-                EnterUserSessions::new(stretch.last, &stretch.after, &stretch.through).execute(conn)?;
-            }
+            EnterUserSessions::new(stretch.last, &stretch.after, &stretch.through).execute(conn)?;
         }
-        Ok(vec![(); batch.len()])
+        Ok(())
     }
 }
 
@@ -107,16 +106,15 @@ prepared! {
      WHERE seq <= ? AND code_hash > ? AND code_hash <= ? AND user_id > '' ORDER BY appid, code_hash"
 }
 
-impl Write for IndexExchanges {
+impl WriteOne for IndexExchanges {
     type Output = ();
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<()>, StoreError> {
+    fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
+        let Self(stretch) = self;
         if let DbConn::Sqlite(conn) = conn {
-            for Self(stretch) in batch {
-                EnterExchanges::new(stretch.last, &stretch.after, &stretch.through).execute(conn)?;
-            }
+            EnterExchanges::new(stretch.last, &stretch.after, &stretch.through).execute(conn)?;
         }
-        Ok(vec![(); batch.len()])
+        Ok(())
     }
 }
 
@@ -141,18 +139,16 @@ prepared! {
     "INSERT OR IGNORE INTO temp.fresh_codes SELECT appid, code_hash FROM main.fresh_logins"
 }
 
-impl Write for ForgetFreshLogins {
+impl WriteOne for ForgetFreshLogins {
     type Output = ();
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<()>, StoreError> {
+    fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
         if let DbConn::Sqlite(conn) = conn {
-            for Self(last) in batch {
-                DeleteFreshLogins::new(*last).execute(conn)?;
-            }
+            DeleteFreshLogins::new(self.0).execute(conn)?;
             ClearFreshCodes::new().execute(conn)?;
             FillFreshCodes::new().execute(conn)?;
         }
-        Ok(vec![(); batch.len()])
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::connection::per_dialect;
 use super::schema::keys;
-use super::{DbConn, Query, StoreError, Write};
+use super::{DbConn, Query, StoreError, WriteOne};
 use crate::crypto::Sealed;
 use crate::domain::{KEPT_AFTER_LAST_TOKEN, Time};
 use chrono::NaiveDateTime;
@@ -119,15 +119,9 @@ pub struct StoreFirstKeys {
     pub at: Time,
 }
 
-impl Write for StoreFirstKeys {
+impl WriteOne for StoreFirstKeys {
     type Output = Vec<StoredKey>;
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<Self::Output>, StoreError> {
-        batch.iter().map(|first| first.apply_one(conn)).collect()
-    }
-}
-
-impl StoreFirstKeys {
     fn apply_one(&self, conn: &mut DbConn) -> Result<Vec<StoredKey>, StoreError> {
         lock_keys(conn)?;
         let present = load_keys(conn)?;

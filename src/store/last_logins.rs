@@ -1,7 +1,7 @@
 //! `last_login_at` of many users at once.
 
 use super::prepared::prepared;
-use super::{DbConn, StoreError, Write};
+use super::{DbConn, StoreError, WriteOne};
 use crate::domain::{Time, UserId};
 use chrono::NaiveDateTime;
 use diesel::pg::Pg;
@@ -30,23 +30,22 @@ prepared! {
      UPDATE users SET last_login_at = later.at FROM later WHERE users.id = later.id"
 }
 
-impl Write for NoteLogins {
+impl WriteOne for NoteLogins {
     type Output = ();
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<()>, StoreError> {
-        for NoteLogins(logins) in batch {
-            match conn {
-                DbConn::Sqlite(conn) => {
-                    for (id, at) in logins {
-                        NoteLogin::new(at.to_stored(), id.as_str(), at.to_stored()).execute(conn)?;
-                    }
-                }
-                DbConn::Postgres(conn) => {
-                    let (ids, times) = logins.iter().map(|(id, at)| (id.as_str(), at.to_stored())).unzip();
-                    NoteAllLogins::new(ids, times).execute(conn)?;
+    fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
+        let Self(logins) = self;
+        match conn {
+            DbConn::Sqlite(conn) => {
+                for (id, at) in logins {
+                    NoteLogin::new(at.to_stored(), id.as_str(), at.to_stored()).execute(conn)?;
                 }
             }
+            DbConn::Postgres(conn) => {
+                let (ids, times) = logins.iter().map(|(id, at)| (id.as_str(), at.to_stored())).unzip();
+                NoteAllLogins::new(ids, times).execute(conn)?;
+            }
         }
-        Ok(vec![(); batch.len()])
+        Ok(())
     }
 }

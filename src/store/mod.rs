@@ -61,7 +61,7 @@ pub use keys::{KeyPurpose, ListRetiredKeys, LoadKeys, NewKey, StoreFirstKeys, St
 pub use last_logins::NoteLogins;
 pub use migrate::{CheckSchema, MigrationState, Migrator};
 pub use opened_file::OpenedFile;
-pub use query::{Query, Write};
+pub use query::{Query, Write, WriteOne};
 pub use revocations::{FindRevocations, PurgeRevocations};
 pub use rotate_keys::{
     RaiseTokenSeconds, ResetKeys, RetireDueKeys, RetireKey, Retirement, RotateIf, RotateKey,

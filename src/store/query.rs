@@ -23,3 +23,20 @@ pub trait Write: Send + 'static {
     /// Applies writes of one kind, within the open transaction; one output for each, in order.
     fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<Self::Output>, StoreError>;
 }
+
+/// A [`Write`] that gains nothing from its neighbours: of several, one is applied after the other.
+pub trait WriteOne: Send + 'static {
+    /// What it did.
+    type Output: Send + 'static;
+
+    /// Applies it, within the open transaction.
+    fn apply_one(&self, conn: &mut DbConn) -> Result<Self::Output, StoreError>;
+}
+
+impl<W: WriteOne> Write for W {
+    type Output = W::Output;
+
+    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<Self::Output>, StoreError> {
+        batch.iter().map(|write| write.apply_one(conn)).collect()
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::prepared::prepared;
 use super::schema::{revocations, user_changes};
-use super::{DbConn, Query, StoreError, Write};
+use super::{DbConn, Query, StoreError, WriteOne};
 use crate::domain::{SessionId, Time};
 use chrono::NaiveDateTime;
 use diesel::pg::Pg;
@@ -35,17 +35,14 @@ pub struct PurgeRevocations {
     pub before: Time,
 }
 
-impl Write for PurgeRevocations {
+impl WriteOne for PurgeRevocations {
     type Output = usize;
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<usize>, StoreError> {
-        let purge = |purge: &&Self| {
-            let first = first_id_at(purge.before);
-            let changes = user_changes::table.filter(user_changes::id.lt(&first));
-            diesel::delete(changes).execute(conn)?;
-            Ok(diesel::delete(revocations::table.filter(revocations::id.lt(&first))).execute(conn)?)
-        };
-        batch.iter().map(purge).collect()
+    fn apply_one(&self, conn: &mut DbConn) -> Result<usize, StoreError> {
+        let first = first_id_at(self.before);
+        let changes = user_changes::table.filter(user_changes::id.lt(&first));
+        diesel::delete(changes).execute(conn)?;
+        Ok(diesel::delete(revocations::table.filter(revocations::id.lt(&first))).execute(conn)?)
     }
 }
 

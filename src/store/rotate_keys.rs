@@ -4,7 +4,7 @@
 use super::audit::{Audited, audit};
 use super::keys::{KeyPurpose, NewKey, StoredKey, load_keys, lock_keys};
 use super::schema::{identities, keys};
-use super::{DbConn, StoreError, Write};
+use super::{DbConn, StoreError, WriteOne};
 use crate::domain::{Actor, Time};
 use diesel::prelude::*;
 
@@ -37,16 +37,10 @@ pub struct RotateKey {
     pub by: Actor,
 }
 
-impl Write for RotateKey {
+impl WriteOne for RotateKey {
     /// Did it come in?
     type Output = bool;
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<bool>, StoreError> {
-        batch.iter().map(|rotate| rotate.apply_one(conn)).collect()
-    }
-}
-
-impl RotateKey {
     fn apply_one(&self, conn: &mut DbConn) -> Result<bool, StoreError> {
         lock_keys(conn)?;
         let present = load_keys(conn)?;
@@ -79,16 +73,10 @@ pub struct RetireDueKeys {
     pub at: Time,
 }
 
-impl Write for RetireDueKeys {
+impl WriteOne for RetireDueKeys {
     /// The ids of those that went.
     type Output = Vec<String>;
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<Vec<String>>, StoreError> {
-        batch.iter().map(|retire| retire.apply_one(conn)).collect()
-    }
-}
-
-impl RetireDueKeys {
     fn apply_one(&self, conn: &mut DbConn) -> Result<Vec<String>, StoreError> {
         lock_keys(conn)?;
         let is_due = |key: &StoredKey| key.verifies_until.is_some_and(|until| until <= self.at);
@@ -122,15 +110,9 @@ pub enum Retirement {
     Needed,
 }
 
-impl Write for RetireKey {
+impl WriteOne for RetireKey {
     type Output = Retirement;
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<Retirement>, StoreError> {
-        batch.iter().map(|retire| retire.apply_one(conn)).collect()
-    }
-}
-
-impl RetireKey {
     fn apply_one(&self, conn: &mut DbConn) -> Result<Retirement, StoreError> {
         lock_keys(conn)?;
         let present = load_keys(conn)?;
@@ -153,16 +135,14 @@ pub struct RaiseTokenSeconds {
     pub seconds: i64,
 }
 
-impl Write for RaiseTokenSeconds {
+impl WriteOne for RaiseTokenSeconds {
     type Output = ();
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<()>, StoreError> {
-        for raise in batch {
-            let shorter = keys::table.filter(keys::token_seconds.lt(raise.seconds));
-            let shorter = shorter.filter(keys::retired_at.is_null().and(keys::purpose.eq("sign")));
-            diesel::update(shorter).set(keys::token_seconds.eq(raise.seconds)).execute(conn)?;
-        }
-        Ok(vec![(); batch.len()])
+    fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
+        let shorter = keys::table.filter(keys::token_seconds.lt(self.seconds));
+        let shorter = shorter.filter(keys::retired_at.is_null().and(keys::purpose.eq("sign")));
+        diesel::update(shorter).set(keys::token_seconds.eq(self.seconds)).execute(conn)?;
+        Ok(())
     }
 }
 
@@ -175,16 +155,10 @@ pub struct ResetKeys {
     pub by: Actor,
 }
 
-impl Write for ResetKeys {
+impl WriteOne for ResetKeys {
     /// How many keys were destroyed.
     type Output = usize;
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<usize>, StoreError> {
-        batch.iter().map(|reset| reset.apply_one(conn)).collect()
-    }
-}
-
-impl ResetKeys {
     fn apply_one(&self, conn: &mut DbConn) -> Result<usize, StoreError> {
         lock_keys(conn)?;
         let present = load_keys(conn)?;

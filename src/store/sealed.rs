@@ -3,7 +3,7 @@
 
 use super::keys::NewKey;
 use super::schema::{identities, keys};
-use super::{DbConn, Query, RecordSignIn, StoreError, Write};
+use super::{DbConn, Query, RecordSignIn, StoreError, WriteOne};
 use crate::crypto::Sealed;
 use crate::domain::{AppId, OpenId};
 use diesel::connection::SimpleConnection;
@@ -174,16 +174,16 @@ pub struct Resealed {
 #[derive(Debug, Clone)]
 pub struct Reseal(pub Vec<Resealed>);
 
-impl Write for Reseal {
+impl WriteOne for Reseal {
     /// How many were written.
     type Output = usize;
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<usize>, StoreError> {
+    fn apply_one(&self, conn: &mut DbConn) -> Result<usize, StoreError> {
         // Gives way rather than to wait in a circle with a group of logins.
         if let DbConn::Postgres(conn) = conn {
             conn.batch_execute("SET LOCAL lock_timeout = '200ms'")?;
         }
-        batch.iter().map(|reseal| reseal.0.iter().map(|value| value.write(conn)).sum()).collect()
+        self.0.iter().map(|value| value.write(conn)).sum()
     }
 }
 

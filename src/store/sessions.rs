@@ -5,7 +5,7 @@ use super::fresh_logins::forget_user_session;
 use super::prepared::prepared;
 use super::revocations::revoke;
 use super::schema::sessions;
-use super::{DbConn, Query, StoreError, Write};
+use super::{DbConn, Query, StoreError, WriteOne};
 use crate::domain::{Actor, AppId, Session, SessionId, Time, UserId};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -35,15 +35,9 @@ pub struct EndSessions {
     pub at: Time,
 }
 
-impl Write for EndSessions {
+impl WriteOne for EndSessions {
     type Output = Vec<SessionId>;
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<Vec<SessionId>>, StoreError> {
-        batch.iter().map(|ending| ending.apply_one(conn)).collect()
-    }
-}
-
-impl EndSessions {
     fn apply_one(&self, conn: &mut DbConn) -> Result<Vec<SessionId>, StoreError> {
         let (ended, detail) = match &self.which {
             Ending::One(session) => {

@@ -6,7 +6,7 @@ use super::schema::{exchanges, users};
 use super::sessions::end_all;
 use super::user_changes::leave_word;
 use super::users::lock_user;
-use super::{DbConn, StoreError, UserChange, Write};
+use super::{DbConn, StoreError, UserChange, WriteOne};
 use crate::domain::{Actor, Time, UserId};
 use diesel::prelude::*;
 
@@ -22,15 +22,9 @@ pub struct DeleteUser {
     pub at: Time,
 }
 
-impl Write for DeleteUser {
+impl WriteOne for DeleteUser {
     type Output = UserChange;
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<UserChange>, StoreError> {
-        batch.iter().map(|delete| delete.apply_one(conn)).collect()
-    }
-}
-
-impl DeleteUser {
     fn apply_one(&self, conn: &mut DbConn) -> Result<UserChange, StoreError> {
         let id = self.user.as_str();
         if lock_user(conn, &self.user)?.is_none() {

@@ -4,7 +4,7 @@ use super::audit::{Audited, audit};
 use super::schema::user_roles;
 use super::user_changes::leave_word;
 use super::users::{lock_user, roles_of};
-use super::{DbConn, StoreError, UserChange, Write};
+use super::{DbConn, StoreError, UserChange, WriteOne};
 use crate::domain::{Actor, Role, Time, UserId};
 use diesel::prelude::*;
 
@@ -23,15 +23,9 @@ pub struct ChangeRoles {
     pub at: Time,
 }
 
-impl Write for ChangeRoles {
+impl WriteOne for ChangeRoles {
     type Output = UserChange;
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<UserChange>, StoreError> {
-        batch.iter().map(|change| change.apply_one(conn)).collect()
-    }
-}
-
-impl ChangeRoles {
     fn apply_one(&self, conn: &mut DbConn) -> Result<UserChange, StoreError> {
         if lock_user(conn, &self.user)?.is_none() {
             return Ok(UserChange::NoSuchUser);
@@ -58,7 +52,9 @@ impl ChangeRoles {
         audit(conn, &self.act(&detail.join(" ")))?;
         Ok(UserChange::Done { ended: Vec::new() })
     }
+}
 
+impl ChangeRoles {
     fn grant_one(&self, role: &Role, conn: &mut DbConn) -> Result<(), StoreError> {
         let row = (
             user_roles::user_id.eq(self.user.as_str()),

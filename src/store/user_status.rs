@@ -5,7 +5,7 @@ use super::schema::users;
 use super::sessions::end_all;
 use super::user_changes::leave_word;
 use super::users::lock_user;
-use super::{DbConn, StoreError, UserChange, Write};
+use super::{DbConn, StoreError, UserChange, WriteOne};
 use crate::domain::{Actor, Time, UserId, UserStatus};
 use diesel::prelude::*;
 
@@ -23,15 +23,9 @@ pub struct SetUserStatus {
     pub at: Time,
 }
 
-impl Write for SetUserStatus {
+impl WriteOne for SetUserStatus {
     type Output = UserChange;
 
-    fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<UserChange>, StoreError> {
-        batch.iter().map(|set| set.apply_one(conn)).collect()
-    }
-}
-
-impl SetUserStatus {
     fn apply_one(&self, conn: &mut DbConn) -> Result<UserChange, StoreError> {
         let Some(before) = lock_user(conn, &self.user)? else { return Ok(UserChange::NoSuchUser) };
         if before == self.status {
