@@ -78,6 +78,8 @@ pub(super) struct Subject {
 pub(super) enum InvalidPush {
     #[error("`url` is not an http:// URL")]
     Url,
+    #[error("`content_type` is no value of a header")]
+    ContentType,
     #[error("`encrypted_appid` is not an appid")]
     App,
     #[error(transparent)]
@@ -118,6 +120,9 @@ impl PushOrder {
             text = self.envelope(encrypted);
         }
         let content_type = self.content_type.clone().unwrap_or_else(|| "text/xml".to_owned());
+        if content_type.contains(|c: char| c.is_control()) {
+            return Err(InvalidPush::ContentType);
+        }
         Ok(Request { url, body: Some(Body { content_type, text }) })
     }
 

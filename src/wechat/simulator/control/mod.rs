@@ -4,6 +4,7 @@ mod apps;
 mod codes;
 mod faults;
 mod open_data;
+mod origin;
 mod pushes;
 
 use super::apps::App;
@@ -12,7 +13,7 @@ use super::locks::read;
 use super::state::State;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpResponse, ResponseError, guard};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -27,6 +28,9 @@ enum ControlError {
     /// There is no such thing.
     #[error("{0}")]
     NotFound(&'static str),
+    /// A page of somebody else's gives it.
+    #[error("only pages of this machine may give orders here, and those opened by this server's own address")]
+    Foreign,
 }
 
 impl ResponseError for ControlError {
@@ -34,6 +38,7 @@ impl ResponseError for ControlError {
         match self {
             ControlError::Invalid(_) => StatusCode::BAD_REQUEST,
             ControlError::NotFound(_) => StatusCode::NOT_FOUND,
+            ControlError::Foreign => StatusCode::FORBIDDEN,
         }
     }
 
@@ -48,8 +53,11 @@ type Answer = Result<HttpResponse, ControlError>;
 /// The control routes, with the state they work on.
 pub(super) fn routes(cfg: &mut ServiceConfig, state: &Arc<State>) {
     let not_found = || async { ControlError::NotFound("there is no such control route").error_response() };
+    let foreign = || async { ControlError::Foreign.error_response() };
+    let is_foreign = guard::fn_guard(|ctx| origin::is_foreign(ctx.head().headers()));
     let scope = web::scope("/simulator")
         .app_data(Data::from(state.clone()))
+        .service(web::resource("{order:.*}").guard(is_foreign).to(foreign))
         .route("", web::get().to(summary))
         .route("/counters", web::get().to(counters))
         .route("/clock", web::post().to(advance_clock))

@@ -239,6 +239,17 @@ async fn open_data_is_under_the_users_present_or_previous_key() {
 }
 
 #[actix_web::test]
+async fn a_page_of_somebody_elses_gives_no_orders() {
+    let world = World::start(&[APP]);
+    let order = |origin: &str| {
+        let request = world.http.post(format!("{}/simulator/reset", world.base)).header("Origin", origin);
+        async { request.send().await.unwrap().status().as_u16() }
+    };
+    assert_eq!(order("http://localhost:8080").await, 204);
+    assert_eq!(order("https://evil.example").await, 403);
+}
+
+#[actix_web::test]
 async fn a_push_is_brought_thrice_until_it_is_answered() {
     let world = World::start(&[APP]);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -259,4 +270,6 @@ async fn a_push_is_brought_thrice_until_it_is_answered() {
     let report = world.post("/simulator/pushes", order).await;
     assert_eq!((&report["delivered"], report["attempts"].as_array().unwrap().len()), (&json!(true), 2));
     assert!(text(&report["attempts"][0]["body"]).starts_with('{'));
+    let two_headers = json!({"url": url, "token": "t", "event": "e", "content_type": "text/xml\r\nx: y"});
+    assert!(text(&world.post("/simulator/pushes", two_headers).await["error"]).contains("content_type"));
 }

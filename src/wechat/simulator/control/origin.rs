@@ -1,0 +1,58 @@
+//! Which pages may give orders. A browser lets any page send a request to a program on its own machine; what it does
+//! not let it do is lie about where it comes from.
+
+use actix_web::http::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
+use url::{Host, Url};
+
+/// Does this order come from a page that is not the developer's own? Who names no origin is no page.
+pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else { return false };
+    let origin = origin.to_str().ok().and_then(|origin| Url::parse(origin).ok());
+    origin.is_none_or(|origin| !is_own(&origin, headers.get(HOST)))
+}
+
+/// A page of this machine's, or the demo page called by an address. A name may point to anywhere, also to here.
+fn is_own(origin: &Url, host: Option<&HeaderValue>) -> bool {
+    let address = match origin.host() {
+        Some(Host::Domain(name)) => return name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.into(),
+        Some(Host::Ipv6(ip)) => std::net::IpAddr::from(ip),
+        None => return false,
+    };
+    let is_same = || {
+        let asked = host.and_then(|host| Url::parse(&format!("http://{}", host.to_str().ok()?)).ok());
+        asked.is_some_and(|asked| asked.host() == origin.host() && asked.port() == origin.port())
+    };
+    address.is_loopback() || is_same()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_from_elsewhere_is_told_from_ones_own() {
+        let foreign = |origin: Option<&'static str>, host: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static(host));
+            if let Some(origin) = origin {
+                headers.insert(ORIGIN, HeaderValue::from_static(origin));
+            }
+            is_foreign(&headers)
+        };
+        for own in [
+            None,
+            Some("http://127.0.0.1:8080"),
+            Some("http://localhost:3000"),
+            Some("http://[::1]:8080"),
+            Some("http://192.168.1.5:8081"),
+        ] {
+            assert!(!foreign(own, "192.168.1.5:8081"), "{own:?}");
+        }
+        for other in ["https://evil.example", "null", "", "http://10.0.0.7:8081", "http://192.168.1.5:80"] {
+            assert!(foreign(Some(other), "192.168.1.5:8081"), "{other}");
+        }
+        let bound_anew = "http://evil.example:8081";
+        assert!(foreign(Some(bound_anew), "evil.example:8081"));
+    }
+}
