@@ -7,7 +7,6 @@ use std::fs;
 use std::path::Path;
 
 /// Each folder of `src/` and the folders that it may import. `x!` means: of `x` only its error types.
-/// `metrics` may be imported by all and imports nobody.
 const MAY_IMPORT: &[(&str, &str)] = &[
     ("crypto", ""),
     ("domain", "crypto"),
@@ -19,7 +18,6 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("http", "flows tokens actors store! wechat! domain crypto"),
     ("config", "domain crypto"),
     ("sharded", ""),
-    ("metrics", ""),
 ];
 
 /// These may import everything and are imported by none of the above: they put the parts together.
@@ -27,7 +25,7 @@ const ABOVE_ALL: &[&str] = &["assembly", "cli", "lib", "main"];
 
 /// Each heavy dependency and the only places that may name it.
 const HOME: &[(&str, &[&str])] = &[
-    ("actix", &["actors", "cli"]),
+    ("actix", &["actors"]),
     ("actix_web", &["http", "wechat/simulator", "assembly", "cli"]),
     ("reqwest", &["wechat"]),
     ("diesel", &["store"]),
@@ -91,7 +89,7 @@ fn faults(path: &str, text: &str) -> Vec<String> {
 fn forbidden(layer: &str, import: &[String]) -> Option<String> {
     let target = import.first()?.as_str();
     let is_layer = ABOVE_ALL.contains(&target) || MAY_IMPORT.iter().any(|(name, _)| *name == target);
-    if ABOVE_ALL.contains(&layer) || target == layer || target == "metrics" || !is_layer {
+    if ABOVE_ALL.contains(&layer) || target == layer || !is_layer {
         return None;
     }
     let (_, allowed) = MAY_IMPORT.iter().find(|(name, _)| *name == layer)?;
@@ -236,7 +234,6 @@ fn a_broken_rule_is_seen() {
         ("flows/sign_in.rs", "use crate::wechat::Client;", "only the error types of wechat"),
         ("flows/sign_in.rs", "use crate::http::Problem;", "flows may import only"),
         ("http/login.rs", "use crate::assembly::Weauth;", "http may import only"),
-        ("metrics.rs", "use crate::domain::Time;", "metrics may import only"),
         ("flows/sign_in.rs", "use diesel::prelude::*;", "names diesel"),
         ("flows/sign_in.rs", "    let x: ::reqwest::Client;", "names reqwest"),
         ("http/login.rs", "async fn f() { actix::spawn(g()) }", "names actix:"),
@@ -255,13 +252,13 @@ fn a_broken_rule_is_seen() {
 #[test]
 fn what_is_allowed_is_let_pass() {
     for (path, code) in [
-        ("http/login.rs", "use crate::{flows::SignIn, store::StoreError, metrics};"),
+        ("http/login.rs", "use crate::{flows::SignIn, store::StoreError};"),
         ("http/login.rs", "use super::problem::Problem; use actix_web::web;"),
         ("domain/user.rs", "// use crate::store::UserRow;\n/// See `diesel::insert`."),
         ("store/users.rs", "mod tests { use super::super::connection; use crate::domain::Time; }"),
         ("store/users.rs", "use diesel::r2d2::Pool; use diesel_migrations::embed_migrations;"),
         ("wechat/simulator/mod.rs", "use actix_web::App; use super::wire;"),
-        ("cli/serve.rs", "use crate::{http, store, wechat}; use actix::System;"),
+        ("cli/serve.rs", "use crate::{http, store, wechat}; use actix_web::rt::System;"),
         ("tokens/key.rs", "use crate::domain::Time; let my_actix::x = 1;"),
     ] {
         assert_eq!(faults(path, code), Vec::<String>::new(), "{path}: {code}");

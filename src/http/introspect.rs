@@ -12,7 +12,7 @@ use serde::Serialize;
 /// The answer of RFC 7662 2.2, with `sid` and `roles` beside what is registered there.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum TokenView<'a> {
+enum IntrospectionView<'a> {
     Inactive {
         active: bool,
     },
@@ -42,7 +42,7 @@ enum TokenView<'a> {
     },
 }
 
-impl<'a> TokenView<'a> {
+impl<'a> IntrospectionView<'a> {
     fn of(token: Option<&'a ActiveToken>, iss: &'a str) -> Self {
         match token {
             None => Self::Inactive { active: false },
@@ -83,5 +83,5 @@ async fn answer(request: &HttpRequest, sent: &ApiKeyForm) -> Result<HttpResponse
     let active = state.introspection.introspect(token).await?;
     let keys = state.tokens.keys();
     let no_store = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(HttpResponse::Ok().insert_header(no_store).json(TokenView::of(active.as_ref(), keys.issuer())))
+    Ok(HttpResponse::Ok().insert_header(no_store).json(IntrospectionView::of(active.as_ref(), keys.issuer())))
 }

@@ -68,14 +68,14 @@ impl Verifier {
         self.audience.clone()
     }
 
-    /// The present keys.
-    pub fn keys(&self) -> Arc<KeyRing> {
+    /// The present keys, which can sign: not for whoever embeds weauth.
+    pub(crate) fn keys(&self) -> Arc<KeyRing> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Works with these keys from now on. Tokens of a key that is no longer among them are refused, remembered
     /// ones too.
-    pub fn replace_keys(&self, keys: KeyRing) {
+    pub(crate) fn replace_keys(&self, keys: KeyRing) {
         let keys = Arc::new(keys);
         let mut present = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *present, keys.clone());
@@ -114,7 +114,7 @@ impl Verifier {
     }
 
     /// Refuses the session of this token from now on: the database shows its user in this state.
-    pub fn refuse(&self, principal: &Principal, state: StandingState) {
+    pub(crate) fn refuse(&self, principal: &Principal, state: StandingState) {
         self.revocations.refuse(principal, state, self.clock.now());
     }
 

@@ -91,7 +91,7 @@ impl AddArguments {
                 "the API key {name} was added but could not be printed ({error}): `weauth keys api revoke {name}`"
             ))
         })?;
-        say(&format!("API key {name} was added; keep it now, it is not shown again"))
+        tell(&format!("API key {name} was added; keep it now, it is not shown again"))
     }
 }
 
@@ -154,15 +154,15 @@ impl RevokeArguments {
         let name = &self.name;
         let revoke = RevokeApiKey { name: name.clone(), at: Clock::system().now(), by: operator() };
         match open_database(sources)?.commit(&revoke)? {
-            RevokedApiKey::Now => say(&format!("API key {name} was revoked")),
-            RevokedApiKey::Before => say(&format!("API key {name} was revoked before")),
+            RevokedApiKey::Now => tell(&format!("API key {name} was revoked")),
+            RevokedApiKey::Before => tell(&format!("API key {name} was revoked before")),
             RevokedApiKey::Unknown => Err(Failure::new(format!("there is no API key named {name}"))),
         }
     }
 }
 
 /// Tells a person, if one is there to be told; standard output is for scripts.
-fn say(sentence: &str) -> Result<(), Failure> {
+fn tell(sentence: &str) -> Result<(), Failure> {
     let _closed = writeln!(std::io::stderr(), "{sentence}");
     Ok(())
 }

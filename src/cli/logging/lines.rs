@@ -118,13 +118,13 @@ impl Shared {
             let mut rounds = lock(&self.rounds);
             rounds.done = asked;
             self.progress.notify_all();
-            let hurried = |rounds: &mut Rounds| rounds.asked == rounds.done;
+            let nobody_waits = |rounds: &mut Rounds| rounds.asked == rounds.done;
             if batch.is_empty() {
                 drop(rounds);
                 self.sleep_until_work();
             } else {
                 batch.clear();
-                drop(self.work.wait_timeout_while(rounds, PACE, hurried));
+                drop(self.work.wait_timeout_while(rounds, PACE, nobody_waits));
             }
         }
     }
