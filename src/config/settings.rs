@@ -66,6 +66,9 @@ pub const TABLES: &[&str] = &["apps", "roles"];
 const TEN_YEARS: u32 = 10 * 365 * 86_400;
 const DAY: u32 = 86_400;
 
+/// Within its grace a stolen refresh token is taken as well as the one in whose place it came.
+const HOUR: u32 = 3600;
+
 const fn seconds(least: u32, most: u32) -> Form {
     Form::Number { unit: "seconds", least, most }
 }
@@ -116,7 +119,7 @@ settings! {
         "How long an access token is good.";
     WEAUTH_REFRESH_TTL, seconds(1, TEN_YEARS), Value("2592000"),
         "How long a refresh token is good; each use starts it anew.";
-    WEAUTH_REFRESH_GRACE, seconds(0, TEN_YEARS), Value("10"),
+    WEAUTH_REFRESH_GRACE, seconds(0, HOUR), Value("10"),
         "How long a refresh token that was just rotated still answers.";
     WEAUTH_REPLAY_WINDOW, seconds(0, DAY), Value("300"),
         "How long a login repeated with the same code and Idempotency-Key is answered again; 0: never.";

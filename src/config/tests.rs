@@ -98,7 +98,7 @@ fn each_wrong_value_is_refused_by_the_name_of_its_variable() {
         ("WEAUTH_ACCESS_TTL", "-1"),
         ("WEAUTH_REFRESH_TTL", "315360001"),
         ("WEAUTH_REFRESH_TTL", "99999999999999999999"),
-        ("WEAUTH_REFRESH_GRACE", "315360001"),
+        ("WEAUTH_REFRESH_GRACE", "3601"),
         ("WEAUTH_REPLAY_WINDOW", "86401"),
         ("WEAUTH_WORKERS", "0"),
         ("WEAUTH_WORKERS", "513"),

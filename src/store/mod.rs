@@ -68,7 +68,8 @@ pub use rotate_keys::{
 };
 pub use rotate_session::{RotateSession, Rotation};
 pub use sealed::{
-    CountSealed, FindSealed, Reseal, Resealed, SealedBite, SealedCursor, SealedPlace, SealedValue,
+    CountSealed, FindSealed, NoteResealing, Reseal, Resealed, SealedBite, SealedCursor, SealedPlace,
+    SealedValue,
 };
 pub use sessions::{EndSessions, Ending, ListSessions};
 pub use sign_in::{RecordSignIn, SignInRecord};

@@ -1,11 +1,12 @@
 //! Everything that lies in the database under the master key, so that all of it can be sealed anew. A column that
 //! holds sealed values has a [`SealedPlace`] here; a test counts the columns.
 
+use super::audit::{Audited, audit};
 use super::keys::NewKey;
 use super::schema::{identities, keys};
 use super::{DbConn, Query, RecordSignIn, StoreError, WriteOne};
 use crate::crypto::Sealed;
-use crate::domain::{AppId, OpenId};
+use crate::domain::{Actor, AppId, OpenId, Time};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
@@ -208,5 +209,26 @@ impl Resealed {
                 .execute(conn),
         };
         Ok(written?)
+    }
+}
+
+/// Notes in the audit log that values were sealed anew.
+#[derive(Debug)]
+pub struct NoteResealing {
+    /// How many.
+    pub resealed: u64,
+    /// By whom.
+    pub by: Actor,
+    /// When.
+    pub at: Time,
+}
+
+impl WriteOne for NoteResealing {
+    type Output = ();
+
+    fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
+        let detail = format!("{} values", self.resealed);
+        let (at, by, target) = (self.at, &self.by, "master key");
+        audit(conn, &Audited { at, by, action: "key.reencrypt", target, detail: Some(&detail) })
     }
 }

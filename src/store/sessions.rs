@@ -143,7 +143,10 @@ pub(super) fn end(
     Ok(ended)
 }
 
-/// A user's sessions that have not ended by `at`, the latest first.
+/// The most sessions that are listed, the latest: nobody reads more, and one person may open any number.
+const MOST_LISTED: usize = 1000;
+
+/// A user's sessions that have not ended by `at`, the latest first, up to [`MOST_LISTED`].
 #[derive(Debug)]
 pub struct ListSessions {
     /// Whose.
@@ -162,8 +165,7 @@ impl Query for ListSessions {
         let now = self.at.to_stored();
         let theirs = ids_of(conn, self.user.as_str())?;
         let mut listed = Vec::new();
-        // The latest first, and no more in one statement than parameters may be.
-        for ids in theirs.rchunks(1000) {
+        for ids in theirs.rchunks(MOST_LISTED) {
             let rows: Vec<SessionRow> = sessions::table
                 .filter(sessions::id.eq_any(ids))
                 .filter(sessions::expires_at.gt(now))
@@ -178,7 +180,10 @@ impl Query for ListSessions {
                     sessions::user_agent,
                 ))
                 .load(conn)?;
-            listed.extend(rows.into_iter().map(into_session));
+            listed.extend(rows.into_iter().map(into_session).take(MOST_LISTED - listed.len()));
+            if listed.len() == MOST_LISTED {
+                break;
+            }
         }
         Ok(listed)
     }

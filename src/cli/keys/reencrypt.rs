@@ -1,10 +1,10 @@
 //! `weauth keys reencrypt`.
 
 use crate::cli::Failure;
-use crate::cli::terminal::{open_database, say};
+use crate::cli::terminal::{open_database, operator, say, shared_now};
 use crate::config::{KeyCommandConfig, Sources};
 use crate::flows::{Reencrypted, StartKeysError, master_key_fits, reencrypt};
-use crate::store::{LoadKeys, SealedPlace};
+use crate::store::{LoadKeys, NoteResealing, SealedPlace};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -29,6 +29,10 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     )?;
     told.end(&progress, done);
     let Reencrypted { resealed, current, unopened, .. } = done;
+    if resealed > 0 {
+        let at = shared_now(&mut db)?;
+        db.commit(&NoteResealing { resealed, by: operator(), at })?;
+    }
     say(&format!("values sealed anew: {resealed}; under the first master key already: {current}"))?;
     if unopened > 0 {
         return Err(Failure::new(format!(
