@@ -1,4 +1,4 @@
-//! Puts the parts together: from settings to something that can be mounted in an actix-web `App`.
+//! Puts the parts together, from settings to something that can be mounted in an actix-web `App`.
 
 use crate::actors::{Db, DbSettings, WeChat};
 use crate::config::{Config, DatabaseConfig, KeyConfig, TokenConfig, WeChatConfig};
@@ -16,55 +16,55 @@ use crate::wechat::Client;
 use actix_web::{Scope, web};
 use std::net::SocketAddr;
 
-/// Reads that may wait for a connection, and writes that may wait for a commit, before `overloaded`.
+/// Reads that may wait for a connection and writes that may wait for a commit before `overloaded` is answered.
 const WAITING_READS: usize = 4096;
 const WAITING_WRITES: usize = 16_384;
 
-/// Why weauth can't start. Each says what to do about it.
+/// Why weauth can't start. Each message says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The database can't be opened or brought up to date.
+    /// The database can't be opened or migrated.
     #[error("DATABASE_URL: {url}: {error}")]
     Database {
-        /// The database, without its password.
+        /// The database URL, without its password.
         url: String,
-        /// What it said.
+        /// The database's error.
         error: StoreError,
     },
     /// The server's own keys can't be loaded.
     #[error(transparent)]
     Keys(#[from] StartKeysError),
-    /// The HTTP client can't be made.
+    /// The HTTP client can't be created.
     #[error("{0}")]
     Client(String),
 }
 
-/// What weauth is made of.
+/// What weauth is built from.
 #[derive(Debug)]
 pub struct Settings {
-    /// Where the data lie.
+    /// Where the data is stored.
     pub database: DatabaseConfig,
-    /// The mini-programs and WeChat's address.
+    /// The mini-programs and WeChat's base URL.
     pub wechat: WeChatConfig,
     /// How long tokens live.
     pub tokens: TokenConfig,
-    /// What signing keys are to be like.
+    /// The algorithm and the maximum age of signing keys.
     pub keys: KeyConfig,
-    /// Encrypt what lies in the database.
+    /// The master keys that encrypt secrets in the database.
     pub master_keys: MasterKeys,
-    /// What roles allow.
+    /// Which permissions each role grants.
     pub roles: RolePolicy,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<Cidr>,
-    /// Logins a minute from one address; 0: any number; `None`: 60,000, and any number from this machine itself.
+    /// Logins per minute from one address. 0 is unlimited; `None` is 60,000, and unlimited from loopback addresses.
     pub rate_limit: Option<u32>,
     /// The URL under which clients reach weauth (`iss`).
     pub public_url: String,
 }
 
 impl Settings {
-    /// What a configuration says. Where it names no `WEAUTH_PUBLIC_URL`, the issuer is `http://` and the
-    /// address that the server is bound to. What is only of weauth's own server and log is left aside.
+    /// Takes the settings from a configuration. Without `WEAUTH_PUBLIC_URL`, the issuer is `http://` and the
+    /// address that the server is bound to. What concerns only weauth's own server and log is ignored.
     pub fn new(config: Config, bound_to: SocketAddr) -> Self {
         let Config { database, wechat, server, tokens, keys, master_keys, roles, log: _ } = config;
         let public_url = server.public_url.unwrap_or_else(|| format!("http://{bound_to}"));
@@ -73,10 +73,10 @@ impl Settings {
     }
 }
 
-/// A weauth that runs: its actors are started and its database is up to date. Cheap to clone.
+/// A running weauth, with its actors started and its database migrated. Cheap to clone.
 ///
-/// To be started on the thread of an actix `System` (`#[actix_web::main]` makes one), as long as which it
-/// then lives. Start one for the whole program and hand each `App` a clone:
+/// Start it on the thread of an actix `System` (`#[actix_web::main]` makes one); it lives as long as that
+/// `System`. Start one for the whole program and give each `App` a clone:
 ///
 /// ```
 /// use actix_web::{App, web};
@@ -93,7 +93,7 @@ impl Settings {
 /// }
 /// ```
 ///
-/// `examples/embed.rs` is a whole program.
+/// `examples/embed.rs` is a complete program.
 #[derive(Debug, Clone)]
 pub struct Weauth {
     state: HttpState,
@@ -172,13 +172,13 @@ impl Weauth {
         Ok(Self { state, last_logins })
     }
 
-    /// Makes [`AuthenticatedUser`](crate::AuthenticatedUser) work in an `App`'s own handlers.
+    /// Makes the extractor [`AuthenticatedUser`](crate::AuthenticatedUser) work in an `App`'s own handlers.
     pub fn extractor(&self, cfg: &mut web::ServiceConfig) {
         extractor_state(&self.state, cfg);
     }
 
-    /// All of weauth's routes under a path of an `App`'s own, such as `/auth`. Nothing beside it changes: a
-    /// path that is not there is weauth's problem object within the scope, and the `App`'s own answer elsewhere.
+    /// All of weauth's routes, under a path of your own such as `/auth`. The rest of the `App` is not affected: an
+    /// unknown path gets weauth's problem object within the scope, and the `App`'s own answer elsewhere.
     pub fn scope(
         &self,
         path: &str,
@@ -195,8 +195,8 @@ impl Weauth {
         observed(web::scope(path).configure(move |cfg| everything(&state, cfg)))
     }
 
-    /// Ends what goes on beside the requests, writes down what follows the logins at leisure, and leaves SQLite's file
-    /// whole. To be called when no more requests come.
+    /// Stops the background tasks, writes the last-login times still in memory, and checkpoints SQLite's WAL, so
+    /// that the database file is complete by itself. Call it when no more requests arrive.
     pub async fn finish(&self) {
         self.state.background.stop();
         self.last_logins.write(&self.state.db).await;
@@ -205,13 +205,13 @@ impl Weauth {
         }
     }
 
-    /// What weauth's own server works with.
+    /// The state that weauth's own server uses.
     pub(crate) fn http_state(&self) -> HttpState {
         self.state.clone()
     }
 }
 
-/// Brings the database up to date and opens it.
+/// Applies pending migrations and opens the database.
 fn open_database(database: &DatabaseConfig) -> Result<Db, StoreError> {
     if database.url.may_be_in_clear() {
         log::warn!(

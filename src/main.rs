@@ -1,7 +1,7 @@
-//! The program `weauth`: see [`weauth::cli`].
+//! The program `weauth`; see [`weauth::cli`].
 
-/// A login's memory is often given back by another thread than the one that asked for it; this allocator is made
-/// for that.
+/// Allocates with mimalloc, which is built for memory that is often freed by another thread than the one that
+/// allocated it, as a login's memory is.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

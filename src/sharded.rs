@@ -1,22 +1,22 @@
-//! Maps that are looked at for every request: cheap hashes, and a value in parts, each behind a lock of its own,
-//! chosen by a key, so that threads that only look do not wait for one another. Even a lock that nobody holds is a
-//! place in memory that every look writes to.
+//! Maps for data that every request reads: cheap hashes, and a value split into shards, each with its own lock and
+//! chosen by key, so that readers do not wait for one another. Even an uncontended lock is memory that every
+//! reader writes to.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// A map whose keys hold enough chance of their own to be found by, and that strangers can't choose: ids and
-/// signatures of ours.
+/// A map with a cheap hash, for keys that are random enough themselves and that strangers can't choose: our own
+/// ids and signatures.
 pub(crate) type ByChance<K, V> = HashMap<K, V, BuildHasherDefault<ChanceHasher>>;
 
-/// Stirs up to 32 bytes of a key.
+/// Mixes up to 32 bytes of a key.
 #[derive(Debug, Default)]
 pub(crate) struct ChanceHasher(u64);
 
 impl Hasher for ChanceHasher {
     fn write(&mut self, bytes: &[u8]) {
-        // A digit holds few bits of a byte, and a map looks at the highest and the lowest of a hash.
+        // A digit carries only a few bits per byte, and a map uses the highest and lowest bits of a hash.
         for chunk in bytes.chunks_exact(8).take(4) {
             let chunk = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
             self.0 = (self.0.rotate_left(23) ^ chunk).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -28,15 +28,15 @@ impl Hasher for ChanceHasher {
     }
 }
 
-/// More than there are threads that look at once, on any machine that this runs on.
+/// More shards than threads read at once, on any machine that this runs on.
 const PARTS: usize = 32;
 
-/// Each part on cache lines of its own.
+/// One shard, on cache lines of its own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Part<T>(RwLock<T>);
 
-/// The parts. Cheap to clone: a clone is the same parts.
+/// A value in shards. Cheap to clone: clones share the shards.
 #[derive(Debug)]
 pub(crate) struct Sharded<T>(Arc<[Part<T>; PARTS]>);
 
@@ -53,25 +53,25 @@ impl<T> Clone for Sharded<T> {
 }
 
 impl<T> Sharded<T> {
-    /// How many parts there are.
+    /// The number of shards.
     pub(crate) const PARTS: usize = PARTS;
 
-    /// The part of a key, to look at.
+    /// Locks the shard of a key for reading.
     pub(crate) fn read(&self, key: &str) -> RwLockReadGuard<'_, T> {
         self.part(key).0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The part of a key, to change.
+    /// Locks the shard of a key for writing.
     pub(crate) fn write(&self, key: &str) -> RwLockWriteGuard<'_, T> {
         self.part(key).0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Every part in turn, to change.
+    /// Locks every shard in turn for writing.
     pub(crate) fn write_each(&self) -> impl Iterator<Item = RwLockWriteGuard<'_, T>> {
         self.0.iter().map(|part| part.0.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// By the end of the key (FNV-1a of it): ids begin with their time and end in chance.
+    /// Chooses the shard by the end of the key (its FNV-1a hash): ids begin with a timestamp and end in random digits.
     fn part(&self, key: &str) -> &Part<T> {
         let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         let hash = key.bytes().rev().take(8).fold(0xcbf2_9ce4_8422_2325, mix);
