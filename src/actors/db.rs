@@ -1,4 +1,4 @@
-//! The DbActor owns the pool: reads run beside each other on blocking threads, writes are committed in groups.
+//! The DbActor owns the pool: reads run in parallel on blocking threads, writes are committed in groups.
 
 use crate::domain::DatabaseUrl;
 use crate::store::{
@@ -11,7 +11,7 @@ use std::time::Instant;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
-/// How much the database may be given to do at once.
+/// Limits on the database's concurrent work.
 #[derive(Debug, Clone, Copy)]
 pub struct DbSettings {
     /// Connections for reads; the writers have their own.
@@ -27,7 +27,7 @@ struct DbActor {
     slots: Arc<Semaphore>,
     waiting_room: Arc<Semaphore>,
     writer: GroupCommit,
-    /// As long as this is there, SQLite's log is carried over.
+    /// Keeps the thread alive that checkpoints SQLite's WAL.
     _in_use: Arc<()>,
 }
 
@@ -39,7 +39,7 @@ impl Actor for DbActor {
     }
 }
 
-/// One query, to be run, and when it was asked for.
+/// A query to run, and when it was requested.
 struct Run<Q>(Q, Instant);
 
 impl<Q: Query> Message for Run<Q> {
@@ -69,15 +69,15 @@ impl<Q: Query> Handler<Run<Q>> for DbActor {
     }
 }
 
-/// Runs a query; one whose connection turns out to have died is run once more, on another one: as often as there are
-/// connections, all of which are dead once the database was started anew.
+/// Runs a query. If its connection turns out to be dead, the query is retried on another one, as many times as
+/// there are connections: after a database restart all of them are dead.
 fn read<Q: Query>(pool: &Pool, query: &Q) -> Result<Q::Output, StoreError> {
     for _ in 0..pool.max_size() {
         let mut conn = pool.get()?;
         match query.run(&mut conn) {
             Err(error) if error.is_connection_lost() => {
-                // diesel does not always note that a query found its connection dead; of this it does, and the pool
-                // throws the connection away instead of handing it out again.
+                // diesel does not always notice that a query found its connection dead. It does notice with this
+                // ping, and the pool then discards the connection instead of handing it out again.
                 let _dead = ping(&mut conn);
             }
             result => return result,
@@ -86,7 +86,7 @@ fn read<Q: Query>(pool: &Pool, query: &Q) -> Result<Q::Output, StoreError> {
     query.run(&mut *pool.get()?)
 }
 
-/// One write, to be committed with whatever else waits; the writer answers it directly.
+/// A write to be committed in one transaction with the others waiting; the writer answers it directly.
 struct Commit<W: Write>(W, Reply<W>);
 
 impl<W: Write> Message for Commit<W> {
@@ -101,11 +101,11 @@ impl<W: Write> Handler<Commit<W>> for DbActor {
     }
 }
 
-/// The handle by which everyone else reaches the database.
+/// The handle through which everyone else reaches the database.
 #[derive(Debug, Clone)]
 pub struct Db {
     actor: Addr<DbActor>,
-    /// With a connection of its own for what this node must hear of the others, however much it is asked.
+    /// Has a connection of its own for following the other nodes, however busy the database is with requests.
     aside: Addr<DbActor>,
     file: Option<Arc<OpenedFile>>,
 }
@@ -113,8 +113,8 @@ pub struct Db {
 impl Db {
     /// Opens the pool and starts the actor on this thread's arbiter.
     pub fn start(url: &DatabaseUrl, settings: DbSettings) -> Result<Self, StoreError> {
-        // SQLite has one writer at a time, which this process does the work of. On Postgres a second one works while
-        // the first one waits for the disk, and each group is a few messages there and back, however many it holds.
+        // SQLite allows one writer at a time, whose work this process does itself. On Postgres a second writer works
+        // while the first waits for the disk, and a group takes only a few round trips, however many writes it holds.
         let (writers, few) = if matches!(url, DatabaseUrl::Sqlite(_)) { (1, 24) } else { (2, 128) };
         let pool_of_writers = open_pool(url, Purpose::Write, writers)?;
         let writer = GroupCommit::start(&pool_of_writers, settings.waiting_writes, few).map_err(|error| {
@@ -137,20 +137,19 @@ impl Db {
         Ok(Self { actor: start(settings.readers)?, aside: start(1)?, file })
     }
 
-    /// The same database through a connection that strangers' requests do not use up: for whoever follows what other
-    /// nodes do.
+    /// The same database through a connection that clients' requests do not use up, for following the other nodes.
     pub fn aside(&self) -> Self {
         Self { actor: self.aside.clone(), aside: self.aside.clone(), file: self.file.clone() }
     }
 
-    /// Runs one query on a blocking thread; `Busy` when too many wait already, `Unavailable` after [`PATIENCE`]: one
-    /// that was not begun by then is not begun any more.
+    /// Runs one query on a blocking thread. `Busy` if too many are waiting already; `Unavailable` after
+    /// [`PATIENCE`], and a query not started by then is never started.
     pub async fn run<Q: Query>(&self, query: Q) -> Result<Q::Output, StoreError> {
         let answer = timeout(PATIENCE, self.actor.send(Run(query, Instant::now()))).await;
         answer.map_err(|_| silent())?.unwrap_or(Err(StoreError::Crashed))
     }
 
-    /// Does the database that was opened answer, and does it hold every migration?
+    /// Checks that the opened database answers and has every migration.
     pub async fn check(&self) -> Result<(), StoreError> {
         if let Some(file) = &self.file {
             file.check()?;
@@ -158,8 +157,8 @@ impl Db {
         self.run(CheckSchema).await
     }
 
-    /// Commits one write and answers when it is durable; `Busy` when too many wait already. `Unavailable` after
-    /// [`PATIENCE`]: a write that was not begun by then is not begun any more, one that was may still be done.
+    /// Commits one write and answers when it is durable. `Busy` if too many are waiting already; `Unavailable` after
+    /// [`PATIENCE`]: a write not started by then is never started, but one already started may still be committed.
     pub async fn commit<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.actor.try_send(Commit(write, reply)).map_err(|_| StoreError::Busy)?;

@@ -1,8 +1,8 @@
-//! The WeChatActor sees to it that a code is exchanged once, however many requests bring it.
+//! The WeChatActor makes sure that a code is exchanged once, however many requests bring it.
 //!
-//! Requests for one code share one call ("single flight"). Who comes first is told to make the call, on its own
-//! thread and in the task of its sign-in, which no caller's impatience cancels; a panic in it costs that exchange
-//! only. The actor itself only keeps the books.
+//! Requests for one code share one call ("single flight"). The first request (the leader) makes the call, on its
+//! own thread and in the task of its sign-in, which is not cancelled when the caller gives up; a panic in it fails
+//! only that exchange. The actor itself only keeps the state.
 
 use crate::domain::{App, AppId, CodeHash, LoginCode, Time};
 use crate::wechat::{Circuit, Client, Exchanged, WeChatError};
@@ -14,37 +14,37 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// How many spent codes are remembered: a repeat of one is refused without asking WeChat.
+/// How many spent codes are remembered; a repeat of one is refused without asking WeChat.
 const REMEMBERED_CODES: usize = 20_000;
 
-/// So long after a code was spent, whatever is recorded of its exchange stands in the database: no write waits longer.
+/// After this long, any record of a spent code's exchange is in the database: no write waits longer.
 const SETTLED_AFTER: Duration = Duration::from_secs(15);
 
 type CodeKey = (AppId, CodeHash);
 type Answer = Result<Exchange, WeChatError>;
 
-/// A code's exchange, and when it began.
+/// The result of exchanging a code, and when the exchange began.
 #[derive(Debug, Clone)]
 pub struct Exchange {
-    /// What WeChat gave.
+    /// What WeChat returned.
     pub exchanged: Exchanged,
-    /// When WeChat was first asked; of two exchanges of one person the later one's key counts.
+    /// When WeChat was first asked. Of two exchanges for one user, the session key of the later one wins.
     pub began_at: Time,
 }
 
 /// What a caller is told.
 enum Turn {
-    /// Nobody is at it: ask WeChat, for this app, and say how it ended.
+    /// Nobody is exchanging the code: ask WeChat, for this app, and report the result.
     Lead(Arc<App>, Flight),
-    /// It has ended, or was refused.
+    /// The exchange has ended or was refused.
     Ended(Answer),
 }
 
 struct WeChatActor {
     apps: HashMap<AppId, (Arc<App>, Circuit)>,
-    /// Who waits for each exchange that is under way, beside the one who makes it.
+    /// The requests waiting for each exchange in flight, not counting its leader.
     in_flight: HashMap<CodeKey, Vec<oneshot::Sender<Turn>>>,
-    /// Logins that lead an exchange or wait for one, of which there are at most `max_in_flight`.
+    /// Logins that lead an exchange or wait for one; at most `max_in_flight`.
     logins: usize,
     max_in_flight: usize,
     spent: SpentCodes,
@@ -58,7 +58,7 @@ impl Actor for WeChatActor {
     }
 }
 
-/// A code is to be exchanged at WeChat.
+/// Requests the exchange of a code.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct ExchangeCode {
@@ -84,12 +84,12 @@ impl Handler<ExchangeCode> for WeChatActor {
             }
             Err(refused) => Turn::Ended(Err(refused)),
         };
-        // A caller that has gone away needs no answer; a flight it should have led is abandoned with it.
+        // A caller that has gone away needs no answer; a flight it should have led is dropped, and so abandoned.
         let _gone = reply.send(turn);
     }
 }
 
-/// Whoever led an exchange has gone away without an answer: the next one leads.
+/// The leader of an exchange went away without a result: the next one in line leads.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Abandoned(CodeKey);
@@ -138,7 +138,7 @@ impl Handler<Landed> for WeChatActor {
 }
 
 impl WeChatActor {
-    /// May this code be brought to WeChat now?
+    /// Checks whether this code may be sent to WeChat now.
     fn admit(&mut self, key: &CodeKey) -> Result<Arc<App>, WeChatError> {
         if let Some(spent_at) = self.spent.when(key) {
             let is_settled = spent_at.elapsed() > SETTLED_AFTER;
@@ -151,7 +151,7 @@ impl WeChatActor {
         if circuit.admits(Instant::now()) { Ok(app.clone()) } else { Err(WeChatError::Unavailable) }
     }
 
-    /// An exchange is over: who waited for it.
+    /// Removes an ended exchange and returns those who waited for it.
     fn land(&mut self, key: &CodeKey) -> Vec<oneshot::Sender<Turn>> {
         let waiting = self.in_flight.remove(key);
         self.logins -= waiting.as_ref().map_or(0, |waiting| waiting.len() + 1);
@@ -159,7 +159,7 @@ impl WeChatActor {
     }
 }
 
-/// The codes that were exchanged of late, and when; the oldest is forgotten first.
+/// Recently exchanged codes and when they were spent; the oldest is evicted first.
 #[derive(Default)]
 struct SpentCodes {
     known: HashMap<(AppId, u128), Instant>,
@@ -184,13 +184,13 @@ impl SpentCodes {
     }
 }
 
-/// Half of the digest is plenty to tell codes apart, and takes a quarter of the room.
+/// Half of the digest is plenty to tell codes apart, and takes a quarter of the memory.
 fn shortened((app, code): &CodeKey) -> (AppId, u128) {
     let half = code.as_str().get(..32).and_then(|digits| u128::from_str_radix(digits, 16).ok());
     (app.clone(), half.unwrap_or_default())
 }
 
-/// The handle by which everyone else reaches WeChat.
+/// The handle through which everyone else reaches WeChat.
 #[derive(Debug, Clone)]
 pub struct WeChat {
     actor: Addr<WeChatActor>,
@@ -198,7 +198,8 @@ pub struct WeChat {
 }
 
 impl WeChat {
-    /// Starts the actor on this thread's arbiter, for these apps; at most `max_in_flight` logins wait for WeChat at once.
+    /// Starts the actor on this thread's arbiter; at most `max_in_flight` logins of these apps wait for WeChat at
+    /// once.
     pub fn start(client: Client, apps: Vec<App>, max_in_flight: usize) -> Self {
         let apps =
             apps.into_iter().map(|app| (app.id.clone(), (Arc::new(app), Circuit::default()))).collect();
@@ -212,10 +213,10 @@ impl WeChat {
         Self { actor: actor.start(), client }
     }
 
-    /// Exchanges a code, of which this is the digest, or joins the exchange that is under way for it. `at` is now.
+    /// Exchanges a code, given its digest too, or joins the exchange in flight for it. `at` is the current time.
     ///
-    /// To be awaited in a task that goes on when whoever asked goes away, as a sign-in's does: where the one who
-    /// leads is dropped half-way, the next one leads, and the code may be spent by then.
+    /// Await this in a task that outlives its caller, as a sign-in's does: if a leader is dropped half-way, the
+    /// next request leads, and the code may already be spent.
     pub async fn exchange(
         &self,
         app: AppId,
@@ -228,7 +229,7 @@ impl WeChat {
         self.actor.try_send(ExchangeCode { key, reply }).map_err(|_| WeChatError::Busy)?;
         match turn.await {
             Ok(Turn::Lead(app, flight)) => {
-                // In a box: it is handed on three times, and each hand would keep room for it.
+                // Boxed: the future is moved three times, and each move would reserve space for it.
                 let exchange = Box::pin(self.client.clone().exchange(app, code));
                 flight.fly(exchange, at).await
             }
@@ -238,7 +239,7 @@ impl WeChat {
     }
 }
 
-/// An exchange under way, in the hands of whoever leads it.
+/// An exchange in flight, held by its leader.
 struct Flight {
     actor: Addr<WeChatActor>,
     key: Option<CodeKey>,
@@ -265,7 +266,7 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            // Where the actor has ended too, nobody waits any more.
+            // If the actor has ended too, nobody is waiting.
             let _ended = self.actor.try_send(Abandoned(key));
         }
     }
