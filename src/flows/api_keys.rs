@@ -1,9 +1,9 @@
-//! The API keys in use, known in memory: a call with a key reads no database, and a revoked one is forgotten here
-//! within a second.
+//! The API keys in use, cached in memory: a call with a key reads no database, and a revoked key stops working
+//! here within a second.
 //!
-//! The table is small, so every node reads the whole of it twice a second. A key that is not known may have been
-//! made just now: whoever brings one waits for the next look, which is then taken at once. All who wait share it,
-//! so keys that somebody makes up cost the database a small query each tenth of a second at most.
+//! The table is small, so every node reads all of it twice a second. An unknown key may have been created just
+//! now, so a request with one waits for the next read, which then starts at once. Everyone waiting shares that
+//! read, so made-up keys cost the database at most one small query every tenth of a second.
 
 use crate::actors::Db;
 use crate::domain::{ApiKey, ApiKeyHash, ApiKeyName, ApiScope, Clock, Time};
@@ -14,39 +14,39 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-/// Between two looks of the follower.
+/// The follower's pause between two reads.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Between two looks, whoever wants them.
+/// The minimum time between two reads, whoever requests them.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// A key's last use is written down again after this many seconds.
+/// How many seconds pass before a key's last use is written again.
 const NOTE_USES_EVERY: i64 = 60;
 
-/// An API key that opens something.
+/// An API key in use.
 #[derive(Debug)]
 pub struct KnownApiKey {
-    /// Its name.
+    /// The key's name.
     pub name: ApiKeyName,
     scopes: Vec<ApiScope>,
 }
 
 impl KnownApiKey {
-    /// Does it open this?
+    /// Whether the key grants this scope.
     pub fn opens(&self, asked: ApiScope) -> bool {
         self.scopes.iter().any(|scope| scope.opens(asked))
     }
 }
 
-/// The latest look.
+/// The latest read of the table.
 #[derive(Debug)]
 struct Look {
     began: Instant,
-    /// None where whoever took it went away half-way.
+    /// `None` if the caller that made the read went away half-way.
     result: Option<Result<(), StoreError>>,
 }
 
-/// Knows the API keys. Cheap to clone; one for all workers.
+/// The known API keys. Cheap to clone; one for all workers.
 #[derive(Debug, Clone)]
 pub struct ApiKeys {
     db: Db,
@@ -62,8 +62,8 @@ impl ApiKeys {
         Self { db, clock, known: Arc::default(), latest: Arc::default(), used: Arc::default() }
     }
 
-    /// Finds the key that this one is; `None` where there is none, or it was revoked. While the database can't be
-    /// read, keys that were known stay so, as sessions do.
+    /// Finds a key; `None` if it does not exist or was revoked. While the database can't be read, keys already
+    /// known stay valid, as sessions do.
     pub async fn find(&self, key: &ApiKey) -> Result<Option<Arc<KnownApiKey>>, StoreError> {
         let hash = key.hash();
         let mut found = self.known(&hash);
@@ -79,7 +79,7 @@ impl ApiKeys {
         Ok(found)
     }
 
-    /// Looks for news until the process ends. That it can't look is said once, and once that it can again.
+    /// Reads the table until the process ends. Logs once that it can't be read, and once that it can again.
     pub async fn follow_forever(self) {
         let mut fails = false;
         loop {
@@ -100,7 +100,7 @@ impl ApiKeys {
         self.known.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
     }
 
-    /// Comes back when the table has been read by a look that began after this moment, one's own or another's.
+    /// Returns once the table has been read by a read that began after this moment, by this caller or another.
     async fn look_after(&self, moment: Instant) -> Result<(), StoreError> {
         let mut latest = self.latest.lock().await;
         if let Some(look) = latest.as_ref() {
@@ -128,17 +128,17 @@ impl ApiKeys {
         Ok(())
     }
 
-    /// Writes down the uses that the table does not show yet. Nobody waits for it.
+    /// Writes the uses that the table does not show yet, in the background.
     fn note_uses(&self, stored: &[StoredApiKey]) {
         let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
         let shown: HashMap<_, _> = stored.iter().map(|key| (&key.hash, key.last_used_at)).collect();
-        // A key that is not there any more was revoked just now: of all keys its last use is worth knowing.
+        // A key that is missing was revoked just now, and its last use matters most of all.
         let is_due = |(hash, at): &(ApiKeyHash, Time)| match shown.get(hash) {
             Some(Some(shown)) => *at >= shown.plus_seconds(NOTE_USES_EVERY),
             Some(None) | None => true,
         };
         let mut uses: Vec<_> = used.into_iter().filter(is_due).collect();
-        // In one order on every node, so that no two wait for each other in a circle.
+        // In the same order on every node, so that no two deadlock.
         uses.sort_unstable();
         if uses.is_empty() {
             return;

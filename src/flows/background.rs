@@ -1,4 +1,4 @@
-//! What goes on beside the requests for as long as the server runs.
+//! The background tasks, which run for as long as the server does.
 
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::AbortHandle;
 
-/// The loops that follow other nodes, purge and catch up. Cheap to clone: a clone holds the same ones.
+/// The loops that follow other nodes, purge and catch up. Cheap to clone: clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Background(Arc<Inner>);
 
@@ -17,8 +17,8 @@ struct Inner {
 }
 
 impl Background {
-    /// Begins a loop that has no end of its own; `what` it does, for the log. One that panics does not come back, and
-    /// the server is not ready any more: a node that hears nothing of the others must not look well.
+    /// Starts an endless loop; `what` describes it in the log. A loop that panics is not restarted, and the server
+    /// stops being ready: a node that hears nothing from the others must not look healthy.
     pub fn run(&self, what: &'static str, work: impl Future<Output = ()> + 'static) {
         let inner = self.0.clone();
         let task = tokio::task::spawn_local(async move {
@@ -30,12 +30,12 @@ impl Background {
         self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task.abort_handle());
     }
 
-    /// Has none of them crashed?
+    /// Whether none of them has crashed.
     pub fn is_well(&self) -> bool {
         !self.0.has_crashed.load(Ordering::Relaxed)
     }
 
-    /// Ends them all, wherever they are.
+    /// Aborts them all, wherever they are.
     pub fn stop(&self) {
         for task in self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             task.abort();

@@ -1,4 +1,4 @@
-//! Holds this machine's clock against others: a node whose clock is off signs tokens that the others refuse.
+//! Checks this machine's clock against others: a node whose clock is off signs tokens that the others refuse.
 
 use crate::actors::Db;
 use crate::domain::{Clock, Time};
@@ -6,17 +6,17 @@ use crate::store::{ReadClock, ReadNow, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// A difference that tokens stand, in seconds: what the verification of `iat` forgives.
+/// The clock skew that tokens tolerate, in seconds, as verification of `iat` does.
 const TOLERANCE: i64 = 5;
 
 /// How far this machine's clock is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockDifference {
-    /// So many seconds before the database's.
+    /// This many seconds ahead of the database's clock.
     Ahead(i64),
-    /// So many seconds behind the database's.
+    /// This many seconds behind the database's clock.
     Behind(i64),
-    /// So many seconds behind a moment that stands in the database.
+    /// This many seconds behind a timestamp stored in the database.
     BehindLatest(i64),
 }
 
@@ -43,24 +43,24 @@ impl std::fmt::Display for ClockDifference {
     }
 }
 
-/// What time it is for all nodes, and whether this one agrees.
+/// The time shared by all nodes, and whether this node agrees.
 #[derive(Debug, Clone, Copy)]
 pub struct SharedTime {
-    /// By Postgres's clock; by this machine's where the database is a file on it.
+    /// By Postgres's clock, or by this machine's clock if the database is a file on it.
     pub now: Time,
-    /// How far this machine's clock is off, where it matters.
+    /// How far this machine's clock is off, if it matters.
     pub difference: Option<ClockDifference>,
 }
 
-/// How far the time that all nodes share is from this machine's, as it was read last. Cheap to clone.
+/// The offset of the shared time from this machine's clock, as last read. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct ClockOffset(Arc<AtomicI64>);
 
 impl ClockOffset {
-    /// A difference below this is as good as none, in microseconds: reading it takes its time too.
+    /// An offset below this, in microseconds, counts as zero: reading the clock takes time too.
     const NEGLIGIBLE: i64 = 1_000_000;
 
-    /// Notes what the shared clock said between two moments of this machine's.
+    /// Records what the shared clock said between two moments of this machine's clock.
     pub(super) fn note(&self, before: Time, shared: Time, after: Time) {
         let middle = before.unix_micros() + (after.unix_micros() - before.unix_micros()) / 2;
         let offset = shared.unix_micros() - middle;
@@ -68,24 +68,24 @@ impl ClockOffset {
         self.0.store(offset, Ordering::Relaxed);
     }
 
-    /// A moment of this machine's by the shared clock.
+    /// Converts a moment of this machine's clock to the shared clock.
     pub(super) fn shared(&self, moment: Time) -> Time {
         moment.plus_micros(self.0.load(Ordering::Relaxed))
     }
 }
 
-/// Reads the time that all nodes share, and nothing else.
+/// Reads only the time that all nodes share.
 pub(super) async fn time_of_all(db: &Db, clock: Clock) -> Result<Time, StoreError> {
     Ok(db.run(ReadNow).await?.unwrap_or_else(|| clock.now()))
 }
 
-/// Reads the time that all nodes share: what is decided for all of them is decided by it.
+/// Reads the time that all nodes share, which governs every decision made for all of them, and checks this clock.
 pub async fn shared_time(db: &Db, clock: Clock) -> Result<SharedTime, StoreError> {
     let before = clock.now();
     let read = db.run(ReadClock).await?;
     let after = clock.now();
     let (now, difference) = match read.now {
-        // The database answered some time between the two, so neither a slow answer nor a queue is a difference.
+        // The database answered between `before` and `after`, so a slow answer or a queue does not look like skew.
         Some(theirs) if before.unix() - theirs.unix() > TOLERANCE => {
             (theirs, Some(ClockDifference::Ahead(before.unix() - theirs.unix())))
         }

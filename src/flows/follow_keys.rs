@@ -1,5 +1,5 @@
-//! What the terminal, or another node, does to the keys is done here within seconds; and what is to be done by
-//! itself, the replacement of a key by age and the end of an old one, is done by whichever node comes first.
+//! Follows changes to the keys made at the terminal or by another node, within seconds. Also does what is due by
+//! itself, replacing a key by age and retiring an old one; whichever node comes first does it.
 
 use super::check_clock::{ClockDifference, shared_time};
 use super::start_keys::{ServerKeys, StartKeysError, master_key_fits, newest};
@@ -8,13 +8,13 @@ use crate::store::{LoadKeys, RetireDueKeys, RotateIf, StoredKey};
 use crate::tokens::Verifier;
 use std::time::Duration;
 
-/// Between two looks. Of the time for which a new key is published before it signs, this is the nodes' share.
+/// Between two reads. This is the nodes' share of the time for which a new key is published before it signs.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Follows the keys until the process ends. While the database can't be read the server goes on with the keys that
-/// it has, and while a key in it can't be opened, with what it has of that one.
+/// Follows the keys until the process ends. While the database can't be read, the server keeps the keys that it
+/// has; if a key in it can't be opened, the server keeps its earlier version of that key.
 pub async fn follow_keys(keys: ServerKeys, tokens: Verifier) {
-    // What is off already was told of at the start.
+    // A skew that existed at startup has been logged there.
     let difference = shared_time(&keys.db, keys.clock).await.ok().and_then(|time| time.difference);
     let mut follower = Follower { keys, tokens, seen: Vec::new(), opened: false, difference };
     loop {
@@ -32,11 +32,11 @@ pub async fn follow_keys(keys: ServerKeys, tokens: Verifier) {
 struct Follower {
     keys: ServerKeys,
     tokens: Verifier,
-    /// As they were when they were looked at last.
+    /// The keys as last read.
     seen: Vec<StoredKey>,
-    /// Could all be opened? Who can't must not seal new ones either.
+    /// Whether all could be opened. If not, this node must not seal new ones.
     opened: bool,
-    /// How far this machine's clock was off then.
+    /// How far this machine's clock was off at the last read.
     difference: Option<ClockDifference>,
 }
 
@@ -48,12 +48,12 @@ impl Follower {
         }
         self.difference = time.difference;
         let mut stored = self.keys.db.run(LoadKeys).await?;
-        // One that was retired without another in its place: not what `keys reset` leaves, which is for a new start.
+        // Replaces a key retired without a successor, but not those that `keys reset` removed: they need a restart.
         if master_key_fits(&self.keys.master, &stored) {
             stored = self.keys.complete(stored, time.now).await?;
         }
         if stored != self.seen {
-            // What can't be opened is told of once, not every few seconds.
+            // A key that can't be opened is logged once, not every few seconds.
             self.seen.clone_from(&stored);
             self.opened = false;
             let (ring, faults) = self.keys.reopen(&stored, &self.tokens.keys())?;
@@ -72,7 +72,7 @@ impl Follower {
         self.retire(&stored, time.now).await
     }
 
-    /// Replaces the key that signs when it has come to its age, early enough for the next one to be published.
+    /// Replaces the signing key at its maximum age, early enough for the next one to be published first.
     async fn replace_by_age(&self, stored: &[StoredKey], now: Time) -> Result<(), StartKeysError> {
         let max_age = self.keys.policy.max_age;
         let active_before = now.plus_seconds(PUBLISHED_BEFORE_SIGNING - max_age);
@@ -82,7 +82,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Destroys the keys whose last tokens have ended.
+    /// Destroys the keys whose last tokens have expired.
     async fn retire(&self, stored: &[StoredKey], now: Time) -> Result<(), StartKeysError> {
         if stored.iter().any(|key| key.verifies_until.is_some_and(|until| until <= now)) {
             for id in self.keys.db.commit(RetireDueKeys { at: now }).await? {

@@ -1,5 +1,4 @@
-//! What other nodes, and the terminal, did to sessions and users is known here within a second, and after a
-//! restart.
+//! Follows what other nodes and the terminal did to sessions and users, within a second and across restarts.
 
 use super::check_clock::{ClockOffset, time_of_all};
 use super::purge::longest_token;
@@ -11,47 +10,47 @@ use std::time::{Duration, Instant};
 
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How far back each look goes, in seconds: a commit may come late.
+/// How far back each read goes, in seconds: a transaction may commit late.
 const OVERLAP: i64 = 30;
 
-/// Once in so many looks what is over is forgotten, and the look goes back by so many seconds: a commit may hang.
+/// Every so many reads, expired entries are purged and the read goes back further, in seconds: a commit may hang.
 const LOOKS_BETWEEN_PURGES: u32 = 120;
 const LONG_OVERLAP: i64 = 15 * 60;
 
-/// After so long without news the log says so, once.
+/// After this long without news, the log says so, once.
 const DEAF: Duration = Duration::from_secs(5);
 
-/// Hears what happened to sessions and users, and tells those who look at tokens.
+/// Reads what happened to sessions and users and passes it on to token verification.
 pub struct FollowRevocations {
-    /// Where it is written.
+    /// Where the changes are read from.
     pub db: Db,
-    /// Who is told.
+    /// Receives them.
     pub revocations: Revocations,
-    /// What the roles allow.
+    /// Which permissions each role grants.
     pub roles: RolePolicy,
     /// The time.
     pub clock: Clock,
-    /// Is told how far that is from the time of all nodes.
+    /// Receives the offset of that clock from the shared time.
     pub offset: ClockOffset,
-    /// Seconds that an access token is good, for which everything is kept.
+    /// The lifetime of an access token in seconds, for which everything is kept.
     pub access_ttl: i64,
 }
 
 impl FollowRevocations {
-    /// Reads all that could still matter; to be done before the first request. Gives back when that was.
+    /// Reads everything that could still matter; call this before the first request. Returns the time of the read.
     pub async fn load(&self) -> Result<Time, StoreError> {
         self.look(None, self.access_ttl + OVERLAP).await
     }
 
-    /// Looks for news since `heard`, until the process ends. While the database can't be read, what was ended elsewhere
-    /// is not known here, and tokens stay good until they expire: a database that is away must not sign everybody out.
+    /// Reads news since `heard`, until the process ends. While the database can't be read, sessions ended elsewhere
+    /// are not known here, and tokens stay valid until they expire: a database outage must not sign everybody out.
     pub async fn follow(self, mut heard: Time) {
         let mut silence = Silence::default();
         for count in 1_u32.. {
             tokio::time::sleep(PAUSE).await;
             let is_long = count % LOOKS_BETWEEN_PURGES == 0;
             let back = if is_long { LONG_OVERLAP } else { OVERLAP };
-            // A look that hangs is no better than one that fails.
+            // A read that hangs is no better than one that fails.
             let looked = tokio::time::timeout(DEAF, self.look(Some(heard), back)).await;
             match looked.unwrap_or_else(|_| Err(StoreError::Unavailable("it does not answer".into()))) {
                 Ok(now) => {
@@ -61,21 +60,21 @@ impl FollowRevocations {
                 Err(error) => silence.goes_on(&error),
             }
             if is_long {
-                // By the clock that is behind: by it tokens may still be good here.
+                // By whichever clock is behind: by that clock, tokens may still be valid here.
                 self.purge(heard.min(self.clock.now())).await;
             }
         }
     }
 
-    /// Looks so many seconds back from when it was heard last, or from now. Gives back when it looked, by the database's
-    /// clock: this one may be ahead of whoever writes.
+    /// Reads the changes since `back` seconds before `heard`, or before now. Returns the time of the read by the
+    /// database's clock, as this machine's may be ahead of the writer's.
     async fn look(&self, heard: Option<Time>, back: i64) -> Result<Time, StoreError> {
         let asked_at = self.clock.now();
         let now = time_of_all(&self.db, self.clock).await?;
         self.offset.note(asked_at, now, self.clock.now());
         let since = heard.unwrap_or(now).plus_seconds(-back);
-        // Users are read last and told of first: whose session is known to have ended by a ban is known to be
-        // banned, and is not sent to log in again.
+        // Users are read last and passed on first: when a ban's ended session is known, so is the ban, and the
+        // user is not sent to log in again.
         let ended = self.db.run(FindRevocations { since }).await?;
         let changed = self.db.run(FindUserChanges { since }).await?;
         let heard_at = self.clock.now();
@@ -111,7 +110,7 @@ impl FollowRevocations {
     }
 }
 
-/// How long there has been no news. The log hears of it when it begins to matter and when it is over.
+/// How long there has been no news. Logged when it begins to matter and when it is over.
 #[derive(Default)]
 struct Silence {
     since: Option<Instant>,

@@ -1,4 +1,4 @@
-//! Brings what logins left to be indexed into the indexes, behind the logins (see `store/fresh_logins.rs`).
+//! Adds logins to the SQLite indexes in the background (see `store/fresh_logins.rs`).
 
 use crate::actors::Db;
 use crate::store::{
@@ -6,13 +6,13 @@ use crate::store::{
 };
 use std::time::Duration;
 
-/// The longer, the more entries share a page; the shorter, the less is searched for what is not indexed yet.
+/// A longer pause lets more entries share a page; a shorter one leaves fewer unindexed logins to search.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The most that one write enters, so that no login waits long behind it.
+/// The maximum entries per write, so that no login waits long behind it.
 const BITE: usize = 800;
 
-/// Indexes every second, until the process ends. What fails is tried again a second later.
+/// Indexes every second until the process ends. A failure is retried a second later.
 pub async fn index_logins_forever(db: Db) {
     let mut indexed = 0;
     loop {
@@ -24,8 +24,7 @@ pub async fn index_logins_forever(db: Db) {
     }
 }
 
-/// Indexes the logins after this one, and gives back the last of them. May be broken off anywhere: what is entered
-/// twice is entered once.
+/// Indexes the logins after this one and returns the last of them. Safe to interrupt anywhere: indexing is idempotent.
 async fn index_logins(db: &Db, indexed: i64) -> Result<i64, StoreError> {
     let fresh = db.run(FindFreshLogins(indexed)).await?;
     for stretch in stretches(fresh.last, &fresh.users) {
@@ -40,7 +39,7 @@ async fn index_logins(db: &Db, indexed: i64) -> Result<i64, StoreError> {
     Ok(fresh.last)
 }
 
-/// Cuts the range of these sorted keys into stretches of about [`BITE`] each.
+/// Splits the range of these sorted keys into stretches of about [`BITE`] keys each.
 fn stretches(last: i64, keys: &[String]) -> impl Iterator<Item = Stretch> {
     let mut after = String::new();
     keys.chunks(BITE).filter_map(|bite| bite.last()).map(move |through| {

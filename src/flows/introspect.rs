@@ -1,4 +1,4 @@
-//! Is a token good, and whom does it speak for? Asked by a backend, of both kinds; nothing is changed.
+//! Token introspection for backends: whether an access or refresh token is active, and for whom. Changes nothing.
 
 use super::check_clock::ClockOffset;
 use crate::actors::Db;
@@ -7,7 +7,7 @@ use crate::store::{FindRefreshSession, RefreshSession, StoreError};
 use crate::tokens::{Principal, TokenError, TokenMemory, Verifier};
 use std::sync::Arc;
 
-/// A token that is good now.
+/// A token that is active now.
 #[derive(Debug)]
 pub enum ActiveToken {
     /// An access token.
@@ -20,12 +20,12 @@ pub enum ActiveToken {
         app: AppId,
         /// The session.
         session: SessionId,
-        /// When it ends unless it is used.
+        /// When the token expires unless it is used.
         expires_at: Time,
     },
 }
 
-/// Tells good tokens from others. Cheap to clone; one for all workers.
+/// Introspects tokens. Cheap to clone; one for all workers.
 #[derive(Debug, Clone)]
 pub struct Introspection {
     db: Db,
@@ -36,12 +36,12 @@ pub struct Introspection {
 }
 
 impl Introspection {
-    /// Puts the parts together; `grace` is the time in seconds in which a just-replaced refresh token still answers.
+    /// Puts the parts together; `grace` is how many seconds a just-replaced refresh token still answers.
     pub fn new(db: Db, tokens: Verifier, grace: i64, clock: Clock, offset: ClockOffset) -> Self {
         Self { db, tokens, grace, clock, offset }
     }
 
-    /// What this token is good for; `None` where it is good for nothing, whatever the reason.
+    /// Returns what this token stands for, or `None` if it is not active, whatever the reason.
     pub async fn introspect(&self, token: &str) -> Result<Option<ActiveToken>, StoreError> {
         let verified = TokenMemory::of_this_thread(|memory| self.tokens.verify(token, memory));
         match verified {
@@ -65,7 +65,7 @@ impl Introspection {
     }
 }
 
-/// Until when a refresh would take the token of this generation.
+/// Until when a refresh would accept the token of this generation.
 fn good_until(session: &RefreshSession, generation: Generation, at: Time, grace: i64) -> Option<Time> {
     let state = &session.state;
     match state.worth(generation, at, grace) {

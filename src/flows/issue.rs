@@ -1,4 +1,4 @@
-//! What a login and a refresh have in common: the tokens of a session, for a user as they are now.
+//! What a login and a refresh share: issuing a session's tokens for a user as they are now.
 
 use super::users::{KnownUser, Users};
 use crate::domain::{AppId, Clock, Generation, RefreshToken, SessionId, Time, User};
@@ -8,9 +8,9 @@ use std::sync::Arc;
 /// How long tokens live.
 #[derive(Debug, Clone, Copy)]
 pub struct TokenLifetimes {
-    /// Seconds an access token is good for.
+    /// Lifetime of an access token, in seconds.
     pub access: i64,
-    /// Seconds a refresh token is good for unless it is used.
+    /// Lifetime of a refresh token, in seconds, unless it is used.
     pub refresh: i64,
 }
 
@@ -19,15 +19,15 @@ pub struct TokenLifetimes {
 pub struct Issued {
     /// The user, as they are now.
     pub user: Arc<KnownUser>,
-    /// Was the user made by this very login? True for one answer in a user's life.
+    /// Whether this very login created the user. True in one answer in a user's life.
     pub created: bool,
-    /// For calls.
+    /// The access token.
     pub access_token: AccessToken,
-    /// Seconds until it ends.
+    /// Seconds until the access token expires.
     pub expires_in: i64,
-    /// For the next access token.
+    /// The refresh token.
     pub refresh_token: RefreshToken,
-    /// Seconds until it ends unless it is used.
+    /// Seconds until the refresh token expires, unless it is used.
     pub refresh_expires_in: i64,
 }
 
@@ -58,7 +58,7 @@ impl Issuer {
         self.lifetimes
     }
 
-    /// `as_of`: the user is known to have been so then, or later.
+    /// `as_of`: `user` is current as of this time or later.
     pub(super) fn issue(
         &self,
         user: User,

@@ -1,8 +1,8 @@
-//! When each user logged in last, brought into the user table behind the logins.
+//! Writes each user's last login time to the user table, in the background.
 //!
-//! A login writes its session, which says when it was. The user's own row, by which operators sort, follows within
-//! a second: many logins then cost one write, in the order of the table. Where many people log in at once it follows
-//! within ten seconds, in which many of them come again.
+//! A login writes its session, which records the time. The user's own row, which operators sort by, follows within
+//! a second, so that many logins cost one write, in table order. When many people log in at once it follows within
+//! ten seconds, during which many of them log in again.
 
 use crate::actors::Db;
 use crate::domain::{Time, UserId};
@@ -13,10 +13,10 @@ use std::time::Duration;
 
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The most that one write holds, so that no login waits long behind it.
+/// The maximum rows per write, so that no login waits long behind it.
 const BITE: usize = 256;
 
-/// So many seconds more than one write holds may wait.
+/// More logins than one write holds may wait this many seconds.
 const CROWD_WAITS: u32 = 10;
 
 /// The logins that the user table does not show yet.
@@ -32,7 +32,7 @@ impl LastLogins {
         }
     }
 
-    /// Writes down what was noted, every second or, where it is much, every ten, until the process ends.
+    /// Writes the recorded logins until the process ends: every second, or every ten if there are many.
     pub async fn write_forever(self, db: Db) {
         let mut waited = 0;
         loop {
@@ -45,12 +45,12 @@ impl LastLogins {
         }
     }
 
-    /// When the user logged in last on this node, where the user table may not show it yet.
+    /// When the user last logged in on this node, if the user table may not show it yet.
     pub(super) fn of(&self, user: &UserId) -> Option<Time> {
         self.noted().get(user).copied()
     }
 
-    /// Writes down what was noted. What can't be written is kept for the next time.
+    /// Writes the recorded logins. What can't be written is kept for the next time.
     pub async fn write(&self, db: &Db) {
         let mut noted: Vec<(UserId, Time)> =
             self.noted().iter().map(|(user, at)| (user.clone(), *at)).collect();
@@ -66,7 +66,7 @@ impl LastLogins {
         }
     }
 
-    /// Forgets what was written, unless the user has logged in again since.
+    /// Removes what was written, unless the user has logged in again since.
     fn forget(&self, written: &[(UserId, Time)]) {
         let mut noted = self.noted();
         for (user, at) in written {

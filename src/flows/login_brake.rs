@@ -1,36 +1,36 @@
-//! The brake on logins from one address: a code costs a call at WeChat, and somebody may make codes up.
+//! Rate limit on logins per address: each code costs a call to WeChat, and a client may make codes up.
 
 use crate::domain::{Clock, Rate, Time};
 use crate::sharded::Sharded;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Logins a minute from one address where nothing else is set: room for a proxy that is not trusted, behind which
-/// everybody has its address.
+/// The default limit of logins per minute from one address. It leaves room for a proxy that is not trusted, behind
+/// which everybody has the proxy's address.
 const DEFAULT_PER_MINUTE: u32 = 60_000;
 
-/// Addresses remembered at most.
+/// The maximum number of addresses remembered.
 const CAPACITY: usize = 65_536;
 
 /// Counts logins by address. Cheap to clone; one for all workers.
 #[derive(Debug, Clone)]
 pub struct LoginBrake {
     rate: Option<Rate>,
-    /// Does it count what comes from this machine? That is a proxy, or a test.
+    /// Whether logins from this machine count. They come from a proxy or a test.
     counts_loopback: bool,
     used: Sharded<HashMap<String, Time>>,
     clock: Clock,
 }
 
 impl LoginBrake {
-    /// `per_minute`: logins a minute from any address; 0: any number; `None`: 60,000, and any number from this
+    /// `per_minute`: logins per minute from one address; 0 is unlimited; `None` is 60,000, and unlimited from this
     /// machine itself.
     pub fn new(per_minute: Option<u32>, clock: Clock) -> Self {
         let rate = Rate::per_minute(per_minute.unwrap_or(DEFAULT_PER_MINUTE));
         Self { rate, counts_loopback: per_minute.is_some(), used: Sharded::default(), clock }
     }
 
-    /// Counts a login; where there were too many, the seconds after which there is room for one again.
+    /// Counts a login; if over the limit, returns the seconds until there is room for one again.
     pub fn take(&self, address: Option<IpAddr>) -> Result<(), u32> {
         let (Some(rate), Some(address)) = (self.rate, address) else { return Ok(()) };
         if address.is_loopback() && !self.counts_loopback {
@@ -50,8 +50,8 @@ impl LoginBrake {
     }
 }
 
-/// Forgets whoever has used nothing of their minute; and where those are few, the half that has used least of it, so
-/// that whoever has many addresses frees nobody who has used up theirs.
+/// Evicts the addresses that have used none of their limit or, if those are few, the half that has used least of
+/// it. So a client with many addresses can't free one that has used up its limit.
 fn forget_half(used: &mut HashMap<String, Time>, now: Time) {
     let mut ends: Vec<Time> = used.values().copied().collect();
     let middle = ends.len() / 2;
@@ -60,7 +60,7 @@ fn forget_half(used: &mut HashMap<String, Time>, now: Time) {
     used.retain(|_, used_until| *used_until > least);
 }
 
-/// Whoever has one IPv6 address has the other 2^64 of its network too.
+/// Groups IPv6 addresses by /64 network: whoever has one address of it has all 2^64.
 fn key_of(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),

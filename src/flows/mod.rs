@@ -1,4 +1,4 @@
-//! What the product does, in order. No HTTP here and no SQL.
+//! The product's use cases, step by step. No HTTP here and no SQL.
 
 mod api_keys;
 mod background;

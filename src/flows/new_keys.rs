@@ -5,8 +5,8 @@ use crate::domain::Time;
 use crate::store::{KeyPurpose, NewKey};
 use crate::tokens::SigningKey;
 
-/// A fresh signing key, for tokens that live at most `token_seconds`. RSA takes some tenths of a second: not to
-/// be done on a thread that others wait for.
+/// Makes a signing key, for tokens that live at most `token_seconds`. RSA takes some tenths of a second: do not
+/// call this on a thread that others wait for.
 pub fn new_signing_key(
     master: &MasterKeys,
     algorithm: SigningAlgorithm,
@@ -23,7 +23,7 @@ pub fn new_signing_key(
     })
 }
 
-/// A fresh key for refresh tokens.
+/// Makes a key for refresh tokens.
 pub(super) fn new_refresh_key(master: &MasterKeys) -> NewKey {
     let id = uuid::Uuid::now_v7().simple().to_string();
     NewKey {

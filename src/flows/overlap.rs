@@ -1,7 +1,7 @@
-//! Which codes are being signed in on this node right now. Who overlaps with a request for which WeChat exchanged the
-//! code came "at the same time", however late the record of that is found; so did who overlaps with such a one, as of
-//! many that are sent together the last may come when the first has been answered. To overlap with those who are refused
-//! is nothing.
+//! Tracks which codes are being signed in on this node right now. A request that overlaps with the one for which
+//! WeChat exchanged the code is concurrent with it, however late its record is found. So is a request that
+//! overlaps with such a concurrent one: of many requests sent together, the last may arrive after the first was
+//! answered. Overlapping with refused requests does not count.
 
 use crate::domain::{AppId, CodeHash};
 use std::collections::HashMap;
@@ -9,25 +9,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Key = (AppId, CodeHash);
 
-/// The sign-ins under way for one code.
+/// The sign-ins in progress for one code.
 #[derive(Debug, Default)]
 struct UnderWay {
     requests: usize,
-    /// How many of these came at the same time as an exchange, or will have where there is one before they end.
+    /// How many of them are concurrent with an exchange, or will be if there is one before they end.
     together: usize,
-    /// How many had an exchange, those that have ended since included.
+    /// How many had an exchange, including those that have ended since.
     exchanges: usize,
 }
 
-/// The sign-ins under way.
+/// All sign-ins in progress.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Overlaps(Arc<Mutex<HashMap<Key, UnderWay>>>);
 
-/// One sign-in under way; ends when dropped.
+/// One sign-in in progress; ends when dropped.
 pub(super) struct Overlap {
     all: Overlaps,
     key: Key,
-    /// Had all who came at the same time as the exchange ended when this one began?
+    /// Whether every request concurrent with the exchange had ended when this one began.
     late: bool,
     has_exchange: bool,
 }
@@ -50,7 +50,7 @@ impl Overlaps {
 }
 
 impl Overlap {
-    /// Notes that WeChat exchanged the code for this request.
+    /// Records that WeChat exchanged the code for this request.
     pub(super) fn note_exchange(&mut self) {
         if let Some(under_way) = self.all.codes().get_mut(&self.key)
             && !self.has_exchange
@@ -60,7 +60,7 @@ impl Overlap {
         }
     }
 
-    /// Did it come at the same time as another request, for which WeChat exchanged the code?
+    /// Whether this request is concurrent with another one, for which WeChat exchanged the code.
     pub(super) fn with_an_exchange(&self) -> bool {
         let exchanges = self.all.codes().get(&self.key).map_or(0, |under_way| under_way.exchanges);
         !self.late && exchanges > usize::from(self.has_exchange)

@@ -1,6 +1,6 @@
-//! Forgets what nobody will ask for again, in bites so small that no login waits behind one. What is over is so by the
-//! clock that all nodes share and by this node's own: one that is ahead must not sign everybody out, nor one that is
-//! behind lose what it has just written.
+//! Purges expired data, in batches so small that no login waits behind one. Data counts as expired only if it is
+//! so by both the shared clock and this node's own: a node that is ahead must not sign everybody out, and one that
+//! is behind must not delete what it has just written.
 
 use super::check_clock::time_of_all;
 use crate::actors::Db;
@@ -11,14 +11,14 @@ use crate::store::{
 };
 use std::time::Duration;
 
-/// A code lives five minutes at WeChat; its record is kept for as long again, or for the replay window.
+/// A code lives five minutes at WeChat; its record is kept for twice that, or for the replay window.
 const KEEP_EXCHANGES_SECONDS: i64 = 600;
 
 const BITE: i64 = 500;
 const PAUSE_BETWEEN_BITES: Duration = Duration::from_millis(50);
 const PAUSE_BETWEEN_ROUNDS: Duration = Duration::from_secs(60);
 
-/// Purges until the process ends. Failures are logged and tried again a minute later.
+/// Purges until the process ends. Failures are logged and retried a minute later.
 pub async fn purge_forever(db: Db, clock: Clock, replay_window: i64, access_ttl: i64) {
     let keep = KEEP_EXCHANGES_SECONDS.max(replay_window + 60);
     loop {
@@ -32,7 +32,7 @@ pub async fn purge_forever(db: Db, clock: Clock, replay_window: i64, access_ttl:
     }
 }
 
-/// Walks once through all exchanges, a bite at a time.
+/// Walks through all exchanges once, a batch at a time.
 async fn purge_exchanges(db: &Db, clock: Clock, keep: i64) -> Result<(), StoreError> {
     let before = time_that_is_over(db, clock).await?.plus_seconds(-keep);
     let mut place = Some(ExchangeCursor::default());
@@ -47,8 +47,8 @@ async fn purge_exchanges(db: &Db, clock: Clock, keep: i64) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Walks once through all sessions, a bite at a time. One that was not refreshed in time is kept for as long as an access
-/// token of it may be good: it can still be ended.
+/// Walks through all sessions once, a batch at a time. A session that was not refreshed in time is kept while an
+/// access token of it may still be valid, so that it can be ended.
 async fn purge_sessions(db: &Db, clock: Clock, access_ttl: i64) -> Result<(), StoreError> {
     let kept = longest_token(db, access_ttl).await?;
     let at = time_that_is_over(db, clock).await?.plus_seconds(-kept);
@@ -68,7 +68,7 @@ async fn time_that_is_over(db: &Db, clock: Clock) -> Result<Time, StoreError> {
     Ok(time_of_all(db, clock).await?.min(clock.now()))
 }
 
-/// Seconds that an access token may live, of whichever node signed it.
+/// The longest lifetime of an access token in seconds, whichever node signed it.
 pub(super) async fn longest_token(db: &Db, access_ttl: i64) -> Result<i64, StoreError> {
     let keys = db.run(LoadKeys).await?;
     Ok(keys.iter().map(|key| key.token_seconds).fold(access_ttl, i64::max))

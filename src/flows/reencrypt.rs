@@ -1,5 +1,5 @@
-//! Seals everything anew that lies under the old master key, in small bites, while servers run. To be broken off
-//! and begun again at will: what lies under the new key already is passed over.
+//! Reencrypts everything sealed under the old master key, in small batches, while servers run. It can be
+//! interrupted and restarted at will: values already under the new key are skipped.
 
 use crate::crypto::MasterKeys;
 use crate::store::{
@@ -9,35 +9,34 @@ use crate::store::{
 use std::thread::sleep;
 use std::time::Duration;
 
-/// Rows that are looked at, and written, together.
+/// Rows read, and written, per batch.
 const BITE: i64 = 200;
 
-/// Between two bites that write, so that SQLite's one writer at a time is not always this one.
+/// The pause between two batches that write, so that SQLite's single writer is not always this one.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A bite that another transaction keeps from being written is tried so often.
+/// How often a batch blocked by another transaction is tried.
 const TRIES: u32 = 50;
 
-/// How far the walk has come, or what it did.
+/// The progress of the walk, or its result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reencrypted {
-    /// Rows that there were at the beginning.
+    /// Rows that existed at the beginning.
     pub rows: u64,
-    /// Rows that were looked at.
+    /// Rows read.
     pub looked_at: u64,
-    /// Values that were sealed anew.
+    /// Values reencrypted.
     pub resealed: u64,
-    /// Values that lay under the new key already.
+    /// Values already under the new key.
     pub current: u64,
-    /// Values that open under neither key; they stay as they are.
+    /// Values that open under neither key; they are left as they are.
     pub unopened: u64,
 }
 
 /// A value that opens under neither key.
 pub type Unopened<'a> = &'a SealedPlace;
 
-/// Walks over all sealed values. `progress` is called after each bite, `unopened` for each value that does not
-/// open.
+/// Walks over all sealed values. `progress` is called after each batch, `unopened` for each value that does not open.
 pub fn reencrypt(
     db: &mut Direct,
     master: &MasterKeys,
@@ -53,7 +52,7 @@ pub fn reencrypt(
         let written = write(db, &sorted.old)?;
         done.resealed += written as u64;
         if written < sorted.old.len() {
-            // A login brought other values in between: this bite is looked at again.
+            // A login changed some of the values in between: read this batch again.
             just_resealed += written as u64;
             sleep(PAUSE);
             place = Some(after);
@@ -72,7 +71,7 @@ pub fn reencrypt(
     Ok(done)
 }
 
-/// The values of a bite, by what is to be done with them.
+/// The values of a batch, sorted by what to do with them.
 struct Sorted<'a> {
     old: Vec<Resealed>,
     current: u64,

@@ -1,4 +1,4 @@
-//! A backend revokes a token: the session that it belongs to ends, with all its tokens.
+//! Token revocation by a backend: ends the session that the token belongs to, with all its tokens.
 
 use crate::actors::Db;
 use crate::domain::{Actor, ApiKeyName, Clock, SessionId, UserId};
@@ -21,8 +21,8 @@ impl Revoking {
         Self { db, tokens, revocations, clock }
     }
 
-    /// Ends the session of a token of ours, be it expired or replaced long ago: whoever wants a token revoked wants
-    /// its session ended. Anything else is left alone.
+    /// Ends the session of a token of ours, even one that expired or was replaced long ago: whoever revokes a
+    /// token wants its session ended. Any other token is ignored.
     pub async fn revoke(
         &self,
         token: &str,
@@ -33,7 +33,7 @@ impl Revoking {
         let at = self.clock.now();
         let (which, by) = (Ending::One(session.clone()), Actor::api_key(caller, ip));
         self.db.commit(EndSessions { user, which, by, at }).await?;
-        // Also where another node was quicker: word of that may still be on its way here.
+        // Even if another node was quicker: the news may not have reached this one yet.
         self.revocations.add([(session, at)]);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The life of a session after its login: it is refreshed, looked at, and ended.
+//! A session's life after login: it is refreshed, listed and ended.
 
 use super::check_clock::ClockOffset;
 use super::issue::{Issued, Issuer};
@@ -10,17 +10,17 @@ use crate::tokens::{InvalidKey, Revocations};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Instant;
 
-/// A refresh as it was asked for.
+/// A refresh request.
 #[derive(Debug)]
 pub struct RefreshRequest {
     /// The refresh token.
     pub token: SecretString,
-    /// The mini-program, where the client named it: then it must be the session's.
+    /// The mini-program, if the client named it; it must then match the session's.
     pub app: Option<AppId>,
-    /// The permissions that the client asked for by name: the user must hold each. The new token carries
-    /// all that the user holds none the less.
+    /// The permissions that the client requested by name; the user must hold each one. The new token still carries
+    /// all that the user holds.
     pub scope: Vec<Permission>,
-    /// Where it came from.
+    /// Where the request came from.
     pub client: ClientInfo,
 }
 
@@ -30,22 +30,22 @@ pub enum RefreshError {
     /// Not a token of ours, or its session has ended.
     #[error("the refresh token is not valid")]
     Invalid,
-    /// A token that was replaced before: its session was ended.
+    /// The token was already replaced, so its session was ended.
     #[error("the refresh token was used before")]
     Reused,
-    /// An operator barred the user.
+    /// An operator banned the user.
     #[error("the user is banned")]
     Banned,
-    /// The client asked for a permission that the user does not hold; nothing was changed.
+    /// The client requested a permission that the user does not hold; nothing was changed.
     #[error("the user does not hold what was asked for")]
     Scope,
-    /// The database.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The access token could not be signed.
     #[error(transparent)]
     Key(#[from] InvalidKey),
-    /// The refresh panicked; it alone.
+    /// The refresh panicked; nothing else is affected.
     #[error("the refresh crashed")]
     Crashed,
 }
@@ -62,7 +62,7 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Puts the parts together; `grace` is the time in seconds in which a just-replaced token still answers.
+    /// Puts the parts together; `grace` is how many seconds a just-replaced token still answers.
     pub fn new(
         db: Db,
         issuer: Issuer,
@@ -74,7 +74,7 @@ impl Sessions {
         Self { db, issuer, revocations, grace, clock, offset }
     }
 
-    /// Takes a refresh token for new tokens. Once begun it is finished, also when the caller goes away.
+    /// Exchanges a refresh token for new tokens. Once begun it finishes, even if the caller goes away.
     pub fn refresh(
         &self,
         request: RefreshRequest,
@@ -87,7 +87,7 @@ impl Sessions {
         let keys = self.issuer.tokens().keys();
         let token = keys.refresh().verify(request.token.expose_secret()).ok_or(RefreshError::Invalid)?;
         let at = self.clock.now();
-        // What stands in the session's row was written by whichever node turned it last.
+        // The times in the session's row were written by whichever node rotated it last, so use the shared clock.
         let presented_at = self.offset.shared(at);
         let rotation = self.db.commit(RotateSession {
             user: token.user,
@@ -123,7 +123,7 @@ impl Sessions {
         self.db.run(ListSessions { user: user.clone(), at: self.clock.now() }).await
     }
 
-    /// Ends one session of a user; false where it is none of theirs.
+    /// Ends one session of a user; false if it is not theirs.
     pub async fn end(&self, user: &UserId, session: SessionId, by: Actor) -> Result<bool, StoreError> {
         Ok(self.end_some(user, Ending::One(session), by).await? > 0)
     }

@@ -1,8 +1,8 @@
 //! Sign-in: a code of `wx.login` becomes a session.
 //!
-//! WeChat is the arbiter of who brought a code first. Whoever comes second is told "used" (40163), by WeChat
-//! or by our own memory; then the exchange record decides whether it came *at the same time*, or with the
-//! same `Idempotency-Key`, and gets the same session, or too late.
+//! WeChat decides who brought a code first. Whoever comes second is told "used" (40163), by WeChat or by our own
+//! memory. Then the exchange record decides whether this request was *concurrent* or carries the same
+//! `Idempotency-Key`, and gets the same session, or came too late.
 
 use super::issue::{Issued, Issuer};
 use super::last_logins::LastLogins;
@@ -19,59 +19,59 @@ use crate::wechat::WeChatError;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Whoever brought the code first was answered by WeChat about when we were: so long its record may still take.
-/// A person waits as long for the news that their code is used.
+/// How long to wait for the record of a concurrent exchange: WeChat answered that request about when it answered
+/// us. A user whose code is used waits as long to hear so.
 const WAIT_FOR_RECORD: Duration = Duration::from_secs(2);
 
-/// By so much the clocks of two nodes may differ.
+/// The tolerated clock skew between two nodes.
 const CLOCK_DIFFERENCE_SECONDS: i64 = 5;
 
-/// However much it is used, a session ends after a year.
+/// A session ends after a year, however much it is used.
 const SESSION_SECONDS: i64 = 365 * 24 * 3600;
 
-/// A login as it was asked for.
+/// A login request.
 #[derive(Debug)]
 pub struct SignInRequest {
     /// The mini-program.
     pub app: AppId,
     /// The code of `wx.login`.
     pub code: LoginCode,
-    /// Marks a repeat of the same login.
+    /// Identifies a retry of the same login.
     pub idempotency_key: Option<IdempotencyKey>,
-    /// Where it came from.
+    /// Where the request came from.
     pub client: ClientInfo,
 }
 
 /// Why a login failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
-    /// WeChat, or what became of the code there.
+    /// WeChat failed or refused the code.
     #[error(transparent)]
     WeChat(#[from] WeChatError),
-    /// The database.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An operator barred the user.
+    /// An operator banned the user.
     #[error("the user is banned")]
     Banned,
     /// The access token could not be signed.
     #[error(transparent)]
     Key(#[from] InvalidKey),
-    /// The login panicked; it alone.
+    /// The login panicked; nothing else is affected.
     #[error("the login crashed")]
     Crashed,
 }
 
-/// What bounds logins.
+/// The limits on logins.
 #[derive(Debug, Clone, Copy)]
 pub struct SignInLimits {
-    /// Seconds in which a repeat with the same `Idempotency-Key` is answered again; 0: never.
+    /// Seconds in which a retry with the same `Idempotency-Key` is answered again; 0: never.
     pub replay_window: i64,
-    /// Sessions that a user may have at once; 0: any number.
+    /// Sessions that a user may have at once; 0: unlimited.
     pub max_sessions: u32,
 }
 
-/// Signs people in. Cheap to clone; one for all workers.
+/// Signs users in. Cheap to clone; one for all workers.
 #[derive(Debug, Clone)]
 pub struct SignIn(Arc<Inner>);
 
@@ -114,8 +114,8 @@ impl SignIn {
         }))
     }
 
-    /// Exchanges the code, records the sign-in and issues the tokens. Once begun, by this very call, it is finished,
-    /// also when the caller goes away: a repeat with the same `Idempotency-Key` then finds it done.
+    /// Exchanges the code, records the sign-in and issues the tokens. This very call begins the work, which
+    /// finishes even if the caller goes away: a retry with the same `Idempotency-Key` then finds it done.
     pub fn sign_in(
         &self,
         request: SignInRequest,
@@ -125,7 +125,7 @@ impl SignIn {
     }
 }
 
-/// A request for a code, and since when it waits.
+/// A request for a code, and since when it has been waiting.
 struct Waiting<'a> {
     app: &'a AppId,
     code: CodeHash,
@@ -194,7 +194,7 @@ impl Inner {
         }
     }
 
-    /// Answers a request whose code was exchanged by another one; where no such one is found, with what WeChat said.
+    /// Answers a request whose code was exchanged by another one; if there is no such one, with WeChat's error.
     async fn repeat(&self, waiting: &Waiting<'_>, spent: WeChatError) -> Result<Issued, SignInError> {
         let find =
             || FindExchange { app: waiting.app.clone(), code: waiting.code.clone(), at: self.clock.now() };
@@ -214,7 +214,7 @@ impl Inner {
             tokio::time::sleep(pause.min(left)).await;
             pause = (pause * 2).min(Duration::from_millis(500));
         };
-        // A record from the future is of a clock that is wrong, and says nothing of when the code was exchanged.
+        // A record from the future comes from a wrong clock and does not tell when the code was exchanged.
         let until_now = waiting.since..=self.clock.now().plus_seconds(CLOCK_DIFFERENCE_SECONDS);
         let same_time =
             appeared || waiting.overlap.with_an_exchange() || until_now.contains(&found.exchanged_at);
@@ -234,7 +234,7 @@ impl Inner {
         }
     }
 
-    /// Does the request carry the key that the login was recorded with, within the window?
+    /// Whether the request carries the key recorded with the login, within the replay window.
     fn is_replay(&self, waiting: &Waiting<'_>, found: &FoundExchange) -> bool {
         let same_key = match (waiting.idempotency_key, &found.idempotency_key) {
             (Some(given), Some(recorded)) => given.digest() == recorded,

@@ -1,4 +1,4 @@
-//! The server's keys at start: made on the first start, opened with the master key on every other.
+//! The server's keys at startup: created on the first start, opened with the master key on every later one.
 
 use super::check_clock::shared_time;
 use super::new_keys::{new_refresh_key, new_signing_key};
@@ -12,7 +12,7 @@ use crate::store::{
 use crate::tokens::{KeyRing, SigningKey};
 use std::sync::Arc;
 
-/// Why the keys are not there.
+/// Why the keys are not available.
 #[derive(Debug, thiserror::Error)]
 pub enum StartKeysError {
     /// The database failed.
@@ -32,7 +32,7 @@ pub enum StartKeysError {
          `weauth keys retire {0}` takes it out of use (where no other one signs, `weauth keys rotate --in 0` first)"
     )]
     Damaged(String),
-    /// A key opened but is none.
+    /// A key opened but is malformed.
     #[error(
         "the stored key {0} is malformed; `weauth keys retire {0}` takes it out of use (where no other one signs, \
          `weauth keys rotate --in 0` first)"
@@ -46,18 +46,18 @@ pub enum StartKeysError {
     Gone,
 }
 
-/// What a server's keys are to be like.
+/// The policy for a server's keys.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyPolicy {
-    /// How new keys sign.
+    /// The algorithm of new signing keys.
     pub algorithm: SigningAlgorithm,
     /// The age in seconds at which a key is replaced; 0: never.
     pub max_age: i64,
-    /// The life of an access token, in seconds.
+    /// The lifetime of an access token, in seconds.
     pub access_ttl: i64,
 }
 
-/// The keys of a server and what it takes to keep them.
+/// The keys of a server and what is needed to manage them.
 #[derive(Debug, Clone)]
 pub struct ServerKeys {
     pub(super) db: Db,
@@ -73,15 +73,15 @@ impl ServerKeys {
         Self { db, master, policy, issuer, clock }
     }
 
-    /// Loads the keys, or makes the first ones. Where the newest is of another algorithm than wanted, one of that
-    /// algorithm comes in; the others sign until it does.
+    /// Loads the keys, or makes the first ones. If the newest signing key has another algorithm than configured,
+    /// adds one with the configured algorithm; the others sign until it becomes active.
     pub async fn start(&self) -> Result<KeyRing, StartKeysError> {
         let time = shared_time(&self.db, self.clock).await?;
         if let Some(difference) = time.difference {
             log::error!("{difference}");
         }
         let stored = self.db.run(LoadKeys).await?;
-        // Before anything is sealed: a key under a wrong master key would make it look like a fitting one.
+        // Check this before sealing anything: a key sealed under a wrong master key would make that one seem to fit.
         if !stored.is_empty() && !master_key_fits(&self.master, &stored) {
             return Err(StartKeysError::MasterKey);
         }
@@ -96,7 +96,7 @@ impl ServerKeys {
         self.open(&stored)
     }
 
-    /// Makes a key of each purpose for which there is none.
+    /// Makes the missing keys, if a purpose has none.
     pub(super) async fn complete(
         &self,
         stored: Vec<StoredKey>,
@@ -110,14 +110,14 @@ impl ServerKeys {
         Ok(self.db.commit(StoreFirstKeys { keys, at: now }).await?)
     }
 
-    /// Opens the keys with the master key, all of them.
+    /// Opens all the keys with the master key, or fails.
     fn open(&self, stored: &[StoredKey]) -> Result<KeyRing, StartKeysError> {
         let (ring, faults) = self.open_beside(stored, None)?;
         faults.into_iter().next().map_or(Ok(ring), Err)
     }
 
-    /// Opens the keys on a server that runs: one that does not open, any more or yet, costs nothing but itself, and
-    /// nothing at all where this server has it from before. Says what did not open.
+    /// Opens the keys on a running server. A key that does not open, any more or yet, affects only itself, and
+    /// changes nothing if this server has it from before. Also returns the keys' errors.
     pub(super) fn reopen(
         &self,
         stored: &[StoredKey],
@@ -126,7 +126,7 @@ impl ServerKeys {
         self.open_beside(stored, Some(present))
     }
 
-    /// Opens what opens, and takes what does not from `present`.
+    /// Opens the keys that can be opened, and takes the others from `present`.
     fn open_beside(
         &self,
         stored: &[StoredKey],
@@ -178,7 +178,7 @@ impl ServerKeys {
         unseal(&self.master, key).map_err(|_| StartKeysError::Damaged(key.id.clone()))
     }
 
-    /// Lets every key verify for as long as this server's tokens may need it.
+    /// Extends how long each key verifies to this server's token lifetime.
     pub(super) async fn raise_token_seconds(&self, stored: &[StoredKey]) -> Result<(), StoreError> {
         let seconds = self.policy.access_ttl;
         let too_short = |key: &StoredKey| key.purpose == KeyPurpose::Sign && key.token_seconds < seconds;
@@ -188,7 +188,7 @@ impl ServerKeys {
         Ok(())
     }
 
-    /// Brings in a new key, if it is so that it should when the database is asked.
+    /// Adds a new key if `condition` holds in the database at that moment.
     pub(super) async fn rotate(&self, condition: RotateIf, now: Time) -> Result<bool, StartKeysError> {
         let key = self.new_key().await?;
         let (id, algorithm) = (key.id.clone(), key.algorithm.clone());
@@ -204,7 +204,7 @@ impl ServerKeys {
         Ok(came_in)
     }
 
-    /// Makes a key on a thread that nobody waits for.
+    /// Makes a key on a blocking thread.
     async fn new_key(&self) -> Result<NewKey, InvalidKey> {
         let (master, policy) = (self.master.clone(), self.policy);
         let make = move || new_signing_key(&master, policy.algorithm, policy.access_ttl);
@@ -212,12 +212,12 @@ impl ServerKeys {
     }
 }
 
-/// Does the master key open any of these keys? If not, it is not the one that they were sealed under.
+/// Whether the master key opens any of these keys. If not, they were sealed under another one.
 pub fn master_key_fits(master: &MasterKeys, stored: &[StoredKey]) -> bool {
     stored.iter().any(|key| unseal(master, key).is_ok())
 }
 
-/// The signing key that comes last.
+/// The newest signing key.
 pub(super) fn newest(stored: &[StoredKey]) -> Option<&StoredKey> {
     stored.iter().rfind(|key| key.purpose == KeyPurpose::Sign)
 }

@@ -1,7 +1,7 @@
 //! Work that is finished once it is begun.
 
-/// Begins this work at once, in a task of its own, which goes on when whoever waits for it goes away; `crashed` is the
-/// answer where it panics. Whoever waits holds the task's handle alone, not the room of what it stands for.
+/// Starts this work at once in a task of its own, which continues even if the caller goes away; `crashed` is the
+/// result if it panics. The caller keeps only the task's handle, not the memory of the work's future.
 pub(super) fn to_the_end<T: 'static, E: 'static>(
     work: impl Future<Output = Result<T, E>> + 'static,
     crashed: E,

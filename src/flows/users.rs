@@ -1,4 +1,4 @@
-//! Users as they are now, without a database read for one that was read a moment ago.
+//! Users as they are now, with a cache that saves the database read for one that was read a moment ago.
 
 use super::last_logins::LastLogins;
 use crate::actors::Db;
@@ -8,13 +8,13 @@ use crate::store::{FindUser, StoreError};
 use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
 
-/// What is known of a user is good for this long; what changes on this node is known at once.
+/// How long a cached user is good, in seconds; changes made on this node are visible at once.
 const GOOD_FOR_SECONDS: i64 = 10;
 
-/// How many users are kept at least; at most twice as many, about 1 KiB each.
+/// The minimum number of users cached; the maximum is twice that, at about 1 KiB each.
 const CAPACITY: usize = 16_384;
 
-/// A user, with what they may do, as known at one moment.
+/// A user and their permissions, as known at one moment.
 #[derive(Debug)]
 pub struct KnownUser {
     /// The user.
@@ -26,7 +26,7 @@ pub struct KnownUser {
 }
 
 impl KnownUser {
-    /// The user in some written form, which is made only once.
+    /// The rendered form of the user, which is made only once.
     pub fn rendered(&self, render: impl FnOnce(&Self) -> Vec<u8>) -> Bytes {
         self.rendered.get_or_init(|| render(self).into()).clone()
     }
@@ -58,18 +58,18 @@ pub struct Users {
 }
 
 impl Users {
-    /// Reads users from `db`, and from `last_logins` what is not written there yet; their permissions come from
-    /// `policy`.
+    /// Reads users from `db`, and last logins not written there yet from `last_logins`; their permissions come
+    /// from `policy`.
     pub fn new(db: Db, clock: Clock, policy: RolePolicy, last_logins: LastLogins) -> Self {
         Self { db, clock, policy: Arc::new(policy), last_logins, known: Sharded::default() }
     }
 
-    /// The user as they were at `not_before` or later; `None` where there is none any more.
+    /// The user as they were at `not_before` or later; `None` if there is none any more.
     pub async fn find(&self, id: &UserId, not_before: Time) -> Result<Option<Arc<KnownUser>>, StoreError> {
         if let Some(known) = self.known(id, not_before) {
             return Ok(Some(known));
         }
-        // In a box: most calls end above, and need not carry the room for what follows about with them.
+        // Boxed: most calls return above, and their futures need not reserve space for what follows.
         Box::pin(self.load(id)).await
     }
 
@@ -81,15 +81,15 @@ impl Users {
             self.last_logins.of(id).map_or(user.last_login_at, |at| at.max(user.last_login_at));
         let known = self.know(user, loaded_at);
         if known.user.status == UserStatus::Banned {
-            // Not kept: who is let in again is let in at once.
+            // Not cached, so that an unbanned user is let in at once.
             return Ok(Some(known));
         }
         self.known.write(id.as_str()).remember(known.clone());
         Ok(Some(known))
     }
 
-    /// The user as they were just written, which replaces what was known of them; nobody else is forgotten
-    /// for the sake of somebody who may never ask.
+    /// Replaces the cached user with this one, just written. A user not cached stays so: nobody is evicted for
+    /// somebody who may never ask.
     pub fn update(&self, user: User, at: Time) -> Arc<KnownUser> {
         let known = self.know(user, at);
         let id = &known.user.id;
@@ -100,12 +100,12 @@ impl Users {
         known
     }
 
-    /// These permissions, to be held against a user's roles.
+    /// These permissions, to be checked against a user's roles.
     pub(super) fn requested(&self, permissions: Vec<Permission>) -> RequestedScope {
         RequestedScope::new(permissions, self.policy.clone())
     }
 
-    /// Every permission that some role carries, sorted.
+    /// Every permission that some role grants, sorted.
     pub fn all_permissions(&self) -> Vec<&Permission> {
         self.policy.all_permissions()
     }
