@@ -1,5 +1,5 @@
-//! What every request passes through: it gets its id, its head is measured, its errors are written in its
-//! language, and it leaves one line in the log.
+//! Middleware for every request: assigns its id, limits the size of its head, writes errors in its language, and
+//! logs one line.
 
 use super::access_log::log_line;
 use super::arrival::{ArrivesBy, arrives_by};
@@ -14,7 +14,7 @@ use futures_util::future::LocalBoxFuture;
 use std::future::{Ready, ready};
 use std::time::Instant;
 
-/// The longest request line and headers, in bytes.
+/// The maximum size of request line and headers, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
 
 /// The middleware around all of weauth's routes.
@@ -37,7 +37,7 @@ where
     }
 }
 
-/// A scope whose requests pass through here.
+/// Wraps a scope in this middleware.
 pub fn observed(
     scope: Scope,
 ) -> Scope<
@@ -66,7 +66,7 @@ where
         let began = Instant::now();
         let id = RequestId::of(request.headers());
         let arrives_by = arrives_by(request.request(), began);
-        // For those who read a body, and for a problem within their answer: all others get the id at the end.
+        // Only for handlers that read a body, and for problems inside a response: all others get the id at the end.
         if request.method() == Method::POST {
             request.extensions_mut().insert(ArrivesBy(arrives_by));
             request.extensions_mut().insert(id.clone());
@@ -98,7 +98,7 @@ fn head_length(request: &ServiceRequest) -> usize {
     headers + request.method().as_str().len() + authority + target
 }
 
-/// Writes a problem for its reader, adds the id, and logs.
+/// Addresses a problem to its reader, adds the id, and logs.
 fn finish<B: MessageBody + 'static>(
     response: ServiceResponse<B>,
     id: &RequestId,
@@ -117,7 +117,7 @@ fn finish<B: MessageBody + 'static>(
     response
 }
 
-/// The problem that is answered, in whichever form, as its reader gets it.
+/// The problem in the response, in whichever form, addressed to its reader.
 fn addressed<B>(response: &ServiceResponse<B>, id: &RequestId) -> (Option<ErrorCode>, Option<Error>) {
     let Some(error) = response.response().error() else { return (None, None) };
     let request = response.request();

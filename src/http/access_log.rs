@@ -1,4 +1,4 @@
-//! One line a request in the log.
+//! The access log, one line per request.
 
 use super::problem::ErrorCode;
 use super::request_id::RequestId;
@@ -10,8 +10,8 @@ use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
-/// Logs a request that was answered. The path is the route's pattern: what a stranger writes into a path, or into a
-/// query, may be a secret of somebody's.
+/// Logs an answered request. The path is the route's pattern, because a client may put somebody's secret into a
+/// path or a query.
 pub(super) fn log_line(
     response: &ServiceResponse<BoxBody>,
     id: &RequestId,
@@ -22,7 +22,7 @@ pub(super) fn log_line(
         return;
     }
     let request = response.request();
-    // Where nothing went wrong and nothing in the path is variable, the path is the pattern.
+    // Without an error and without path parameters, the path is the pattern.
     let is_fixed = code.is_none() && request.match_info().is_empty();
     let pattern = if is_fixed { None } else { Some(request.match_pattern()) };
     let route = match &pattern {
@@ -31,7 +31,7 @@ pub(super) fn log_line(
     };
     let tenths = began.elapsed().as_micros() as u64 / 100;
     let ip = HttpState::of(request).ok().and_then(|state| state.client_ip(request));
-    // Put together here and by hand: the logger looks at each piece by itself, and a formatter takes its time.
+    // Assembled here by hand: the logger examines each piece separately, and formatting is slow.
     let mut line = String::with_capacity(160);
     let method = known_method(request.method());
     line.extend([method, " ", route, " ", response.status().as_str()]);
@@ -59,7 +59,7 @@ pub(super) fn log_line(
     );
 }
 
-/// A method that is none of HTTP's own is a stranger's words too, and may be long.
+/// A method that HTTP does not define is a client's text too, and may be long.
 fn known_method(method: &Method) -> &str {
     match *method {
         Method::GET

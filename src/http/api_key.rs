@@ -22,7 +22,7 @@ impl ApiKeyCaller {
         &self.0.name
     }
 
-    /// `permission_denied` unless the key opens this.
+    /// Fails with `permission_denied` unless the key grants this scope.
     pub(super) fn require(&self, scope: ApiScope) -> Result<(), Problem> {
         if self.0.opens(scope) { Ok(()) } else { Err(Problem::of_api_key(ErrorCode::PermissionDenied)) }
     }
@@ -35,12 +35,11 @@ impl ApiKeyCaller {
     }
 }
 
-/// A form of a backend, which may bring its API key in the header or, as `client_id` and `client_secret`, in the
-/// form itself.
+/// A form sent by a backend, with its API key in the header or, as `client_id` and `client_secret`, in the form.
 pub(super) struct ApiKeyForm {
-    /// Who sends it.
+    /// The backend that sent it.
     pub(super) caller: ApiKeyCaller,
-    /// What it holds.
+    /// The parameters.
     pub(super) form: Form,
 }
 
@@ -58,7 +57,7 @@ impl FromRequest for ApiKeyForm {
 }
 
 impl ApiKeyForm {
-    /// Who brings no key is not told what is wrong with the rest of the form.
+    /// A caller without a key is not told what is wrong with the rest of the form.
     async fn read(
         request: &HttpRequest,
         form: impl Future<Output = Result<Form, Problem>>,
@@ -83,7 +82,7 @@ impl ApiKeyForm {
     }
 }
 
-/// A key that was brought, and the name that came with it.
+/// A presented key, and the name that came with it.
 #[derive(Debug)]
 struct Presented {
     name: Option<String>,

@@ -10,11 +10,11 @@ use std::future::{Ready, ready};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// The user whose access token came with the request: a handler that takes one can't be called without.
+/// The user whose access token came with the request; a handler that takes one can't be called without.
 ///
-/// The token's signature, issuer, audience, kind and time are checked, and that its session has not ended and its user
-/// is not banned; a token that this worker has seen
-/// before costs no signature and no database read. Dereferences to [`Principal`].
+/// Checks the token's signature, issuer, audience, type and times, that its session has not ended, and that its
+/// user is not banned. A token that this worker has seen before costs no signature check and no database read.
+/// Dereferences to [`Principal`].
 ///
 /// ```
 /// use weauth::AuthenticatedUser;
@@ -38,8 +38,8 @@ impl Deref for AuthenticatedUser {
 }
 
 impl AuthenticatedUser {
-    /// `permission_denied`, in the language of the request, unless the user holds this permission: by the token, or by
-    /// roles that were changed since.
+    /// Fails with `permission_denied`, in the request's language, unless the user holds this permission, by the
+    /// token or by roles changed since.
     pub fn require(&self, permission: &str) -> Result<(), Problem> {
         let held = self.permissions.iter().any(|held| held.as_str() == permission);
         if held { Ok(()) } else { Err(Problem::new(ErrorCode::PermissionDenied).in_language(self.language)) }
@@ -60,7 +60,7 @@ impl FromRequest for AuthenticatedUser {
 fn authenticate(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
     let Some(verifier) = request.app_data::<Verifier>() else {
         log::error!("AuthenticatedUser is used in an App without `weauth.extractor`");
-        // Not the token's fault: nobody should throw it away for this.
+        // Not the token's fault: the client should not discard it for this.
         let detail = ("This server was not set up to look at tokens.", "本服务器尚未配置 token 校验。");
         return Err(Problem::with_detail(ErrorCode::Overloaded, detail));
     };
@@ -68,14 +68,14 @@ fn authenticate(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
     Ok(TokenMemory::of_this_thread(|memory| verifier.verify(token, memory))?)
 }
 
-/// The token of `Authorization: Bearer …` (RFC 6750 2.1); the scheme's letters may be of either case.
+/// The token of `Authorization: Bearer …` (RFC 6750 2.1); the scheme is case-insensitive.
 fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {
     let mut headers = request.headers().get_all(AUTHORIZATION);
     let header = headers.next().ok_or_else(|| Problem::new(ErrorCode::TokenMissing))?;
     if headers.next().is_some() {
         return Err(Problem::new(ErrorCode::TokenInvalid));
     }
-    // Not `to_str`, which looks at every byte by itself; what is no token is found out below.
+    // Not `to_str`, which checks byte by byte; an invalid token is found below.
     let header = std::str::from_utf8(header.as_bytes()).unwrap_or_default();
     let (scheme, token) = header.split_once(' ').unwrap_or_default();
     let token = token.trim();

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use url::form_urlencoded;
 
-/// User and password of the credentials, each form-encoded within (RFC 6749 2.3.1); `None` where they are malformed.
+/// The user and password of the credentials, each form-encoded (RFC 6749 2.3.1); `None` if they are malformed.
 pub(super) fn basic(credentials: &str) -> Option<(String, String)> {
     let pair = String::from_utf8(STANDARD.decode(credentials.trim()).ok()?).ok()?;
     let (user, password) = pair.split_once(':')?;

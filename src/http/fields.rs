@@ -1,4 +1,4 @@
-//! The fields of a body, JSON or form, read within their limits; what is wrong is said by field.
+//! The fields of a body, JSON or form, read within limits; mistakes are reported per field.
 
 use super::arrival::{ArrivesBy, TO_ARRIVE};
 use super::problem::{Detail, ErrorCode, FieldMistake, MISSING, Problem};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use std::cell::RefCell;
 use std::time::Instant;
 
-/// The longest body that is read, in bytes.
+/// The maximum size of a body, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 
 /// The fields of a body, and the mistakes found in them so far.
@@ -21,13 +21,13 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// The parameters of a form.
+    /// Takes the parameters of a form.
     pub(super) fn of(parameters: impl IntoIterator<Item = (String, String)>) -> Self {
         let fields = parameters.into_iter().map(|(name, value)| (name, Value::String(value)));
         Self { fields: fields.collect(), mistakes: RefCell::default() }
     }
 
-    /// A text; `None`, and noted as a mistake, where it is missing or `null`.
+    /// A text; if it is missing or `null`, `None`, and recorded as a mistake.
     pub(super) fn required_text(&self, name: &str) -> Option<&str> {
         if matches!(self.fields.get(name), None | Some(Value::Null)) {
             self.mistake(name, MISSING);
@@ -47,7 +47,7 @@ impl Fields {
         }
     }
 
-    /// A flag that may be missing; `true` and `false`, in a form as text.
+    /// A flag that may be missing: `true` or `false`, as text in a form.
     pub(super) fn optional_flag(&self, name: &str) -> bool {
         match self.fields.get(name) {
             None | Some(Value::Null) => false,
@@ -61,12 +61,12 @@ impl Fields {
         }
     }
 
-    /// Notes what is wrong with a field.
+    /// Records what is wrong with a field.
     pub(super) fn mistake(&self, field: &str, detail: impl Into<Detail>) {
         self.mistakes.borrow_mut().push(FieldMistake { field: field.to_owned(), detail: detail.into() });
     }
 
-    /// All mistakes at once, if there are any.
+    /// Fails with all recorded mistakes at once, if there are any.
     pub(super) fn check(&self) -> Result<(), Problem> {
         let mistakes = self.mistakes.take();
         if mistakes.is_empty() { Ok(()) } else { Err(Problem::fields(mistakes)) }
@@ -109,7 +109,7 @@ fn format_of(request: &HttpRequest) -> Option<Format> {
     }
 }
 
-/// The body as it is, within its limits, and what it claims to be; of another kind it is not read.
+/// The raw body, read within its limits, and its declared format. A body of any other type is not read.
 pub(super) fn read_body(
     request: &HttpRequest,
     payload: &mut Payload,
@@ -150,7 +150,7 @@ fn parse(format: Format, body: &[u8]) -> Result<Map<String, Value>, Problem> {
         Format::Json => match serde_json::from_slice(body) {
             Ok(Value::Object(fields)) => Ok(fields),
             Ok(_) => Err(invalid(("the body must be a JSON object", "请求体必须是 JSON 对象"))),
-            // The parser's own words may quote the body; the place is enough.
+            // The parser's message may quote the body; the position is enough.
             Err(error) => {
                 let (line, column) = (error.line(), error.column());
                 Err(invalid((
@@ -166,7 +166,7 @@ fn parse(format: Format, body: &[u8]) -> Result<Map<String, Value>, Problem> {
     }
 }
 
-/// What stands in a form, in its order.
+/// The parameters of a form, in order.
 pub(super) fn form_pairs(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
     if std::str::from_utf8(body).is_err() {
         return Err(invalid(("the form is not UTF-8", "表单不是 UTF-8 编码")));

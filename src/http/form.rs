@@ -1,4 +1,4 @@
-//! A form as OAuth wants it (RFC 6749 3.2): nothing stands there twice, and what is empty is not there.
+//! A form as OAuth requires it (RFC 6749 3.2): no parameter repeats, and an empty one counts as missing.
 
 use super::fields::{Fields, Format, form_pairs, read_body};
 use super::problem::{ErrorCode, MISSING, OAuthProblem, Problem};
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 pub(super) struct Form(HashMap<String, String>);
 
 impl Form {
-    /// Reads the body of a request, `application/x-www-form-urlencoded` and nothing else.
+    /// Reads a request's body, which must be `application/x-www-form-urlencoded`.
     pub(super) fn read(
         request: &HttpRequest,
         payload: &mut Payload,
@@ -36,13 +36,13 @@ impl Form {
         self.0.get(name).map(String::as_str)
     }
 
-    /// A parameter that must be there.
+    /// A parameter that must be present.
     pub(super) fn required(&self, name: &str) -> Result<&str, Problem> {
         self.optional(name).ok_or_else(|| Problem::field(name, MISSING))
     }
 }
 
-/// The same for a call that tells standard clients what is wrong, all of it at once.
+/// The same for calls that answer standard OAuth clients, which reports all mistakes at once.
 pub(super) struct OAuthForm(pub(super) Fields);
 
 impl FromRequest for OAuthForm {
@@ -61,7 +61,7 @@ fn parse(body: &[u8]) -> Result<Form, Problem> {
         if value.is_empty() {
             continue;
         }
-        // A name is a stranger's text, which may be a secret at the wrong place: it is not repeated.
+        // The name is a client's text and may be a misplaced secret, so it is not repeated.
         if form.insert(name, value).is_some() {
             let twice = ("the form holds a parameter twice", "表单中有重复的参数");
             return Err(Problem::with_detail(ErrorCode::InvalidRequest, twice));

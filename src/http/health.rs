@@ -11,7 +11,7 @@ pub(super) async fn healthz() -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({"status": "ok"}))
 }
 
-/// 200 when the database answers and holds every migration, and all that goes on beside the requests does; else 503
+/// Returns 200 if the database answers and has every migration and no background task has crashed; otherwise 503
 /// with the reason's code.
 pub(super) async fn readyz(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let state = HttpState::of(&request)?;

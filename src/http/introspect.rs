@@ -1,4 +1,4 @@
-//! `POST /token/introspect` (RFC 7662): is this token good, and whom does it speak for?
+//! `POST /token/introspect` (RFC 7662): whether a token is active, and for whom.
 
 use super::api_key::ApiKeyForm;
 use super::problem::Problem;
@@ -9,7 +9,7 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
-/// The answer of RFC 7662 2.2, with `sid` and `roles` beside what is registered there.
+/// The response of RFC 7662 2.2, with `sid` and `roles` in addition to the registered members.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum IntrospectionView<'a> {
@@ -30,8 +30,8 @@ enum IntrospectionView<'a> {
         roles: &'a [Role],
         scope: String,
     },
-    /// Without `token_type`, which is for tokens that open something, without `scope` and without `aud`: nobody
-    /// shall take a refresh token for an access token.
+    /// Without `token_type`, which is for access tokens, and without `scope` and `aud`, so that nobody mistakes a
+    /// refresh token for an access token.
     Refresh {
         active: bool,
         iss: &'a str,

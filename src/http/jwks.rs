@@ -1,11 +1,11 @@
-//! `GET /.well-known/jwks.json`: the public keys, for whoever verifies our tokens.
+//! `GET /.well-known/jwks.json`: the public keys for verifying our tokens.
 
 use super::problem::Problem;
 use super::state::HttpState;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EntityTag, Header, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse};
 
-/// Verifiers may keep the keys this long. A new key is published longer than that before it signs, see
+/// How long verifiers may cache the keys. A new key is published for longer than that before it signs, see
 /// [`PUBLISHED_BEFORE_SIGNING`](crate::domain::PUBLISHED_BEFORE_SIGNING).
 const CACHE: &str = "public, max-age=30";
 

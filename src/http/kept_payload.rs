@@ -1,8 +1,8 @@
-//! A chunked body of which nobody read the end is kept until its answer is written.
+//! Keeps a chunked body that was not read to its end until the response is written.
 //!
-//! Where it is dropped before, actix-http goes on to read and throw it away for as long as the client pleases, without
-//! a clock: one packet would hold a connection for ever. Where it is still there, actix-http closes the connection, as
-//! it does for a body of known length.
+//! If such a body is dropped earlier, actix-http keeps reading and discarding it for as long as the client
+//! pleases, without a timeout: one packet would hold a connection for ever. If it is still there, actix-http
+//! closes the connection, as it does for a body of known length.
 
 use actix_web::HttpMessage;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
@@ -16,12 +16,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-/// A body that both the handler and its answer hold.
+/// A body shared by the handler and the response.
 #[derive(Clone)]
 pub(super) struct KeptPayload(Rc<RefCell<Payload>>);
 
 impl KeptPayload {
-    /// Lets the handler read the body through this; `None` where its length is known, or it has none.
+    /// Makes the handler read the body through this; `None` if there is no body or its length is known.
     pub(super) fn of(request: &mut ServiceRequest) -> Option<Self> {
         if !request.headers().contains_key(TRANSFER_ENCODING) {
             return None;
@@ -31,7 +31,7 @@ impl KeptPayload {
         Some(kept)
     }
 
-    /// The body of the answer, with which this goes.
+    /// The response's body, which keeps this alive.
     pub(super) fn beside(self, body: BoxBody) -> BoxBody {
         BoxBody::new(Answer { body, _kept: self })
     }

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap};
 
-/// A language that weauth speaks.
+/// A language of weauth's texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Language {
     /// The default.
@@ -12,7 +12,7 @@ pub(super) enum Language {
 }
 
 impl Language {
-    /// The language that the request prefers: Chinese where it ranks above English, or comes first of equals.
+    /// The language that the request prefers: Chinese if it ranks above English, or first among equals.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let (mut best, mut language) = (0.0, Self::English);
         let (mut others, mut english_is_named) = (0.0, false);
@@ -35,7 +35,7 @@ impl Language {
                 (best, language) = (quality, spoken);
             }
         }
-        // `*` is whatever is not named (RFC 4647 3.3.1).
+        // `*` matches whatever is not named (RFC 4647 3.3.1).
         if !english_is_named && others > best { Self::English } else { language }
     }
 }

@@ -1,4 +1,4 @@
-//! `POST /login`: a code of `wx.login` for tokens.
+//! `POST /login`: exchanges a code of `wx.login` for tokens.
 
 use super::fields::Fields;
 use super::problem::{ErrorCode, MISSING, Problem};
@@ -13,7 +13,7 @@ pub(super) async fn login(request: HttpRequest, fields: Fields) -> Result<HttpRe
     let state = HttpState::of(&request)?;
     let wants_phone = fields.optional_text("phone_code").is_some();
     let login = read(&request, &fields, state, ("appid", fields.optional_text("appid")))?;
-    // Thousands may wait for WeChat at once: none keeps what it came in.
+    // Thousands may wait for WeChat at once; none of them needs to keep its request body.
     drop(fields);
     let signed_in = state.sign_in.sign_in(login).await?;
     let phone_error = wants_phone.then(|| {
@@ -26,7 +26,7 @@ pub(super) async fn login(request: HttpRequest, fields: Fields) -> Result<HttpRe
     Ok(token_view::render(&signed_in, phone_error.as_ref()))
 }
 
-/// Reads a login, whichever face of it was called; `app` is the field that names the mini-program, and its value.
+/// Reads a login from `/login` or `/token`. `app` is the field that names the mini-program, and its value.
 pub(super) fn read(
     request: &HttpRequest,
     fields: &Fields,
@@ -71,7 +71,7 @@ fn told(invalid: InvalidCode) -> (String, String) {
     (invalid.to_string(), chinese.to_owned())
 }
 
-/// The mini-program: named by the request, or the only one there is.
+/// The mini-program: the one that the request names, or the only one there is.
 fn app_of(
     (field, given): (&str, Option<&str>),
     fields: &Fields,

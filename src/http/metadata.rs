@@ -1,4 +1,4 @@
-//! `GET /.well-known/oauth-authorization-server`: where everything is, for clients that find it out
+//! `GET /.well-known/oauth-authorization-server`: the server's metadata, for clients that discover endpoints
 //! themselves (RFC 8414).
 
 use super::problem::{ErrorCode, Problem};
@@ -15,7 +15,7 @@ struct Metadata<'a> {
     issuer: &'a str,
     token_endpoint: String,
     jwks_uri: String,
-    /// Required, and empty: nobody is sent to a page of ours to agree to anything.
+    /// Required, and empty: there is no authorization endpoint.
     response_types_supported: [&'static str; 0],
     grant_types_supported: [&'static str; 2],
     token_endpoint_auth_methods_supported: [&'static str; 1],
@@ -23,7 +23,7 @@ struct Metadata<'a> {
     introspection_endpoint_auth_methods_supported: [&'static str; 3],
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: [&'static str; 2],
-    /// An empty list is left out (3.2).
+    /// An empty list is omitted (3.2).
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     scopes_supported: &'a [&'a Permission],
 }
@@ -53,7 +53,7 @@ pub(super) async fn metadata(request: HttpRequest) -> Result<HttpResponse, Probl
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "public, max-age=300")).json(metadata))
 }
 
-/// Where the issuer has a path, RFC 8414 3.1 wants it behind the well-known part:
+/// If the issuer has a path, RFC 8414 3.1 puts it after the well-known part:
 /// `https://example.com/.well-known/oauth-authorization-server/auth` for `https://example.com/auth`.
 pub(super) async fn metadata_of_path(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let keys = HttpState::of(&request)?.tokens.keys();

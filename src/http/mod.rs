@@ -1,4 +1,4 @@
-//! The outside: routes, extractors, and the one table that chooses statuses.
+//! The HTTP interface: routes, extractors, and the one table that chooses statuses.
 
 mod access;
 mod access_log;

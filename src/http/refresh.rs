@@ -1,4 +1,4 @@
-//! `POST /token/refresh`: a refresh token for new tokens.
+//! `POST /token/refresh`: exchanges a refresh token for new tokens.
 
 use super::fields::Fields;
 use super::login::client_info;

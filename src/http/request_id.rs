@@ -1,22 +1,22 @@
-//! Every answer and every log line of a request carries one id.
+//! The request id, carried by every response and every log line of a request.
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use std::cell::Cell;
 
-/// The header, in and out.
+/// The header, in requests and responses.
 pub(super) static HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The id of a request.
 #[derive(Debug, Clone)]
 pub(super) enum RequestId {
-    /// The caller's, where it is well-formed.
+    /// The caller's id, if it is well-formed.
     Given(HeaderValue),
-    /// One of ours.
+    /// An id that we generated.
     Made([u8; 29]),
 }
 
 impl RequestId {
-    /// Keeps the caller's id where it is 8–128 of letters, digits, `.`, `_`, `-`.
+    /// Keeps the caller's id if it is 8–128 letters, digits, `.`, `_` or `-`.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let given = headers.get(&HEADER).filter(|value| is_well_formed(value.as_bytes()));
         given.map_or_else(Self::make, |id| Self::Given(id.clone()))
@@ -44,11 +44,11 @@ impl RequestId {
         std::str::from_utf8(bytes).unwrap_or_default()
     }
 
-    /// The id as the header that every answer carries.
+    /// The id as the header of every response.
     pub(super) fn header(&self) -> HeaderValue {
         match self {
             Self::Given(id) => id.clone(),
-            // Hexadecimal digits and a dash are always a header's value.
+            // Hexadecimal digits and a dash are always a valid header value.
             Self::Made(id) => {
                 HeaderValue::from_bytes(id).unwrap_or(HeaderValue::from_static("unnamed-request"))
             }
@@ -56,7 +56,7 @@ impl RequestId {
     }
 }
 
-/// Writes a number's last digits over the whole of `place`, in hexadecimal.
+/// Fills `place` with a number's last digits, in hexadecimal.
 fn put_hex(place: &mut [u8], mut number: u64) {
     for digit in place.iter_mut().rev() {
         *digit = b"0123456789abcdef"[(number % 16) as usize];

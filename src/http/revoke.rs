@@ -11,10 +11,10 @@ pub(super) async fn revoke(request: HttpRequest, form: ApiKeyForm) -> Result<Htt
     answer(&request, &form).await.map_err(Problem::with_oauth_error)
 }
 
-/// 200 also for a token that is none: to the caller it is as dead as one that was revoked (RFC 7009 2.2).
+/// Returns 200 even for an invalid token: to the caller it is as dead as a revoked one (RFC 7009 2.2).
 async fn answer(request: &HttpRequest, sent: &ApiKeyForm) -> Result<HttpResponse, Problem> {
-    // Whoever holds a token can end its session without a key (`POST /logout`), so asking about tokens is scope
-    // enough; and who may change users may end their sessions.
+    // Whoever holds a token can end its session without a key (`POST /logout`), so the introspection scope is
+    // enough; and a key that may change users may end their sessions.
     let caller = &sent.caller;
     caller.require(ApiScope::TokensIntrospect).or_else(|_| caller.require(ApiScope::UsersWrite))?;
     let token = sent.form.required("token")?;

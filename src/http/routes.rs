@@ -9,15 +9,15 @@ use std::convert::identity;
 use std::future::ready;
 use url::form_urlencoded;
 
-/// What [`AuthenticatedUser`](super::AuthenticatedUser) needs in an `App`.
+/// Adds what [`AuthenticatedUser`](super::AuthenticatedUser) needs to an `App`.
 pub fn extractor_state(state: &HttpState, cfg: &mut web::ServiceConfig) {
     cfg.app_data(state.tokens.clone());
 }
 
-/// Every route of weauth, relative to where it is mounted.
+/// Adds every route of weauth, relative to where it is mounted.
 pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
     cfg.app_data(state.tokens.clone()).app_data(state.clone());
-    // Tried one after the other: what is called most comes first, what needs a pattern last.
+    // Routes are tried in order: the most frequent first, those with a pattern last.
     cfg.service(get("/me", web::route().to(me::me)));
     cfg.service(answering_get(web::resource("/verify"), web::route().to(verify::verify)));
     cfg.service(post("/login", web::post().to(login::login)));
@@ -33,7 +33,7 @@ pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
     cfg.service(post_telling("/token/revoke", web::post().to(revoke::revoke), Problem::with_oauth_error));
     cfg.service(get("/.well-known/jwks.json", web::route().to(jwks::jwks)));
     cfg.service(get("/.well-known/oauth-authorization-server", web::route().to(metadata::metadata)));
-    // Whoever watches a server may add to the address what they like.
+    // Monitors may add query parameters as they like.
     cfg.service(answering_get(web::resource("/healthz"), web::route().to(health::healthz)));
     cfg.service(answering_get(web::resource("/readyz"), web::route().to(health::readyz)));
     cfg.service(delete("/me/sessions/{id}", web::delete().to(sessions::end)));
@@ -43,8 +43,8 @@ pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
     cfg.default_service(web::to(not_found));
 }
 
-/// A resource whose calls, by these methods, have no parameters in the query: one that is there is named, not passed
-/// over; `told` puts it into the words of the resource's clients.
+/// A resource that takes no query parameters for these methods: one that is present is reported, not ignored.
+/// `told` converts the error to the form that the resource's clients read.
 fn without_query<E: ResponseError + 'static>(
     path: &str,
     methods: &'static [Method],
@@ -69,7 +69,7 @@ fn get(path: &str, route: Route) -> Resource {
 }
 
 pub(super) fn answering_get(resource: Resource, route: Route) -> Resource {
-    // Not actix's own guards for methods, which keep a list of them for each request.
+    // Not actix's own method guards, which build a list of methods for each request.
     let reads = guard::fn_guard(|ctx| matches!(ctx.head().method, Method::GET | Method::HEAD));
     resource.route(route.guard(reads)).default_service(web::to(|| method_not_allowed("GET, HEAD")))
 }
@@ -79,7 +79,7 @@ fn post(path: &str, route: Route) -> Resource {
     post_telling(path, route, identity::<Problem>)
 }
 
-/// A resource that answers POST, and what is wrong with its query in other words than a problem's.
+/// A resource that answers POST, and reports query mistakes in another form than a problem.
 fn post_telling<E: ResponseError + 'static>(path: &str, route: Route, told: fn(Problem) -> E) -> Resource {
     without_query(path, &[Method::POST], told)
         .route(route)

@@ -1,4 +1,4 @@
-//! The HTTP server: limits, and an end that finishes what was accepted.
+//! The HTTP server: limits, and a graceful shutdown that finishes accepted requests.
 
 use super::access::Access;
 use super::arrival::{TO_ARRIVE, note_connection};
@@ -10,10 +10,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longer than the keep-alive of the usual proxies (nginx: 60 s), so that it is they who close.
+/// Longer than the keep-alive of common proxies (nginx: 60 s), so that the proxy closes the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// What was accepted is given this long to finish when the server stops, in seconds.
+/// How many seconds accepted requests have to finish when the server stops.
 const SHUTDOWN_SECONDS: u64 = 30;
 
 /// How the server listens.
@@ -25,20 +25,20 @@ pub struct ServerSettings {
     pub max_connections: usize,
 }
 
-/// Routes beside weauth's own, for `weauth dev`.
+/// Routes besides weauth's own, for `weauth dev`.
 pub type MoreRoutes = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
 
-/// A server that was started.
+/// A running server.
 pub struct RunningServer {
     /// Resolves when the server has stopped.
     pub finished: Server,
-    /// Stops it.
+    /// Stops the server.
     pub handle: ServerHandle,
     /// Where it listens.
     pub address: SocketAddr,
 }
 
-/// Serves weauth on a listener. `more` adds routes beside weauth's.
+/// Serves weauth on a listener. `more` adds routes besides weauth's.
 pub fn start(
     listener: TcpListener,
     state: HttpState,

@@ -10,7 +10,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde_json::json;
 
-/// A session in an answer.
+/// A session in a response.
 #[derive(Serialize)]
 pub(super) struct SessionView<'a> {
     id: &'a SessionId,
@@ -19,7 +19,7 @@ pub(super) struct SessionView<'a> {
     last_used_at: Time,
     ip: Option<&'a str>,
     user_agent: Option<&'a str>,
-    /// Is it the session of the token that asks? Not told to operators.
+    /// Whether it is the session of the requesting token. Absent for operators.
     #[serde(skip_serializing_if = "Option::is_none")]
     current: Option<bool>,
 }
@@ -58,7 +58,7 @@ pub(super) async fn end(
     if ended { Ok(HttpResponse::NoContent().finish()) } else { Err(Problem::new(ErrorCode::NotFound)) }
 }
 
-/// Ends the session of the token, or with `{"everywhere": true}` all of the user's. A body is not needed.
+/// Ends the token's session, or all of the user's with `{"everywhere": true}`. The body is optional.
 pub(super) async fn logout(
     request: HttpRequest,
     user: AuthenticatedUser,

@@ -1,4 +1,4 @@
-//! What the handlers work with.
+//! The state that the handlers use.
 
 use super::problem::{ErrorCode, Problem};
 use crate::actors::Db;
@@ -13,29 +13,29 @@ use std::sync::Arc;
 /// The parts behind the handlers. Cheap to clone; one for all workers.
 #[derive(Debug, Clone)]
 pub struct HttpState {
-    /// Signs people in.
+    /// Signs users in.
     pub sign_in: SignIn,
     /// Refreshes, lists and ends sessions.
     pub sessions: Sessions,
     /// Finds users.
     pub users: Users,
-    /// Tells backends whether a token is good.
+    /// Introspects tokens for backends.
     pub introspection: Introspection,
     /// Ends sessions by their tokens.
     pub revoking: Revoking,
-    /// Knows the API keys of backends.
+    /// Knows the backends' API keys.
     pub api_keys: ApiKeys,
     /// Verifies tokens and holds the keys.
     pub tokens: Verifier,
-    /// For what needs no flow: is the database there?
+    /// For the readiness check, which needs no flow.
     pub db: Db,
     /// The mini-programs served.
     pub apps: Vec<AppId>,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Arc<[Cidr]>,
-    /// Holds back whoever logs in too often.
+    /// Limits the rate of logins per address.
     pub login_brake: LoginBrake,
-    /// What goes on beside the requests: is it well?
+    /// The background tasks, for the readiness check.
     pub background: Background,
 }
 

@@ -1,5 +1,5 @@
-//! `POST /token`: the logins and refreshes of `/login` and `/token/refresh` for standard OAuth clients
-//! (RFC 6749 3.2): a form comes in, errors go out as in 5.2.
+//! `POST /token`: the login and refresh of `/login` and `/token/refresh`, for standard OAuth clients (RFC 6749
+//! 3.2). Takes a form and reports errors as in 5.2.
 
 use super::basic::basic;
 use super::fields::Fields;
@@ -16,7 +16,7 @@ use actix_web::{HttpRequest, HttpResponse};
 /// RFC 6749 6.
 pub(super) const REFRESH: &str = "refresh_token";
 
-/// The extension grant (RFC 6749 4.5) whose `code` is one of `wx.login`.
+/// The extension grant (RFC 6749 4.5) whose `code` comes from `wx.login`.
 pub(super) const WECHAT_CODE: &str = "urn:weauth:params:oauth:grant-type:wechat-code";
 
 pub(super) async fn token(
@@ -55,7 +55,7 @@ async fn refresh(
 ) -> Result<Issued, OAuthProblem> {
     let token = fields.required_text("refresh_token").unwrap_or_default().into();
     fields.check()?;
-    // A token is no good for a client that it was not issued to (RFC 6749 5.2), whether that one exists or not.
+    // A token is invalid for a client that it was not issued to (RFC 6749 5.2), whether that client exists or not.
     let app = client.map(|client| AppId::parse(&client)).transpose();
     let app = app.map_err(|_| Problem::new(ErrorCode::RefreshTokenInvalid))?;
     let scope = scope(fields)?;
@@ -63,7 +63,7 @@ async fn refresh(
     Ok(state.sessions.refresh(RefreshRequest { token, app, scope, client }).await?)
 }
 
-/// The permissions asked for, separated by spaces (RFC 6749 3.3). What is no permission's name, nobody holds.
+/// The requested permissions, separated by spaces (RFC 6749 3.3). An invalid name is a permission nobody holds.
 fn scope(fields: &Fields) -> Result<Vec<Permission>, OAuthProblem> {
     let asked = fields.optional_text("scope").unwrap_or_default();
     let names = asked.split(' ').filter(|name| !name.is_empty());
@@ -74,8 +74,8 @@ fn scope(fields: &Fields) -> Result<Vec<Permission>, OAuthProblem> {
     })
 }
 
-/// The client's id: `client_id`, or the name of HTTP Basic with an empty password, in which form many
-/// libraries send it. A mini-program is a public client (RFC 6749 2.1): it has no secret that it could show.
+/// The client's id: `client_id`, or the user name of HTTP Basic with an empty password, as many libraries send it.
+/// A mini-program is a public client (RFC 6749 2.1) and has no secret to present.
 fn client_id(request: &HttpRequest, fields: &Fields) -> Result<Option<String>, OAuthProblem> {
     let refused = |detail: (&'static str, &'static str)| {
         OAuthProblem::named("invalid_client", Problem::with_detail(ErrorCode::InvalidRequest, detail))
@@ -101,7 +101,7 @@ fn client_id(request: &HttpRequest, fields: &Fields) -> Result<Option<String>, O
     }
 }
 
-/// Name and password of HTTP Basic; `None` where there is no header, or one of another scheme.
+/// The name and password of HTTP Basic; `None` if there is no header, or one of another scheme.
 fn credentials(request: &HttpRequest) -> Result<Option<(String, String)>, ()> {
     let Some(header) = request.headers().get(AUTHORIZATION) else { return Ok(None) };
     let (scheme, credentials) = header.to_str().map_err(drop)?.split_once(' ').unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The tokens as a login and a refresh answer them.
+//! The token response of a login and a refresh.
 
 use super::problem::Problem;
 use super::user_view::UserView;
@@ -28,11 +28,11 @@ pub(super) fn render(issued: &Issued, phone_error: Option<&Problem>) -> HttpResp
     answer(issued, None, phone_error)
 }
 
-/// For standard clients: with the permissions as `scope`.
+/// For standard OAuth clients, with the permissions as `scope`.
 pub(super) fn render_with_scope(issued: &Issued) -> HttpResponse {
     let permissions: Vec<&str> = issued.user.permissions.iter().map(Permission::as_str).collect();
     let mut response = answer(issued, Some(permissions.join(" ")), None);
-    // RFC 6749 5.1 wants both.
+    // RFC 6749 5.1 requires both.
     response.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
     response
 }

@@ -1,10 +1,10 @@
-//! Users as they are shown: to themselves by `GET /me` and a login's answer, to operators in lists and one by one.
+//! Users as shown to themselves (`GET /me`, a login's answer) and to operators, in lists and one by one.
 
 use super::sessions::SessionView;
 use crate::domain::{AppId, Identity, Permission, Role, Session, Time, User, UserId, UserStatus, mask_phone};
 use serde::Serialize;
 
-/// A user in an answer.
+/// A user in a response.
 #[derive(Serialize)]
 pub(crate) struct UserView<'a> {
     id: &'a UserId,
@@ -45,11 +45,11 @@ impl<'a> UserView<'a> {
 pub(crate) struct UserPageView<'a> {
     /// The users, in order.
     pub(crate) items: Vec<UserView<'a>>,
-    /// To be given for the next page; `null` at the end.
+    /// The cursor for the next page; `null` at the end.
     pub(crate) next_cursor: Option<String>,
-    /// How many there are in all.
+    /// How many users there are in all.
     pub(crate) total: usize,
-    /// Are there more than `total`, which was counted no further?
+    /// Whether there are more than `total`, where counting stopped.
     pub(crate) total_is_estimate: bool,
 }
 

@@ -1,8 +1,8 @@
-//! `GET /verify`: forward auth. A proxy asks it about every request; where the token is good it answers who
-//! the user is in five headers, which the proxy passes on.
+//! `GET /verify`: forward auth. A proxy calls it for every request; if the token is valid, the response names the
+//! user in five headers, which the proxy passes on.
 //!
-//! All five come with every 200, with an empty value where a list is empty: a header that were missing could
-//! be one of the client's own making in the request that the proxy passes on.
+//! Every 200 has all five headers, empty if a list is empty. If one were missing, the proxy could pass on a header
+//! that the client forged.
 
 use super::AuthenticatedUser;
 use super::problem::{FieldMistake, Problem};
@@ -12,15 +12,15 @@ use actix_web::{HttpRequest, HttpResponse};
 use std::borrow::Cow;
 use url::form_urlencoded;
 
-/// `?permission=…` asks for one; several ask for all of them.
+/// `?permission=…` requires one permission; several require all of them.
 pub(super) async fn verify(request: HttpRequest, user: AuthenticatedUser) -> Result<HttpResponse, Problem> {
     require_all(&user, &asked(request.query_string())?)?;
     Ok(who(&user))
 }
 
-/// For proxies that ask at the path, and with the method, of the request in question (Envoy): whatever stands
-/// behind `/verify/` is theirs, the query as well. One exception: `/verify/?permission=…` may be a slip of the
-/// pen for `/verify?permission=…`, and must not let everybody in.
+/// For proxies that call with the path and method of the original request (Envoy): everything after `/verify/`,
+/// including the query, belongs to that request. The exception is `/verify/?permission=…`, which may be a typo for
+/// `/verify?permission=…` and must not let everybody in.
 pub(super) async fn verify_below(
     request: HttpRequest,
     user: AuthenticatedUser,
@@ -34,8 +34,7 @@ pub(super) async fn verify_below(
     Ok(who(&user))
 }
 
-/// The permissions that a query asks for. The first thing in it that is none is named, and no other: a query has room
-/// for thousands.
+/// The permissions that a query requires. Reports only the first mistake: a query has room for thousands.
 fn asked(query: &str) -> Result<Vec<Permission>, Problem> {
     let parameters = form_urlencoded::parse(query.as_bytes());
     let permission = |(name, value): (Cow<'_, str>, Cow<'_, str>)| match &*name {

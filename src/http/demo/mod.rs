@@ -1,11 +1,11 @@
-//! The demo page of `weauth dev`: plays a mini-program against this server and the simulated WeChat.
+//! The demo page of `weauth dev`: acts as a mini-program against this server and the simulated WeChat.
 //!
-//! The page is plain HTML, CSS and ES modules, embedded in the binary and served as they lie in `page/`.
+//! The page is plain HTML, CSS and ES modules, embedded in the binary and served unchanged from `page/`.
 
 use super::routes::answering_get;
 use actix_web::{HttpResponse, http::header, web};
 
-/// Nothing but the page's own files and its calls to this origin.
+/// Allows only the page's own files and its calls to this origin.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -13,7 +13,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// One embedded file: where it is served, as what, and its text.
+/// An embedded file: its path, content type and text.
 struct Page {
     path: &'static str,
     content_type: &'static str,
@@ -97,7 +97,7 @@ mod tests {
         }
     }
 
-    /// A module that is imported but not listed would leave the page dead in the browser.
+    /// A module that is imported but not listed would break the page in the browser.
     #[test]
     fn every_file_that_the_page_refers_to_is_served() {
         for page in &PAGES {

@@ -7,11 +7,11 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Retry {
-    /// The same request will fail again.
+    /// Do not retry: the same request will fail again.
     None,
-    /// It may succeed a little later; a login with a new code, since the old one may be spent.
+    /// Retry a little later; a login with a new code, since the old one may be spent.
     Later,
-    /// Call `wx.login` and try once more.
+    /// Call `wx.login` and retry once.
     Relogin,
 }
 
@@ -46,7 +46,7 @@ macro_rules! error_codes {
 }
 
 error_codes! {
-    /// The request is not of the form asked for.
+    /// The request is malformed.
     InvalidRequest = "invalid_request", BAD_REQUEST, None;
     /// The appid is not served here.
     UnknownApp = "unknown_app", BAD_REQUEST, None;
@@ -54,43 +54,43 @@ error_codes! {
     TokenMissing = "token_missing", UNAUTHORIZED, Relogin;
     /// The token is not one of ours.
     TokenInvalid = "token_invalid", UNAUTHORIZED, Relogin;
-    /// The token's time is over.
+    /// The token has expired.
     TokenExpired = "token_expired", UNAUTHORIZED, Relogin;
     /// The token's session or user is gone.
     TokenRevoked = "token_revoked", UNAUTHORIZED, Relogin;
     /// The refresh token is not one of ours, or its session has ended.
     RefreshTokenInvalid = "refresh_token_invalid", UNAUTHORIZED, Relogin;
-    /// The refresh token was replaced before: the session was ended.
+    /// The refresh token was already replaced, so the session was ended.
     RefreshTokenReused = "refresh_token_reused", UNAUTHORIZED, Relogin;
-    /// 40029.
+    /// WeChat's 40029.
     WechatCodeInvalid = "wechat_code_invalid", UNAUTHORIZED, Relogin;
-    /// 40163.
+    /// WeChat's 40163.
     WechatCodeUsed = "wechat_code_used", UNAUTHORIZED, Relogin;
-    /// The token does not carry the permission asked for.
+    /// The token does not carry the required permission.
     PermissionDenied = "permission_denied", FORBIDDEN, None;
-    /// An operator barred the user.
+    /// An operator banned the user.
     UserBanned = "user_banned", FORBIDDEN, None;
-    /// 40226: WeChat bars the user.
+    /// WeChat blocks the user (40226).
     WechatUserBlocked = "wechat_user_blocked", FORBIDDEN, None;
-    /// Nothing is there.
+    /// There is nothing at this path.
     NotFound = "not_found", NOT_FOUND, None;
-    /// Something is there, but not for this method.
+    /// The path exists, but not for this method.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, None;
-    /// The body, or the head, is too long.
+    /// The body or the head is too long.
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, None;
     /// The body is neither JSON nor a form.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, None;
     /// Too many logins from one address.
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, Later;
-    /// A quota of WeChat's is used up.
+    /// A WeChat quota is used up.
     WechatRateLimited = "wechat_rate_limited", TOO_MANY_REQUESTS, Later;
-    /// WeChat's answer makes no sense.
+    /// WeChat's response is not understood.
     WechatBadResponse = "wechat_bad_response", BAD_GATEWAY, Later;
     /// WeChat refuses this server.
     WechatMisconfigured = "wechat_misconfigured", BAD_GATEWAY, None;
     /// WeChat is busy or can't be reached.
     WechatUnavailable = "wechat_unavailable", SERVICE_UNAVAILABLE, Later;
-    /// This server has too much to do.
+    /// This server is overloaded.
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, Later;
     /// The database can't be reached.
     DatabaseUnavailable = "database_unavailable", SERVICE_UNAVAILABLE, Later;
@@ -102,7 +102,7 @@ impl ErrorCode {
     /// Seconds for `Retry-After`, which every 429 and 503 carries.
     pub fn retry_after(self) -> Option<u32> {
         match self {
-            // WeChat's quotas are by the minute, and so is our own.
+            // WeChat's quotas are per minute, and so is our own.
             Self::WechatRateLimited | Self::RateLimited => Some(60),
             Self::Overloaded => Some(1),
             _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => Some(3),

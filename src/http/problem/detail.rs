@@ -1,4 +1,4 @@
-//! What went wrong in one place, for people: never in one language alone.
+//! The description of one mistake, for people, always in both languages.
 
 use crate::http::language::Language;
 use std::borrow::Cow;
@@ -11,7 +11,7 @@ pub struct Detail {
 }
 
 impl Detail {
-    /// The text in a reader's language.
+    /// The text in the reader's language.
     pub(in crate::http) fn in_language(&self, language: Language) -> &str {
         match language {
             Language::English => &self.english,
@@ -19,7 +19,7 @@ impl Detail {
         }
     }
 
-    /// Several mistakes as one text, each with its field.
+    /// Joins several mistakes into one text, each with its field.
     pub(super) fn of_fields(mistakes: &[FieldMistake]) -> Self {
         let told = |language| {
             let each = mistakes.iter().map(|m| format!("`{}` {}", m.field, m.detail.in_language(language)));
@@ -51,8 +51,8 @@ pub struct FieldMistake {
 }
 
 impl FieldMistake {
-    /// A parameter of the query that the call does not have, by its name: what doesn't look like a name may be a secret
-    /// in the wrong place.
+    /// A query parameter that the call does not have. Its name is shown only if it looks like one: anything else
+    /// may be a misplaced secret.
     pub(crate) fn unknown_parameter(name: &str) -> Self {
         let is_name =
             name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
@@ -62,5 +62,5 @@ impl FieldMistake {
     }
 }
 
-/// "is missing", of a field.
+/// "is missing", for a field.
 pub(crate) const MISSING: (&str, &str) = ("is missing", "缺失");

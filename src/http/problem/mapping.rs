@@ -1,4 +1,4 @@
-//! What a client sees of each failure. No `_` arms: a new failure does not compile until someone decides.
+//! Maps each failure to what a client sees. No `_` arms: a new failure does not compile until someone decides.
 
 use super::{ErrorCode, Problem};
 use crate::flows::{RefreshError, SignInError};

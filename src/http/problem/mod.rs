@@ -18,7 +18,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
 
-/// Whose token a problem speaks of.
+/// Whose token a problem concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subject {
     User,
@@ -55,7 +55,7 @@ impl Problem {
         }
     }
 
-    /// A problem with a detail of its own, in English and Chinese. It is shown to clients: nothing secret goes in.
+    /// A problem with its own detail, in English and Chinese. Clients see it, so it must not contain secrets.
     pub fn with_detail(code: ErrorCode, detail: impl Into<Detail>) -> Self {
         Self { detail: Some(Box::new(detail.into())), ..Self::new(code) }
     }
@@ -76,34 +76,34 @@ impl Problem {
         Self { allow: Some(methods), ..Self::new(ErrorCode::MethodNotAllowed) }
     }
 
-    /// `rate_limited`; there is room again after so many seconds.
+    /// `rate_limited`; there is room again after this many seconds.
     pub fn rate_limited(seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..Self::new(ErrorCode::RateLimited) }
     }
 
-    /// A problem with the API key of a backend: it may come by HTTP Basic too, and no `wx.login` mends it.
+    /// A problem with a backend's API key, which may also come by HTTP Basic, and which no `wx.login` fixes.
     pub fn of_api_key(code: ErrorCode) -> Self {
         Self { subject: Subject::ApiKey, ..Self::new(code) }
     }
 
-    /// With the members `error` and `error_description`, which standard OAuth clients read (RFC 6749 5.2).
+    /// Adds the members `error` and `error_description`, which standard OAuth clients read (RFC 6749 5.2).
     #[must_use]
     pub fn with_oauth_error(self) -> Self {
         Self { oauth_error: Some(oauth_error(self.code)), ..self }
     }
 
-    /// What went wrong.
+    /// The error code.
     pub fn code(&self) -> ErrorCode {
         self.code
     }
 
-    /// Written in this language, where the request that it answers is not at hand.
+    /// Writes it in this language, for use where the request is not available.
     #[must_use]
     pub(super) fn in_language(self, language: Language) -> Self {
         Self { addressee: Some((language, String::new())), ..self }
     }
 
-    /// Written for the request it answers: in its language, with its id.
+    /// Writes it for the request it answers: in its language, with its id.
     #[must_use]
     pub fn addressed_to(mut self, request: &HttpRequest) -> Self {
         let id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
@@ -111,7 +111,7 @@ impl Problem {
         self
     }
 
-    /// The problem object, as a body or within one.
+    /// The problem object, as a body or inside one.
     pub fn to_body(&self) -> impl Serialize + '_ {
         let (language, request_id) = match &self.addressee {
             Some((language, id)) => (*language, id.as_str()),
@@ -167,7 +167,7 @@ impl Problem {
     }
 }
 
-/// A mistake, told to its reader.
+/// A mistake in the reader's language.
 #[derive(Serialize)]
 struct FieldError<'a> {
     field: &'a str,
@@ -188,7 +188,7 @@ struct Body<'a> {
     detail: &'a str,
     code: &'static str,
     retry: Retry,
-    /// Absent in an answer of somebody else's handler, which has no id.
+    /// Absent in a response of the `App`'s own handler, which has no id.
     #[serde(skip_serializing_if = "str::is_empty")]
     request_id: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -216,7 +216,7 @@ impl ResponseError for Problem {
         if let Some(challenge) = self.challenge() {
             response.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
-        // Who came with Basic is to be answered with Basic (RFC 6749 5.2).
+        // A client that used Basic must be challenged with Basic (RFC 6749 5.2).
         let takes_basic = self.subject == Subject::ApiKey || self.oauth_error.is_some();
         if takes_basic && self.status == StatusCode::UNAUTHORIZED {
             response.append_header((header::WWW_AUTHENTICATE, r#"Basic realm="weauth", charset="UTF-8""#));

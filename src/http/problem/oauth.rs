@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
-/// The `error` of RFC 6749 5.2 (or 4.1.2.1, where that one has no word for it) that says what our code says.
+/// The `error` of RFC 6749 5.2, or of 4.1.2.1 where 5.2 has none, that corresponds to our code.
 pub fn oauth_error(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::InvalidRequest
@@ -37,29 +37,29 @@ pub fn oauth_error(code: ErrorCode) -> &'static str {
     }
 }
 
-/// A problem in the form of RFC 6749 5.2: `application/json` with `error` and `error_description`, and all members
-/// of our own problem object beside them.
+/// A problem in the form of RFC 6749 5.2: `application/json` with `error` and `error_description`, plus all
+/// members of our own problem object.
 #[derive(Debug, Clone)]
 pub struct OAuthProblem(Problem);
 
 impl OAuthProblem {
-    /// A problem that OAuth has a narrower name for than [`oauth_error`] gives its code.
+    /// A problem for which OAuth has a more specific name than [`oauth_error`] gives its code.
     pub fn named(error: &'static str, problem: Problem) -> Self {
         let status = match (error, problem.code) {
             ("invalid_client", _) => StatusCode::UNAUTHORIZED,
             ("invalid_grant", _) | (_, ErrorCode::UnsupportedMediaType) => StatusCode::BAD_REQUEST,
-            // What is not the client's fault is not in the RFC.
+            // The RFC does not cover errors that are not the client's fault.
             (_, code) => code.status(),
         };
         Self(Problem { oauth_error: Some(error), status, ..problem })
     }
 
-    /// The problem object within.
+    /// The problem object inside.
     pub fn problem(&self) -> &Problem {
         &self.0
     }
 
-    /// Written for the request it answers, as [`Problem::addressed_to`].
+    /// Writes it for the request it answers, like [`Problem::addressed_to`].
     #[must_use]
     pub fn addressed_to(self, request: &HttpRequest) -> Self {
         Self(self.0.addressed_to(request))
@@ -99,7 +99,7 @@ impl ResponseError for OAuthProblem {
     }
 }
 
-/// A text in the characters that RFC 6749 5.2 allows in a description: printable ASCII without `"` and `\`.
+/// Replaces characters that RFC 6749 5.2 forbids in a description: it allows printable ASCII without `"` and `\`.
 pub(super) fn printable(text: &str) -> String {
     let allowed = |c: char| match c {
         '"' | '\\' => '\'',

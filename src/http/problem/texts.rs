@@ -1,9 +1,9 @@
-//! What the codes mean, for people, in English and Chinese.
+//! The texts of the codes, for people, in English and Chinese.
 
 use super::ErrorCode;
 use crate::http::language::Language;
 
-/// A title and a detail in one language each.
+/// A title and a detail in each language.
 pub(super) struct Texts {
     english: (&'static str, &'static str),
     chinese: (&'static str, &'static str),
@@ -106,7 +106,7 @@ pub(super) fn of(code: ErrorCode) -> Texts {
     Texts { english, chinese }
 }
 
-/// What the codes mean where the token is the API key of a backend.
+/// The texts of the codes when the token is a backend's API key.
 pub(super) fn of_api_key(code: ErrorCode) -> Texts {
     let (english, chinese) = match code {
         ErrorCode::TokenMissing => (
@@ -132,7 +132,7 @@ pub(super) fn of_api_key(code: ErrorCode) -> Texts {
     Texts { english, chinese }
 }
 
-/// The errors that are not the client's.
+/// The texts of the errors that are not the client's fault.
 fn of_servers(code: ErrorCode) -> Texts {
     let (english, chinese) = match code {
         ErrorCode::RateLimited => (
