@@ -1,4 +1,4 @@
-//! The mini-programs: one of the environment's, any number of the file's.
+//! The mini-programs: one from the environment, any number from the file.
 
 use super::reader::{Reader, wrong_type};
 use super::settings::{WEAUTH_MAX_IN_FLIGHT, WECHAT_API_BASE, WECHAT_APPID, WECHAT_SECRET};
@@ -7,10 +7,10 @@ use crate::domain::{App, AppId, AppSecret};
 use std::collections::BTreeSet;
 use url::Url;
 
-/// The longest name of an app, in characters.
+/// The maximum length of an app's name, in characters.
 const MAX_NAME: usize = 64;
 
-/// What the connection to WeChat needs.
+/// Settings for the connection to WeChat.
 #[derive(Debug, Clone)]
 pub struct WeChatConfig {
     /// The mini-programs served, at least one, each appid once: `WECHAT_APPID` first, then `[[apps]]`.
@@ -31,7 +31,7 @@ impl WeChatConfig {
     }
 }
 
-/// All apps that are well-formed; what is wrong with the others is noted.
+/// All well-formed apps; mistakes in the others are recorded.
 fn read_apps(reader: &mut Reader<'_>) -> Vec<App> {
     let single = read_single(reader);
     let single_id = single.as_ref().map(|app| app.id.clone());
@@ -51,7 +51,7 @@ fn read_apps(reader: &mut Reader<'_>) -> Vec<App> {
     apps
 }
 
-/// The app of `WECHAT_APPID` and `WECHAT_SECRET`, which come together or, where the file has apps, not at all.
+/// The app of `WECHAT_APPID` and `WECHAT_SECRET`: both are required, or neither if the file has apps.
 fn read_single(reader: &mut Reader<'_>) -> Option<App> {
     let (has_id, has_secret) = (reader.is_given(&WECHAT_APPID), reader.is_given(&WECHAT_SECRET));
     let has_tables =
@@ -92,7 +92,7 @@ fn read_tables(reader: &mut Reader<'_>) -> Vec<App> {
     }
 }
 
-/// One `[[apps]]`, the `number`th.
+/// The `number`th `[[apps]]`.
 fn read_table(reader: &mut Reader<'_>, number: usize, table: &toml::Table) -> Option<App> {
     let place = reader.in_file(format!("[[apps]] no. {number}"));
     reader.check_keys(&place, table, &["appid", "secret", "name"]);

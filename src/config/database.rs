@@ -1,4 +1,4 @@
-//! The database.
+//! The database settings.
 
 use super::log::LogConfig;
 use super::mistakes::Mistakes;
@@ -7,17 +7,17 @@ use super::settings::{DATABASE_URL, WEAUTH_DATABASE_CONNECTIONS};
 use super::sources::Sources;
 use crate::domain::DatabaseUrl;
 
-/// What the store needs.
+/// Settings for the store.
 #[derive(Debug, Clone)]
 pub struct DatabaseConfig {
-    /// Which database (`DATABASE_URL`).
+    /// The database's URL (`DATABASE_URL`).
     pub url: DatabaseUrl,
     /// Reading connections in the pool (`WEAUTH_DATABASE_CONNECTIONS`).
     pub connections: u32,
 }
 
 impl DatabaseConfig {
-    /// Reads what a command needs that works on the database alone, and nothing else of the settings.
+    /// Reads only the settings for a command that works on the database alone.
     pub fn for_command(sources: &Sources) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(sources);
         let read = Self::read(&mut reader);

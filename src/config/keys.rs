@@ -1,4 +1,4 @@
-//! The keys that sign, and the master key that seals them.
+//! Settings for the signing keys and for the master key that seals them.
 
 use super::mistakes::Mistakes;
 use super::reader::Reader;
@@ -6,13 +6,13 @@ use super::settings::{WEAUTH_ACCESS_TTL, WEAUTH_KEY_MAX_AGE, WEAUTH_MASTER_KEY, 
 use super::sources::Sources;
 use crate::crypto::{MasterKeys, SigningAlgorithm};
 
-/// The least age, in seconds, at which keys may be replaced: verifiers fetch each new one.
+/// The minimum age, in seconds, for replacing keys, because verifiers fetch each new one.
 const LEAST_MAX_AGE: u32 = 3600;
 
-/// What signing keys are to be like. By default: EdDSA, replaced only by hand.
+/// The policy for signing keys. By default: EdDSA, rotated only by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KeyConfig {
-    /// How access tokens are signed (`WEAUTH_SIGNING_ALGORITHM`).
+    /// The algorithm that signs access tokens (`WEAUTH_SIGNING_ALGORITHM`).
     pub signing_algorithm: SigningAlgorithm,
     /// The age in seconds at which a key is replaced (`WEAUTH_KEY_MAX_AGE`); 0: never.
     pub max_age: u32,
@@ -30,19 +30,19 @@ impl KeyConfig {
     }
 }
 
-/// What a command needs that seals keys or opens them.
+/// Settings for a command that seals or opens keys.
 #[derive(Debug, Clone)]
 pub struct KeyCommandConfig {
-    /// Seal and open (`WEAUTH_MASTER_KEY`).
+    /// The keys to seal and open with (`WEAUTH_MASTER_KEY`).
     pub master_keys: MasterKeys,
-    /// What new keys are to be like.
+    /// The policy for new keys.
     pub keys: KeyConfig,
-    /// The life of an access token in seconds (`WEAUTH_ACCESS_TTL`).
+    /// The lifetime of an access token in seconds (`WEAUTH_ACCESS_TTL`).
     pub access_ttl: u32,
 }
 
 impl KeyCommandConfig {
-    /// Reads it, and nothing else of the settings.
+    /// Reads only these settings.
     pub fn for_command(sources: &Sources) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(sources);
         let read = Self::read(&mut reader);

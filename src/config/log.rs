@@ -1,4 +1,4 @@
-//! What is logged, and how it looks.
+//! Settings for what is logged, and in which format.
 
 use super::mistakes::Mistakes;
 use super::nearest::nearest;
@@ -7,27 +7,27 @@ use super::settings::{RUST_LOG, WEAUTH_LOG_FORMAT};
 use super::sources::Sources;
 use ::log::LevelFilter;
 
-/// What the logger needs.
+/// Settings for the logger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
-    /// Which records are written (`RUST_LOG`), as env_logger reads it.
+    /// Which records are written (`RUST_LOG`), in env_logger's syntax.
     pub filter: String,
     /// How a record is written (`WEAUTH_LOG_FORMAT`).
     pub format: LogFormat,
 }
 
-/// How a record is written: always on one line.
+/// How a record is written, always on one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people: `2026-01-02T03:04:05.678Z INFO  weauth::http message`.
     Text,
-    /// For machines: one JSON object, with the parts of the message as fields where it has some.
+    /// For machines: one JSON object, with the parts of the message as fields if it has any.
     Json,
 }
 
 impl LogConfig {
-    /// The part that can be read, defaults for the rest: so that there is a log before the configuration is
-    /// read, and whatever it runs for. Mistakes are told by the reading of the whole configuration.
+    /// Reads what can be read and takes defaults for the rest, so that there is a log before the configuration is
+    /// read, for every command. Mistakes are reported when the whole configuration is read.
     pub fn or_default(sources: &Sources) -> Self {
         let mut reader = Reader::new(sources);
         Self {
@@ -36,7 +36,7 @@ impl LogConfig {
         }
     }
 
-    /// Reads what is wrong with it for a command that reads nothing else of the settings.
+    /// Reads it, with its mistakes, for a command that reads no other settings.
     pub fn for_command(sources: &Sources) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(sources);
         let read = Self::read(&mut reader);
@@ -60,8 +60,8 @@ fn parse_format(text: &str) -> Result<LogFormat, &'static str> {
     }
 }
 
-/// Looks a filter through, as env_logger would drop a directive that it does not understand:
-/// `LEVEL`, `TARGET` or `TARGET=LEVEL`, separated by commas, then `/` and a text to search for.
+/// Validates a filter, because env_logger drops directives that it does not understand: `LEVEL`, `TARGET` or
+/// `TARGET=LEVEL`, separated by commas, then `/` and a text to search for.
 fn parse_filter(text: &str) -> Result<String, String> {
     let (directives, search) = text.split_once('/').unwrap_or((text, ""));
     let is_level = |level: &str| level.is_empty() || level.parse::<LevelFilter>().is_ok();

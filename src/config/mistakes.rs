@@ -1,13 +1,13 @@
-//! What is wrong with the configuration, all of it at once.
+//! The mistakes of a configuration, all reported at once.
 
 use std::fmt;
 
-/// One thing to mend: where it stands, what is wrong and how to set it. Never holds a secret value.
+/// One mistake: where it is, what is wrong and how to fix it. Never holds a secret value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
     /// The variable and the file's key, or a place in the file.
     pub place: String,
-    /// What is wrong there, and the mend.
+    /// What is wrong there, and how to fix it.
     pub what: String,
 }
 

@@ -1,5 +1,5 @@
-//! The configuration: read once, from a TOML file and the environment, into small structs that the parts of
-//! the program are given. The environment beats the file; every mistake is reported, all of them at once.
+//! The configuration: read once, from a TOML file and the environment, into small structs for the parts of the
+//! program. The environment overrides the file; all mistakes are reported at once.
 
 mod apps;
 mod database;
@@ -45,18 +45,18 @@ pub struct Config {
     pub server: ServerConfig,
     /// Lifetimes.
     pub tokens: TokenConfig,
-    /// The keys that sign.
+    /// The signing keys.
     pub keys: KeyConfig,
     /// The keys that encrypt secrets at rest (`WEAUTH_MASTER_KEY`).
     pub master_keys: MasterKeys,
-    /// What each role allows (`[roles.NAME]`).
+    /// Which permissions each role grants (`[roles.NAME]`).
     pub roles: RolePolicy,
     /// Logging.
     pub log: LogConfig,
 }
 
 impl Config {
-    /// Reads what production needs, or says all that is wrong or missing.
+    /// Reads what production needs, or reports everything that is wrong or missing.
     pub fn for_serve(sources: &Sources) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(sources);
         let read = Self::read(&mut reader);
@@ -86,14 +86,14 @@ impl Config {
     }
 }
 
-/// What `weauth dev` takes of the settings; database, apps, keys and proxies of production mean nothing to it.
+/// The settings that `weauth dev` uses; it ignores those for production's database, apps, keys and proxies.
 #[derive(Debug, Clone)]
 pub struct DevConfig {
     /// The HTTP server: on a loopback address, with no public URL and no proxies.
     pub server: ServerConfig,
     /// Lifetimes.
     pub tokens: TokenConfig,
-    /// What each role allows (`[roles.NAME]`).
+    /// Which permissions each role grants (`[roles.NAME]`).
     pub roles: RolePolicy,
     /// Reading connections to the database (`WEAUTH_DATABASE_CONNECTIONS`).
     pub database_connections: u32,
@@ -104,7 +104,7 @@ pub struct DevConfig {
 }
 
 impl DevConfig {
-    /// Reads it; `listen` is the address of `--listen`, which beats the setting.
+    /// Reads it; `listen` is the address of `--listen`, which overrides the setting.
     pub fn for_dev(sources: &Sources, listen: Option<SocketAddr>) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(sources);
         let read = Self::read(&mut reader, listen);

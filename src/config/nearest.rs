@@ -1,7 +1,7 @@
 //! "Did you mean": the known name that a mistyped one is closest to.
 
-/// The known name nearest to `typed`, where one is near: a slip or two away, in the wrong case, or without
-/// the first part of its name (`listen` for `weauth_listen`).
+/// The known name closest to `typed`, if one is close: one or two typos away, in the wrong case, or without the
+/// first part of its name (`listen` for `weauth_listen`).
 pub(super) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_ascii_lowercase().replace('-', "_");
     let ranked = known.filter_map(|name| {
@@ -13,8 +13,8 @@ pub(super) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> 
     ranked.min_by_key(|(slips, _)| *slips).map(|(_, name)| name)
 }
 
-/// Levenshtein's distance: insertions, deletions and replacements from one to the other. Letters in another order count
-/// as one slip.
+/// The Levenshtein distance: insertions, deletions and replacements from one to the other. Any reordering of the
+/// same letters counts as one typo.
 fn distance(a: &str, b: &str) -> usize {
     let sorted = |text: &str| {
         let mut letters: Vec<char> = text.chars().collect();

@@ -1,4 +1,4 @@
-//! Takes values out of the sources and notes every mistake on the way, instead of stopping at the first.
+//! Reads values from the sources and records every mistake instead of stopping at the first.
 
 use super::mistakes::Mistakes;
 use super::nearest::nearest;
@@ -6,21 +6,21 @@ use super::settings::{ALL, Fallback, Form, Setting, TABLES};
 use super::sources::{File, Sources};
 use std::fmt::Display;
 
-/// One reading of the sources. A value that is missing or wrong reads as `None`, and [`Reader::finish`]
-/// then gives the mistakes instead of a configuration.
+/// One pass over the sources. A missing or wrong value reads as `None`, and [`Reader::finish`] then returns the
+/// mistakes instead of a configuration.
 pub(super) struct Reader<'a> {
     sources: &'a Sources,
     mistakes: Mistakes,
 }
 
-/// A value as it was given, and by whom.
+/// A value as given by the environment or a default (text), or by the file.
 enum Given<'a> {
     Text(&'a str),
     Value(&'a toml::Value),
 }
 
 impl<'a> Reader<'a> {
-    /// Begins with what is wrong about the sources themselves: an unreadable file, unknown names.
+    /// Starts with the mistakes in the sources themselves: an unreadable file, unknown names.
     pub(super) fn new(sources: &'a Sources) -> Self {
         let mut reader = Self { sources, mistakes: Mistakes::default() };
         if let File::Broken(reason) = &sources.file {
@@ -35,7 +35,7 @@ impl<'a> Reader<'a> {
         reader
     }
 
-    /// Notes every key of `table` that is not a `known` one.
+    /// Records every key of `table` that is not in `known`.
     pub(super) fn check_keys(&mut self, place: &str, table: &toml::Table, known: &[&str]) {
         for key in table.keys().filter(|key| !known.contains(&key.as_str())) {
             let mend = match nearest(key, known.iter().copied()) {
@@ -47,8 +47,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Notes variables of ours that are mistyped. Others that merely begin alike are let pass: a Kubernetes
-    /// service called `weauth` brings a dozen.
+    /// Records mistyped variables of ours. Others with the same prefix are ignored: a Kubernetes service called
+    /// `weauth` sets a dozen.
     fn check_variables(&mut self) {
         let ours = |name: &&str| name.starts_with("WEAUTH_") && ALL.iter().all(|s| s.variable != *name);
         for name in self.sources.variables().filter(ours) {
@@ -59,7 +59,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The setting's text, or its default.
+    /// The setting's value, or its default.
     fn given(&self, setting: &Setting) -> Option<Given<'a>> {
         let default = match setting.fallback {
             Fallback::Value(text) => Some(Given::Text(text)),
@@ -102,7 +102,7 @@ impl<'a> Reader<'a> {
         fitting
     }
 
-    /// Reads every item of a list with `parse`; none where nothing is given.
+    /// Reads every item of a list with `parse`; an empty list if nothing is given.
     pub(super) fn list<T, E: Display>(
         &mut self,
         setting: &Setting,
@@ -130,7 +130,7 @@ impl<'a> Reader<'a> {
         Some(read)
     }
 
-    /// Is this setting given, rightly or not?
+    /// Whether this setting is given, valid or not.
     pub(super) fn is_given(&self, setting: &Setting) -> bool {
         self.given(setting).is_some()
     }
@@ -145,7 +145,7 @@ impl<'a> Reader<'a> {
         format!("{place} in {}", self.sources.file_name)
     }
 
-    /// Notes a mistake of a setting; reads as "no value", so that it can end an expression.
+    /// Records a setting's mistake and returns `None`, so that it can end an expression.
     pub(super) fn wrong<T>(&mut self, setting: &Setting, what: impl Display) -> Option<T> {
         let place = format!("{} ({})", setting.variable, self.in_file(setting.key()));
         let key = setting.key();
@@ -155,19 +155,19 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// Notes that a setting is needed, unless it may stand in a file that could not be read.
+    /// Records that a setting is required, unless it may be in a file that could not be read.
     pub(super) fn missing(&mut self, setting: &Setting, mend: impl Display) {
         if !matches!(self.sources.file, File::Broken(_)) {
             self.wrong::<()>(setting, format!("is missing: {mend}"));
         }
     }
 
-    /// Notes a mistake at some other place.
+    /// Records a mistake at some other place.
     pub(super) fn wrong_at(&mut self, place: String, what: impl Display) {
         self.mistakes.add(place, what);
     }
 
-    /// What was read, if it was all there and nothing was wrong.
+    /// Returns what was read, if it is complete and there are no mistakes.
     pub(super) fn finish<T>(self, read: Option<T>) -> Result<T, Mistakes> {
         match read {
             Some(read) if self.mistakes.is_empty() => Ok(read),
@@ -176,12 +176,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Says that a value is of another type than wanted, without showing it.
+/// Describes a value of the wrong type, without showing it.
 pub(super) fn wrong_type(value: &toml::Value, wanted: &str) -> String {
     format!("is of type {}: give {wanted}", value.type_str())
 }
 
-/// An array's strings; `None` where it is no array or holds anything else.
+/// An array's strings; `None` if it is not an array or holds anything else.
 pub(super) fn strings(value: &toml::Value) -> Option<Vec<&str>> {
     value.as_array()?.iter().map(toml::Value::as_str).collect()
 }

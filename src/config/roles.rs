@@ -1,4 +1,4 @@
-//! `[roles.NAME] permissions = […]`: what each role allows.
+//! `[roles.NAME] permissions = […]`: which permissions each role grants.
 
 use super::mistakes::Mistakes;
 use super::reader::{Reader, strings, wrong_type};
@@ -8,18 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const NAME: &str = "a name is 1 to 64 of lowercase letters, digits, `_`, `-`, `.`, `:`";
 
-/// The roles and permissions of somebody who has them all, in characters: in base64, with its signature and all else, a
-/// token stays below the 16 KiB of a request's head.
+/// The maximum total length of all roles and permissions, in characters: a user may hold them all, and their
+/// token, with base64, signature and the rest, must stay below the 16 KiB limit of a request head.
 const MOST_IN_A_TOKEN: usize = 8 * 1024;
 
-/// Reads what a command needs that speaks of roles, and nothing else of the settings.
+/// Reads only the roles, for a command that deals with them.
 pub fn roles_for_command(sources: &Sources) -> Result<RolePolicy, Mistakes> {
     let mut reader = Reader::new(sources);
     let read = read_roles(&mut reader);
     reader.finish(Some(read))
 }
 
-/// Reads all roles; what is wrong with any is noted.
+/// Reads all roles and records any mistakes.
 pub(super) fn read_roles(reader: &mut Reader<'_>) -> RolePolicy {
     let mut roles = BTreeMap::new();
     match reader.table("roles") {

@@ -9,19 +9,19 @@ use super::urls::parse_public_url;
 use crate::domain::Cidr;
 use std::net::SocketAddr;
 
-/// What the HTTP server needs.
+/// Settings for the HTTP server.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
     /// The address to listen on (`WEAUTH_LISTEN`); port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The issuer of tokens, without a trailing slash (`WEAUTH_PUBLIC_URL`);
-    /// `None`: `http://` and the address that was bound.
+    /// The issuer of tokens, without a trailing slash (`WEAUTH_PUBLIC_URL`); `None`: `http://` and the address
+    /// that was bound.
     pub public_url: Option<String>,
-    /// The proxies whose `X-Forwarded-For` is believed (`WEAUTH_TRUSTED_PROXIES`).
+    /// The proxies whose `X-Forwarded-For` is trusted (`WEAUTH_TRUSTED_PROXIES`).
     pub trusted_proxies: Vec<Cidr>,
-    /// Logins a minute from one address (`WEAUTH_RATE_LIMIT`); 0: any number; `None`: nothing was set.
+    /// Logins per minute from one address (`WEAUTH_RATE_LIMIT`); 0: unlimited; `None`: not set.
     pub rate_limit: Option<u32>,
-    /// Threads that answer HTTP (`WEAUTH_WORKERS`); the number of cores by default.
+    /// Threads that serve HTTP (`WEAUTH_WORKERS`); the number of cores by default.
     pub workers: usize,
     /// Connections open at once over all workers (`WEAUTH_MAX_CONNECTIONS`).
     pub max_connections: usize,
@@ -38,7 +38,7 @@ pub fn parse_listen(text: &str) -> Result<SocketAddr, InvalidListen> {
     localhost.as_deref().unwrap_or(text).parse().map_err(|_| InvalidListen)
 }
 
-/// Reads the same for `weauth dev`, which nobody else may reach.
+/// Reads the same for `weauth dev`, which other machines must not reach.
 pub fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
     let address = parse_listen(text).map_err(|error| error.to_string())?;
     if address.ip().is_loopback() {
@@ -68,7 +68,7 @@ impl ServerConfig {
         })
     }
 
-    /// Reads what `weauth dev` takes of it: it listens on a loopback address only, behind no proxy.
+    /// Reads what `weauth dev` uses: it listens on a loopback address only, behind no proxy.
     pub(super) fn read_dev(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> Option<Self> {
         let listen = listen.or_else(|| reader.text(&WEAUTH_LISTEN, parse_loopback));
         let rate_limit = reader.number(&WEAUTH_RATE_LIMIT);

@@ -1,42 +1,42 @@
-//! The one table of settings: parsing, defaults, `--help` and the check for unknown keys all read it.
+//! The one table of settings, read for parsing, defaults, `--help` and the check for unknown keys.
 //!
 //! A new setting is one row here and one line where its value is read.
 
-/// What a setting's value looks like, in the environment and in the file.
+/// The form of a setting's value, in the environment and in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// A string.
     Text,
     /// Several strings: comma-separated in the environment, an array in the file.
     List,
-    /// A whole number between two bounds, both allowed.
+    /// A whole number between two bounds, inclusive.
     Number {
         /// What is counted: `seconds`, `threads`.
         unit: &'static str,
-        /// The smallest value taken.
+        /// The minimum.
         least: u32,
-        /// The greatest value taken.
+        /// The maximum.
         most: u32,
     },
 }
 
-/// What holds where a setting is given nowhere.
+/// What applies if a setting is not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fallback {
-    /// This value, read like one that was given.
+    /// This value, read as if it were given.
     Value(&'static str),
-    /// Whatever these words say.
+    /// What these words describe.
     Words(&'static str),
 }
 
-/// One setting: an environment variable and the key of the file that says the same.
+/// One setting: an environment variable and the equivalent key of the file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The environment variable.
     pub variable: &'static str,
     /// The form of its value.
     pub form: Form,
-    /// What holds where it is not given.
+    /// What applies if it is not given.
     pub fallback: Fallback,
     /// What it is for, as `--help` shows it.
     pub meaning: &'static str,
@@ -48,7 +48,7 @@ impl Setting {
         self.variable.to_ascii_lowercase()
     }
 
-    /// The default, as people read it.
+    /// The default, for people to read.
     pub fn default_text(&self) -> &'static str {
         match self.fallback {
             Value(text) | Words(text) => text,
@@ -59,14 +59,14 @@ impl Setting {
 /// actix takes no more.
 pub(super) const MAX_WORKERS: u32 = 512;
 
-/// The names of the tables that only the file can hold, beside the settings.
+/// The names of the tables that only the file can hold, besides the settings.
 pub const TABLES: &[&str] = &["apps", "roles"];
 
-/// Ten years: whoever wants a longer time has mistaken the unit.
+/// Ten years: anyone who gives more has mistaken the unit.
 const TEN_YEARS: u32 = 10 * 365 * 86_400;
 const DAY: u32 = 86_400;
 
-/// Within its grace a stolen refresh token is taken as well as the one in whose place it came.
+/// The maximum grace period: during it a stolen refresh token is accepted even after it was replaced.
 const HOUR: u32 = 3600;
 
 const fn seconds(least: u32, most: u32) -> Form {
@@ -89,7 +89,7 @@ macro_rules! settings {
             };
         )*
 
-        /// Every setting, in the order in which `--help` names them.
+        /// Every setting, in the order of `--help`.
         pub static ALL: &[&Setting] = &[$(&$name),*];
     };
 }
@@ -147,7 +147,7 @@ settings! {
         "`text` for people, `json` for one JSON object a line.";
 }
 
-/// The settings as the end of `--help` shows them.
+/// The settings as shown at the end of `--help`.
 pub fn help() -> String {
     let mut help = String::from(
         "Settings: an environment variable, or the same name in lower case as a key of the file (TOML);\n\

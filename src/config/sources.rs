@@ -1,19 +1,19 @@
-//! Where settings come from: the text of one TOML file, and the environment. Has no `Debug`: it holds secrets.
+//! Where settings come from: the text of one TOML file, and the environment. No `Debug`: it holds secrets.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The file that is read where `--config` names none.
+/// The file that is read if there is no `--config`.
 pub const DEFAULT_FILE: &str = "weauth.toml";
 
-/// The file and the environment, read but not yet understood.
+/// The file and the environment, read but not yet interpreted.
 pub struct Sources {
     pub(super) file_name: String,
     pub(super) file: File,
     env: BTreeMap<String, String>,
 }
 
-/// What became of the file.
+/// The result of reading the file.
 pub(super) enum File {
     /// There is none, and none was asked for.
     Absent,
@@ -43,7 +43,7 @@ impl Sources {
         Self { file_name: DEFAULT_FILE.to_owned(), file, env: env.into_iter().collect() }
     }
 
-    /// A variable's value without the blanks around it; `None` where that leaves nothing.
+    /// A variable's value, trimmed; `None` if it is empty.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         self.env.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
@@ -58,7 +58,7 @@ impl Sources {
         self.table().and_then(|table| table.get(key))
     }
 
-    /// The file's keys and values, where it could be read.
+    /// The file's keys and values, if it could be read.
     pub(super) fn table(&self) -> Option<&toml::Table> {
         match &self.file {
             File::Read(table) => Some(table),
@@ -67,7 +67,7 @@ impl Sources {
     }
 }
 
-/// Reads TOML. The reason of a failure names the line but does not show it: it may hold a secret.
+/// Parses TOML. An error gives the line's number but does not show it, as it may hold a secret.
 fn parse(text: &str) -> File {
     match text.parse::<toml::Table>() {
         Ok(table) => File::Read(table),

@@ -1,4 +1,4 @@
-//! The configuration as a whole: what is taken, what is refused, and how that is said.
+//! The configuration as a whole: what is accepted, what is refused, and how mistakes are reported.
 
 use super::*;
 

@@ -1,28 +1,28 @@
-//! How long tokens and sessions hold.
+//! Lifetimes of tokens, and the limit on sessions.
 
 use super::reader::Reader;
 use super::settings::{
     WEAUTH_ACCESS_TTL, WEAUTH_MAX_SESSIONS, WEAUTH_REFRESH_GRACE, WEAUTH_REFRESH_TTL, WEAUTH_REPLAY_WINDOW,
 };
 
-/// Times, all in seconds, and how many sessions there may be.
+/// Lifetimes, all in seconds, and the number of sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenConfig {
-    /// How long an access token is good (`WEAUTH_ACCESS_TTL`).
+    /// The lifetime of an access token (`WEAUTH_ACCESS_TTL`).
     pub access_ttl: u32,
-    /// How long a refresh token is good after its latest use (`WEAUTH_REFRESH_TTL`). An access token that was
-    /// issued with it may live longer.
+    /// The lifetime of a refresh token after its latest use (`WEAUTH_REFRESH_TTL`). An access token issued with it
+    /// may live longer.
     pub refresh_ttl: u32,
-    /// How long a rotated refresh token still answers (`WEAUTH_REFRESH_GRACE`).
+    /// The grace period of a rotated refresh token (`WEAUTH_REFRESH_GRACE`).
     pub refresh_grace: u32,
     /// How long a repeated login is answered again (`WEAUTH_REPLAY_WINDOW`); 0: never.
     pub replay_window: u32,
-    /// How many sessions a user may have at once (`WEAUTH_MAX_SESSIONS`); 0: any number.
+    /// How many sessions a user may have at once (`WEAUTH_MAX_SESSIONS`); 0: unlimited.
     pub max_sessions: u32,
 }
 
 impl TokenConfig {
-    /// Reads the times and the number.
+    /// Reads all of it.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let access_ttl = reader.number(&WEAUTH_ACCESS_TTL);
         let refresh_ttl = reader.number(&WEAUTH_REFRESH_TTL);

@@ -1,8 +1,8 @@
-//! The two URLs of a configuration. Neither is shown in a mistake: either may carry a password by mistake.
+//! The two URLs of a configuration. Mistakes show neither, because either may accidentally contain a password.
 
 use url::{Host, Url};
 
-/// Why a text is not the URL that was wanted.
+/// Why a text is not a valid URL here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUrl {
     /// Not `http://…` or `https://…`.
@@ -14,13 +14,13 @@ pub enum InvalidUrl {
     /// With `user:password@`.
     #[error("has a user or password: leave out what stands before the `@`")]
     User,
-    /// Plain HTTP to another machine, for something that carries the AppSecret.
+    /// Plain HTTP to another machine, although it would carry the AppSecret.
     #[error("is plain http: the AppSecret is sent there, so give `https://` (http only for 127.0.0.1)")]
     Plain,
 }
 
-/// Reads the URL under which clients reach this server; it comes back in normal form without a trailing
-/// slash, as the tokens' `iss` is compared letter by letter.
+/// Reads the URL under which clients reach this server. Returns it normalized, without a trailing slash, because
+/// the tokens' `iss` is compared exactly.
 pub(super) fn parse_public_url(text: &str) -> Result<String, InvalidUrl> {
     Ok(parse(text)?.as_str().trim_end_matches('/').to_owned())
 }
@@ -36,7 +36,7 @@ pub(super) fn parse_api_base(text: &str) -> Result<Url, InvalidUrl> {
 
 fn parse(text: &str) -> Result<Url, InvalidUrl> {
     let url = Url::parse(text).map_err(|_| InvalidUrl::Form)?;
-    // `https:host` would be read as well, but nobody means it.
+    // `https:host` would parse too, but nobody means it.
     if !matches!(url.scheme(), "http" | "https") || !text.contains("://") {
         return Err(InvalidUrl::Form);
     }
