@@ -72,7 +72,7 @@ pub(super) struct SimulateArguments {
     pub(super) apps: Vec<App>,
 }
 
-/// Reads `APPID:SECRET`; unlike a parsing function, its errors do not show what was typed.
+/// Reads `APPID:SECRET`; unlike those of a parsing function, its errors do not show the input.
 #[derive(Debug, Clone)]
 struct AppParser;
 

@@ -1,5 +1,5 @@
-//! `weauth dev`: everything in one process, for trying out. It takes nothing of a production's settings and
-//! listens to this machine only.
+//! `weauth dev`: everything in one process, for trying out. It uses no production settings and listens only on
+//! loopback.
 
 use super::listening::{bind, run_until_told_to_stop};
 use super::{DevArguments, Failure};
@@ -22,7 +22,7 @@ const APPID: &str = "wx5eb1a7d09c3f2e64";
 const DATABASE_FILE: &str = "weauth-dev.db";
 const KEY_FILE: &str = "weauth-dev.key";
 
-/// Where the simulator listens, if nobody else does.
+/// Where the simulator listens, if the port is free.
 const SIMULATOR_PORT: u16 = 8081;
 
 pub(super) fn run(sources: &Sources, arguments: &DevArguments) -> Result<(), Failure> {
@@ -81,7 +81,7 @@ fn settings(
     })
 }
 
-/// What `serve` says of its settings means nothing here, where the key lies beside the database.
+/// Rewrites messages that concern the settings of `serve`: here the key is in a file beside the database.
 fn told(error: StartError) -> Failure {
     match error {
         StartError::Database { error, .. } => Failure::new(format!("{DATABASE_FILE}: {error}")),
@@ -92,7 +92,7 @@ fn told(error: StartError) -> Failure {
     }
 }
 
-/// The simulator, on its usual port or, where that is taken, on a free one.
+/// Starts the simulator, on its usual port or, if that is taken, on a free one.
 fn start_simulator(app: &App) -> Result<(Simulator, SocketAddr), Failure> {
     let simulated = SimulatedApp {
         appid: app.id.to_string(),
@@ -145,6 +145,6 @@ weauth dev is ready: weauth, its database (sqlite://{DATABASE_FILE}) and a simul
   Log in:        curl -s http://{address}/login -d \"code=sim.alice.$(date +%s)\"
 "
     );
-    // Where standard output is closed, nobody wants to be told.
+    // If standard output is closed, nobody is reading.
     let _closed = std::io::stdout().write_all(text.as_bytes());
 }

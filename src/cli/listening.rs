@@ -1,4 +1,4 @@
-//! Listens until the process is told to stop, and finishes what was accepted.
+//! Listens until the process is told to stop, and finishes accepted requests.
 
 use super::Failure;
 use actix_web::dev::{Server, ServerHandle};
@@ -6,10 +6,10 @@ use std::net::{SocketAddr, TcpListener};
 use tokio::net::TcpSocket;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Connections that may wait to be accepted: a burst of logins is held, not refused.
+/// Connections that may wait to be accepted, so that a burst of logins is queued instead of refused.
 const BACKLOG: u32 = 4096;
 
-/// Takes the address, or says who is at fault. To be called within a runtime.
+/// Binds the address, or names it in the error. Call this within a runtime.
 pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     let bind = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
@@ -20,8 +20,8 @@ pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     bind().map_err(|error| Failure::new(format!("can't listen on {address}: {error}")))
 }
 
-/// Runs a server until SIGTERM, SIGINT or, where it does not run under `nohup`, SIGHUP; then lets it finish what it
-/// accepted. `ready` is called once it runs.
+/// Runs a server until SIGTERM, SIGINT or, unless it runs under `nohup`, SIGHUP; then lets it finish accepted
+/// requests. `ready` is called once it runs.
 pub(super) async fn run_until_told_to_stop(
     server: Server,
     handle: ServerHandle,
@@ -44,7 +44,7 @@ pub(super) async fn run_until_told_to_stop(
     Ok(())
 }
 
-/// Whoever started this process may have had it ignore SIGHUP, as `nohup` does; to listen for it would undo that.
+/// Whether SIGHUP is not ignored. `nohup` makes a process ignore it, and listening for it would undo that.
 fn heeds_hangup() -> bool {
     const SIGHUP: u64 = 1;
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The command line: one file a subcommand. It reads arguments and configuration and hands each part of the
-//! program what is its own.
+//! The command line, one file per subcommand. It reads arguments and configuration and gives each part of the
+//! program its own settings.
 
 mod arguments;
 mod dev;
@@ -18,14 +18,14 @@ use clap::Parser;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Why a command ended before its end.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// One sentence that names the thing (or one line for each mistake of a configuration).
+    /// One sentence that names the cause (or one line for each mistake of a configuration).
     Because(String),
-    /// The same, where what was typed makes no sense.
+    /// The same, for wrong usage.
     Usage(String),
-    /// Whoever read what it writes has read enough, as `head` does. What it was to do is done before it writes.
+    /// The reader of the output closed it, as `head` does. The command's work is done before it writes.
     NobodyReads,
 }
 
@@ -48,7 +48,7 @@ impl<E: std::error::Error + 'static> From<E> for Failure {
 
 /// Runs the program: exit code 0 when done, 1 when it failed, 2 on wrong usage.
 pub fn main() -> ExitCode {
-    // Drops last, so that the log is written out on every way out of here, a panic included.
+    // Dropped last, so that the log is flushed on every way out of here, a panic included.
     let _flush = FlushLog;
     match run(Arguments::parse()) {
         Ok(()) | Err(Failure::NobodyReads) => ExitCode::SUCCESS,
@@ -59,7 +59,7 @@ pub fn main() -> ExitCode {
 
 fn failed(sentence: &str, code: u8) -> ExitCode {
     log::logger().flush();
-    // Where standard error is closed, nobody is left to be told.
+    // If standard error is closed, nobody is reading.
     let _ = writeln!(std::io::stderr(), "{sentence}");
     ExitCode::from(code)
 }

@@ -1,4 +1,4 @@
-//! `weauth simulate`: only the WeChat simulator, for other people's tests too.
+//! `weauth simulate`: the WeChat simulator alone, for tests of other programs too.
 
 use super::listening::{bind, run_until_told_to_stop};
 use super::{Failure, SimulateArguments};

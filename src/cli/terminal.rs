@@ -1,5 +1,5 @@
-//! What the commands that look into the database have in common: they open it, and show what they found as a
-//! table for people or as JSON for scripts.
+//! Shared by the commands that read the database: opening it, and printing results as a table for people or as
+//! JSON for scripts.
 
 use super::Failure;
 use crate::config::{DatabaseConfig, Sources};
@@ -9,19 +9,19 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 
-/// Opens the database of the settings.
+/// Opens the configured database.
 pub(super) fn open_database(sources: &Sources) -> Result<Direct, Failure> {
     let database = DatabaseConfig::for_command(sources)?;
     Direct::open(&database.url)
         .map_err(|error| Failure::new(format!("DATABASE_URL: {}: {error}", database.url)))
 }
 
-/// The time by which all nodes live: the database's, or this machine's where the database is a file on it.
+/// The time shared by all nodes: the database's clock, or this machine's if the database is a file on it.
 pub(super) fn shared_now(database: &mut Direct) -> Result<Time, Failure> {
     Ok(database.run(&ReadNow)?.unwrap_or_else(|| Clock::system().now()))
 }
 
-/// Prints rows under a header, in columns as wide as they need to be (a Chinese character takes two places).
+/// Prints rows under a header, in columns as wide as needed (a Chinese character takes two cells).
 pub(super) fn print_table(header: &[&str], rows: Vec<Vec<String>>) -> Result<(), Failure> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -40,26 +40,26 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says in one line what was done.
+/// Prints one line that says what was done.
 pub(super) fn say(sentence: &str) -> Result<(), Failure> {
     writeln!(std::io::stdout().lock(), "{sentence}")?;
     Ok(())
 }
 
-/// Whoever gives the commands, for the audit log.
+/// The person running the command, for the audit log.
 pub(super) fn operator() -> Actor {
     let name = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
     Actor::terminal(name.as_deref())
 }
 
-/// Asks before something that can't be undone; fails where the answer is not yes, or nobody is there to ask.
+/// Asks before something irreversible; fails if the answer is not yes, or there is no terminal to ask at.
 pub(super) fn confirm(what: &str) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::new(format!(
             "to {what} without a terminal to ask at, give --yes; nothing was done"
         )));
     }
-    // Where nobody can be asked, nothing is done, and that is a failure whatever the reason.
+    // If nobody can be asked, nothing is done, and that is a failure whatever the reason.
     let answer = ask(&format!("Do you want to {what}? This can't be undone. Type yes: "))
         .map_err(|error| Failure::new(format!("nothing was done: {error}")))?;
     if answer.trim() == "yes" { Ok(()) } else { Err(Failure::new("nothing was done")) }
@@ -74,7 +74,7 @@ fn ask(question: &str) -> std::io::Result<String> {
     Ok(answer)
 }
 
-/// What strangers wrote must not move the cursor.
+/// Escapes control characters: what clients wrote must not move the cursor.
 pub(super) fn printable(text: String) -> String {
     if text.chars().any(char::is_control) { text.escape_debug().to_string() } else { text }
 }

@@ -95,12 +95,12 @@ impl AddArguments {
     }
 }
 
-/// An API key as it is shown.
+/// An API key as shown.
 #[derive(Serialize)]
 struct ApiKeyView {
     name: ApiKeyName,
     scopes: Vec<&'static str>,
-    /// How the key begins.
+    /// The beginning of the key.
     hint: String,
     created_at: Time,
     last_used_at: Option<Time>,
@@ -161,7 +161,7 @@ impl RevokeArguments {
     }
 }
 
-/// Tells a person, if one is there to be told; standard output is for scripts.
+/// Prints a message for people to standard error; standard output is for scripts.
 fn tell(sentence: &str) -> Result<(), Failure> {
     let _closed = writeln!(std::io::stderr(), "{sentence}");
     Ok(())

@@ -19,7 +19,7 @@ pub(super) struct ListArguments {
     json: bool,
 }
 
-/// A signing key as it is shown.
+/// A signing key as shown.
 #[derive(Serialize)]
 struct KeyView {
     kid: String,

@@ -1,4 +1,4 @@
-//! `weauth keys`: the keys that sign access tokens, the master key that seals them, and the API keys of backends.
+//! `weauth keys`: the signing keys, the master key that seals them, and the API keys of backends.
 
 mod api;
 mod list;

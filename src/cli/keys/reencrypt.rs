@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-/// Between two lines where there is no terminal to draw a bar on.
+/// The time between two lines if there is no terminal to draw a bar on.
 const BETWEEN_LINES: Duration = Duration::from_secs(1);
 
 pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
@@ -40,7 +40,7 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
              have been sealed under"
         )));
     }
-    // Given one key alone, it may be the old one: then this is no leave to destroy it.
+    // A single given key may be the old one, so its success does not mean that the old one may be destroyed.
     let end = if config.master_keys.has_older() {
         "Nothing in the database needs the old master key any more: restart every server with the new one alone."
     } else {
@@ -54,7 +54,7 @@ fn unopened(place: &SealedPlace) -> String {
     format!("{place} opens under neither master key")
 }
 
-/// A bar on a terminal, lines elsewhere; on standard error.
+/// A progress bar on a terminal, lines elsewhere; on standard error.
 struct Progress {
     bar: Option<ProgressBar>,
 }
@@ -72,20 +72,20 @@ impl Progress {
     fn line(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(line),
-            // Where standard error is closed, nobody is left to be told.
+            // If standard error is closed, nobody is reading.
             None => _ = writeln!(std::io::stderr(), "{line}"),
         }
     }
 }
 
-/// When progress was last told of in a line, and what was told.
+/// When progress was last printed as a line, and its value.
 #[derive(Default)]
 struct Told(Option<(Instant, u64)>);
 
 impl Told {
     fn of(&mut self, progress: &Progress, done: Reencrypted) {
         if let Some(bar) = &progress.bar {
-            // Logins may have brought rows since they were counted.
+            // Logins may have added rows since they were counted.
             bar.set_length(done.rows.max(done.looked_at));
             bar.set_position(done.looked_at);
         } else if self.0.is_none_or(|(last, _)| last.elapsed() >= BETWEEN_LINES) {

@@ -1,14 +1,14 @@
-//! Text that strangers may have sent, made safe to stand on one line of a log.
+//! Makes text that clients may have sent safe to print on one line of a log.
 
 use std::fmt;
 use std::io::{self, Write};
 
-/// Which characters can't stand for themselves.
+/// Which characters are escaped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Escapes {
-    /// Those that end a line or steer a terminal.
+    /// Those that end a line or control a terminal.
     Controls,
-    /// Those, `"` and `\`, as within a JSON string.
+    /// Those plus `"` and `\`, as in a JSON string.
     Json,
 }
 
@@ -27,7 +27,7 @@ pub(super) fn escape(out: &mut impl Write, text: &str, escapes: Escapes) -> io::
         return out.write_all(text.as_bytes());
     }
     let mut rest = text;
-    // Plain runs are copied whole.
+    // Unescaped runs are copied whole.
     while let Some((at, found)) = rest.char_indices().find(|(_, c)| needs_escape(*c, escapes)) {
         out.write_all(&rest.as_bytes()[..at])?;
         match found {
@@ -43,8 +43,8 @@ pub(super) fn escape(out: &mut impl Write, text: &str, escapes: Escapes) -> io::
     out.write_all(rest.as_bytes())
 }
 
-/// Is this nothing but ASCII that stands for itself, as nearly all text is? Looks at every byte, without a way
-/// out on the way: so the compiler can look at many at once.
+/// Whether the text is only ASCII that needs no escape, as nearly all text is. Checks every byte without an early
+/// exit, so that the compiler can vectorize it.
 fn is_plain(text: &[u8], escapes: Escapes) -> bool {
     let json = escapes == Escapes::Json;
     text.iter().fold(true, |plain, byte| {

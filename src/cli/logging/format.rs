@@ -1,4 +1,4 @@
-//! The two forms of a record: a line for people, an object for machines. Both are always one line.
+//! The two formats of a record: a line for people, a JSON object for machines. Both are always one line.
 
 use super::escape::{Escaped, Escapes, escape};
 use super::timestamp::timestamp;
@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-/// `2026-01-02T03:04:05.678Z INFO  weauth::http message`. The message says for people what the pairs say for machines.
+/// `2026-01-02T03:04:05.678Z INFO  weauth::http message`. The pairs are left out: the message has the same for people.
 pub(super) fn text<W: Write>(out: &mut W, now: SystemTime, record: &Record<'_>) -> io::Result<()> {
     out.write_all(&timestamp(now))?;
     let level: &[u8] = match record.level() {
@@ -25,7 +25,7 @@ pub(super) fn text<W: Write>(out: &mut W, now: SystemTime, record: &Record<'_>) 
     out.write_all(b"\n")
 }
 
-/// `{"time":…,"level":…,"target":…,"message":…,"key":value}`; a key called like one of these four gets a `_`.
+/// `{"time":…,"level":…,"target":…,"message":…,"key":value}`; a key that equals one of these four gets a `_`.
 pub(super) fn json<W: Write>(out: &mut W, now: SystemTime, record: &Record<'_>) -> io::Result<()> {
     out.write_all(b"{\"time\":\"")?;
     out.write_all(&timestamp(now))?;

@@ -1,9 +1,9 @@
-//! Finished lines on their way out: whoever logs leaves a line in a buffer, one thread writes whole batches.
+//! Writes finished lines: each logger appends a line to a buffer, and one thread writes whole batches.
 //!
-//! A system call for each line would cost more than all else that the log does, and so would one buffer in which
-//! all threads wait for each other. Each has its own, or shares it with few. After a quiet moment a line is written
-//! at once; while lines keep coming, the thread writes at most once in [`PACE`], and so hundreds of lines together.
-//! A full buffer makes the loggers wait: nothing is lost. The lines of one thread keep their order.
+//! A system call per line would cost more than all else that the log does, and so would one buffer that all
+//! threads contend for. So each thread has its own buffer, or shares it with few. After a quiet moment a line is
+//! written at once; while lines keep coming, the thread writes at most once per [`PACE`], hundreds of lines at a
+//! time. A full buffer makes the loggers wait: nothing is lost. The lines of one thread keep their order.
 
 use std::cell::Cell;
 use std::io::{self, Write};
@@ -17,14 +17,14 @@ const CAPACITY: usize = 1 << 20;
 /// The time between two writes, unless someone is waiting for the second.
 const PACE: Duration = Duration::from_millis(10);
 
-/// As many threads as this log without sharing a buffer.
+/// How many threads can log without sharing a buffer.
 const BUFFERS: usize = 16;
 
-/// The way to the writing thread, which lives as long as the process.
+/// The handle to the writing thread, which lives as long as the process.
 #[derive(Clone)]
 pub(super) struct Lines(Arc<Shared>);
 
-/// Each on cache lines of its own.
+/// A buffer, on cache lines of its own.
 #[derive(Default)]
 #[repr(align(128))]
 struct Buffer(Mutex<Vec<u8>>);
@@ -32,16 +32,16 @@ struct Buffer(Mutex<Vec<u8>>);
 #[derive(Default)]
 struct Shared {
     buffers: [Buffer; BUFFERS],
-    /// Is the writing thread asleep until there is work?
+    /// Whether the writing thread is asleep until there is work.
     idle: AtomicBool,
     rounds: Mutex<Rounds>,
-    /// Tells the writing thread that it has work, or that someone waits for it.
+    /// Signals the writing thread that it has work, or that someone waits for it.
     work: Condvar,
-    /// Tells those who wait that a round is over.
+    /// Signals that a round is over.
     progress: Condvar,
 }
 
-/// Rounds through all buffers: how many were asked for and how many of these are done.
+/// Rounds through all buffers: how many were requested and how many of these are done.
 #[derive(Default)]
 struct Rounds {
     asked: u64,
@@ -57,7 +57,7 @@ impl Lines {
         Ok(lines)
     }
 
-    /// Takes a line, its end included; waits where too much waits already.
+    /// Takes a line, including its end; waits if the buffer is full.
     pub(super) fn push(&self, line: &[u8]) {
         let buffer = &self.0.buffers[buffer_of_this_thread()].0;
         let mut waiting = lock(buffer);
@@ -75,7 +75,7 @@ impl Lines {
         }
     }
 
-    /// Returns when all that was given before is written.
+    /// Returns when everything pushed before is written.
     pub(super) fn drain(&self) {
         let mut rounds = lock(&self.0.rounds);
         rounds.asked += 1;
@@ -112,7 +112,7 @@ impl Shared {
             let asked = lock(&self.rounds).asked;
             self.collect(&mut batch);
             if !batch.is_empty() {
-                // With standard error closed there is nobody to tell; the server goes on without a log.
+                // If standard error is closed there is nobody to tell; the server goes on without a log.
                 let _ = out.write_all(&batch).and_then(|()| out.flush());
             }
             let mut rounds = lock(&self.rounds);
@@ -129,14 +129,14 @@ impl Shared {
         }
     }
 
-    /// Takes all lines that wait.
+    /// Takes all waiting lines.
     fn collect(&self, batch: &mut Vec<u8>) {
         for buffer in &self.buffers {
             batch.append(&mut lock(&buffer.0));
         }
     }
 
-    /// Whoever leaves a line after the look finds the thread idle, and wakes it.
+    /// A line pushed after the check finds the thread marked idle, and wakes it.
     fn sleep_until_work(&self) {
         self.idle.store(true, Ordering::SeqCst);
         if self.buffers.iter().any(|buffer| !lock(&buffer.0).is_empty()) {
@@ -154,7 +154,7 @@ impl Shared {
 mod tests {
     use super::*;
 
-    /// Keeps what is written, each batch apart; writing takes a while.
+    /// Keeps each written batch separately; writing takes a while.
     #[derive(Clone, Default)]
     struct Slow(Arc<Mutex<Vec<Vec<u8>>>>);
 

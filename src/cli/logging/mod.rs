@@ -1,5 +1,5 @@
-//! The log: records of the `log` crate, filtered by env_logger, one line each on standard error.
-//! The only file that names env_logger.
+//! The log: records of the `log` crate, filtered by env_logger, one line each on standard error. The only file
+//! that names env_logger.
 
 mod escape;
 mod format;
@@ -16,7 +16,7 @@ use std::time::SystemTime;
 /// The log could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LogStartError {
-    /// The thread that writes could not be started.
+    /// The writing thread could not be started.
     #[error("the thread that writes the log can't be started: {0}")]
     Thread(#[from] std::io::Error),
     /// There is a logger already.
@@ -24,7 +24,7 @@ pub(super) enum LogStartError {
     Taken(#[from] log::SetLoggerError),
 }
 
-/// Sets the process's logger. `log::logger().flush()` returns when all that was logged is written.
+/// Sets the process's logger. `log::logger().flush()` returns when everything logged so far is written.
 pub(super) fn start(config: &LogConfig) -> Result<(), LogStartError> {
     let logger = Logger::new(config, Lines::start(std::io::stderr())?);
     log::set_max_level(logger.filter.filter());
@@ -32,8 +32,8 @@ pub(super) fn start(config: &LogConfig) -> Result<(), LogStartError> {
     Ok(())
 }
 
-/// env_logger says what is logged; the lines are made and handed on here, without the one lock that its own writer
-/// holds for all threads.
+/// Filters with env_logger, but formats and writes lines itself: env_logger's own writer holds one lock for all
+/// threads.
 struct Logger {
     filter: env_logger::Logger,
     format: LogFormat,
@@ -43,9 +43,9 @@ struct Logger {
 impl Logger {
     fn new(config: &LogConfig, lines: Lines) -> Self {
         let mut builder = Builder::new();
-        // What actix says of its threads at info is no news to an operator; RUST_LOG can ask for it.
+        // What actix logs about its threads at info does not interest an operator; RUST_LOG can enable it.
         builder.filter_module("actix_server", log::LevelFilter::Warn);
-        // It calls an error what strangers send that is no HTTP.
+        // It logs as an error whatever clients send that is not HTTP.
         builder.filter_module("actix_http::h1", log::LevelFilter::Off);
         let filter = builder.parse_filters(&config.filter).build();
         Self { filter, format: config.format, lines }
@@ -69,18 +69,18 @@ impl Log for Logger {
                 LogFormat::Text => format::text(line, SystemTime::now(), record),
                 LogFormat::Json => format::json(line, SystemTime::now(), record),
             };
-            // Writing into memory never fails; a value that can't show itself costs its line.
+            // Writing into memory never fails; a value whose formatting fails loses its line.
             if made.is_ok() {
                 self.lines.push(line);
             }
             line.clear();
         };
-        // A value that logs while it is shown gets a line of its own.
+        // A value that logs while it is being formatted gets a buffer of its own.
         let written = LINE.try_with(|line| match line.try_borrow_mut() {
             Ok(mut line) => write(&mut line),
             Err(_) => write(&mut Vec::new()),
         });
-        // A thread that is ending has nothing of its own any more.
+        // The thread-local buffer of a thread that is ending is gone.
         written.unwrap_or_else(|_| write(&mut Vec::new()));
     }
 

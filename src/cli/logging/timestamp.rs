@@ -1,5 +1,5 @@
-//! Timestamps as RFC 3339 in UTC with milliseconds, made by hand: a record every 20 µs leaves no time for
-//! a general formatter.
+//! Formats timestamps as RFC 3339 in UTC with milliseconds, by hand: at a record every 20 µs, a general formatter
+//! is too slow.
 
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,7 +12,7 @@ thread_local! {
     static LATEST: Cell<(u64, Timestamp)> = const { Cell::new((0, *b"1970-01-01T00:00:00.000Z")) };
 }
 
-/// Formats a moment between 1970 and 9999; one before is shown as 1970.
+/// Formats a time between 1970 and 9999; an earlier one is shown as 1970.
 pub(super) fn timestamp(now: SystemTime) -> Timestamp {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (latest, text) = LATEST.get();
@@ -35,7 +35,7 @@ fn to_the_second(seconds: u64) -> Timestamp {
     text
 }
 
-/// Year, month and day of a day counted from 1970-01-01 (Howard Hinnant's `civil_from_days`): years begin in
+/// Year, month and day of a day counted from 1970-01-01 (Howard Hinnant's `civil_from_days`). Its years begin in
 /// March, so that the leap day is the last of its year.
 fn civil(days: u64) -> (u32, u32, u32) {
     let days = days + 719_468;
@@ -49,7 +49,7 @@ fn civil(days: u64) -> (u32, u32, u32) {
     (year as u32, month as u32, day as u32)
 }
 
-/// Writes a number's last digits over the whole of `place`.
+/// Fills `place` with a number's last digits.
 fn put(place: &mut [u8], mut number: u32) {
     for digit in place.iter_mut().rev() {
         *digit = b'0' + (number % 10) as u8;

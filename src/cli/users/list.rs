@@ -12,7 +12,7 @@ use crate::store::{ListUsers, UserPage};
 use clap::{Args, ValueEnum};
 use std::io::Write;
 
-/// The most users of one page.
+/// The maximum number of users per page.
 const MOST: i64 = 200;
 
 /// The arguments of `weauth users list`.
@@ -161,7 +161,7 @@ fn print_page(page: UserPage, next: Option<String>) -> Result<(), Failure> {
     if let Some(next) = next {
         let total =
             if page.total_is_estimate { format!("more than {}", page.total) } else { page.total.to_string() };
-        // Beside the table, so that a script that reads it reads users only.
+        // On standard error, so that a script that reads the table reads users only.
         writeln!(std::io::stderr(), "{shown} of {total}; the next page: --cursor {next}")?;
     }
     Ok(())

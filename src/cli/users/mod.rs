@@ -1,4 +1,4 @@
-//! `weauth users`: the user table from a terminal. What is done here holds on every running server within a
+//! `weauth users`: manages the user table from a terminal. Changes take effect on every running server within a
 //! second.
 
 mod delete;
@@ -55,7 +55,7 @@ impl OneUser {
         UserId::from_stored(self.id.clone())
     }
 
-    /// The failure where there is no such user.
+    /// The failure if there is no such user.
     fn unknown(&self) -> Failure {
         Failure::new(format!("there is no user {}", printable(self.id.clone())))
     }

@@ -30,7 +30,7 @@ pub(super) fn grant(sources: &Sources, arguments: &RoleArguments) -> Result<(), 
     }
 }
 
-/// A role that is configured no longer can still be taken from whoever has it.
+/// Revokes even a role that is no longer configured.
 pub(super) fn revoke(sources: &Sources, arguments: &RoleArguments) -> Result<(), Failure> {
     let known = roles_for_command(sources)?;
     let role = Role::parse(&arguments.role).ok_or_else(|| unknown_role(arguments, known.roles()))?;
