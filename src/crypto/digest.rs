@@ -1,4 +1,4 @@
-//! Digests, always as lowercase hexadecimal.
+//! Digests, always in lowercase hexadecimal.
 
 use aws_lc_rs::digest;
 
@@ -7,7 +7,7 @@ pub fn sha256_hex(data: &[u8]) -> String {
     hex(digest::digest(&digest::SHA256, data).as_ref())
 }
 
-/// SHA-1, which WeChat's `rawData` and message-push signatures are made of; good for nothing else.
+/// SHA-1, for WeChat's `rawData` and message-push signatures only.
 pub fn sha1_hex(data: &[u8]) -> String {
     hex(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, data).as_ref())
 }

@@ -1,4 +1,4 @@
-//! Key pairs for signing access tokens.
+//! Key pairs that sign access tokens.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -7,19 +7,19 @@ use aws_lc_rs::signature::{
     RsaPublicKeyComponents,
 };
 
-/// How access tokens are signed, by its JWA name (RFC 7518, RFC 8037).
+/// The signing algorithm of access tokens, by its JWA name (RFC 7518, RFC 8037).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SigningAlgorithm {
-    /// `EdDSA` with Ed25519: small, fast, nothing to choose wrong.
+    /// `EdDSA` with Ed25519: small, fast, and without parameters to get wrong.
     #[default]
     EdDsa,
-    /// `ES256`, ECDSA on P-256 with SHA-256: for verifiers that do not know EdDSA.
+    /// `ES256`, ECDSA on P-256 with SHA-256: for verifiers without EdDSA.
     Es256,
-    /// `RS256`, RSA of 2048 bits with SHA-256: what every verifier knows, and the slowest to sign.
+    /// `RS256`, RSA with 2048 bits and SHA-256: supported by every verifier, and the slowest to sign.
     Rs256,
 }
 
-/// A text names none of the algorithms.
+/// A text is not the name of a supported algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is none of EdDSA, ES256, RS256")]
 pub struct UnknownAlgorithm;
@@ -34,19 +34,19 @@ impl SigningAlgorithm {
         }
     }
 
-    /// Reads a JWA name.
+    /// Parses a JWA name.
     pub fn parse(name: &str) -> Result<Self, UnknownAlgorithm> {
         let all = [Self::EdDsa, Self::Es256, Self::Rs256];
         all.into_iter().find(|algorithm| algorithm.as_str() == name).ok_or(UnknownAlgorithm)
     }
 }
 
-/// A private key that can't be read or used.
+/// A private key can't be parsed or used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the signing key is malformed")]
 pub struct InvalidKey;
 
-/// A private key, parsed once and shared by all threads. `Debug` shows nothing of it.
+/// A private key, parsed once and shared by all threads. `Debug` does not show it.
 pub struct SigningKeyPair(Kind);
 
 enum Kind {
@@ -55,16 +55,16 @@ enum Kind {
     Rsa(RsaKeyPair),
 }
 
-/// The public part of a key pair, big-endian, in the parts that a JWK is made of.
+/// The public half of a key pair, in the parts of a JWK, big-endian.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublicParts {
     /// An Ed25519 key: 32 bytes (RFC 8037, 2).
     Ed25519(Vec<u8>),
     /// A point on P-256, 32 bytes each (RFC 7518, 6.2).
     P256 {
-        /// Its first coordinate.
+        /// The x coordinate.
         x: Vec<u8>,
-        /// Its second coordinate.
+        /// The y coordinate.
         y: Vec<u8>,
     },
     /// An RSA key, without leading zeros (RFC 7518, 6.3).
@@ -77,8 +77,9 @@ pub enum PublicParts {
 }
 
 impl SigningKeyPair {
-    /// A fresh private key as PKCS#8 (RFC 5958), to be sealed and stored. RSA takes a moment: some tenths of a
-    /// second on a busy machine.
+    /// Generates a private key as PKCS#8 (RFC 5958), to be sealed and stored.
+    ///
+    /// RSA can take some tenths of a second on a busy machine.
     pub fn generate_pkcs8(algorithm: SigningAlgorithm) -> Result<Vec<u8>, InvalidKey> {
         use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
         let document = match algorithm {
@@ -95,7 +96,7 @@ impl SigningKeyPair {
         document.map_err(|_| InvalidKey)
     }
 
-    /// Reads a private key of this algorithm; one of another algorithm is malformed.
+    /// Parses a private key of this algorithm; a key of another algorithm is an error.
     pub fn from_pkcs8(algorithm: SigningAlgorithm, pkcs8: &[u8]) -> Result<Self, InvalidKey> {
         let kind = match algorithm {
             SigningAlgorithm::EdDsa => Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map(Kind::Ed25519),
@@ -107,7 +108,7 @@ impl SigningKeyPair {
         kind.map(Self).map_err(|_| InvalidKey)
     }
 
-    /// The signature of a message as a JWS has it (RFC 7518 3.3 and 3.4, RFC 8037 3.1).
+    /// Signs a message in the format of a JWS (RFC 7518 3.3 and 3.4, RFC 8037 3.1).
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, InvalidKey> {
         match &self.0 {
             Kind::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
@@ -124,12 +125,12 @@ impl SigningKeyPair {
         }
     }
 
-    /// The public part.
+    /// The public key.
     pub fn public_parts(&self) -> PublicParts {
         match &self.0 {
             Kind::Ed25519(pair) => PublicParts::Ed25519(pair.public_key().as_ref().to_vec()),
             Kind::P256(pair) => {
-                // An uncompressed point (SEC 1, 2.3.3): 4, then both coordinates.
+                // An uncompressed point (SEC 1, 2.3.3): the byte 4, then both coordinates.
                 let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
                 PublicParts::P256 { x: x.to_vec(), y: y.to_vec() }
             }

@@ -3,12 +3,12 @@
 use super::hex;
 use aws_lc_rs::hmac;
 
-/// A key for HMAC-SHA-256. `Debug` shows nothing of it.
+/// A key for HMAC-SHA-256. `Debug` does not show it.
 #[derive(Clone)]
 pub struct MacKey(hmac::Key);
 
 impl MacKey {
-    /// A fresh key nobody else knows.
+    /// Generates a random key.
     #[cfg(test)]
     pub fn generate() -> Self {
         Self::from_bytes(&super::random_bytes::<32>())
@@ -19,12 +19,12 @@ impl MacKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
     }
 
-    /// The authentication code of a message: 32 bytes.
+    /// Computes the MAC of a message: 32 bytes.
     pub fn sign(&self, message: &[u8]) -> impl AsRef<[u8]> + use<> {
         hmac::sign(&self.0, message)
     }
 
-    /// Is this the code of that message? Compares in constant time.
+    /// Is this the MAC of that message? Compares in constant time.
     pub fn verify(&self, message: &[u8], code: &[u8]) -> bool {
         hmac::verify(&self.0, message, code).is_ok()
     }
@@ -36,7 +36,7 @@ impl std::fmt::Debug for MacKey {
     }
 }
 
-/// Lowercase hexadecimal HMAC-SHA-256, as WeChat's session calls want it.
+/// HMAC-SHA-256 in lowercase hexadecimal, as WeChat's session endpoints expect it.
 pub fn hmac_sha256_hex(key: &[u8], message: &[u8]) -> String {
     hex(MacKey::from_bytes(key).sign(message).as_ref())
 }

@@ -1,8 +1,8 @@
-//! The master key encrypts what must not lie in the database in clear: session keys and private keys.
+//! The master key, which encrypts the secrets in the database: session keys and private keys.
 //!
-//! AES-256-GCM with a fresh nonce for each value; the row's identity goes in as associated data, so that
-//! a value copied into another row does not open there. Two keys may stand side by side while one replaces
-//! the other: the first seals, both open.
+//! Values are encrypted with AES-256-GCM and a fresh nonce each. The row's identity is the associated data,
+//! so that a value copied into another row does not decrypt there. During a rotation there are two keys: the
+//! first one encrypts, and both decrypt.
 
 use super::random_bytes;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -10,54 +10,54 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::sync::Arc;
 
-/// A value under the master key: nonce, ciphertext and tag in one piece.
+/// An encrypted value: nonce, ciphertext and tag, concatenated.
 pub type Sealed = Vec<u8>;
 
 /// Why a text is not a master key; never shows the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidMasterKey {
-    /// Not base64, or not of 32 bytes.
+    /// Not the base64 of 32 bytes.
     #[error("a master key is the base64 of 32 bytes: make one with `openssl rand -base64 32`")]
     Form,
-    /// All bytes alike, or counting up: an example.
+    /// An example: all bytes alike, or counting up.
     #[error("this master key is an example: make one with `openssl rand -base64 32`")]
     Trivial,
-    /// More than a new and an old key.
+    /// More than two keys.
     #[error("at most two master keys: the new one, a comma, the old one")]
     TooMany,
 }
 
-/// A sealed value does not open: another key sealed it, or it was changed or moved.
+/// A sealed value does not decrypt: it was sealed with another key, changed, or moved to another row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the value does not open under this master key")]
 pub struct UnsealError;
 
-/// The key that seals, and the older one that may still open. `Debug` shows nothing of them.
+/// The key that seals, and optionally an older one that still opens. `Debug` does not show them.
 #[derive(Clone)]
 pub struct MasterKeys(Arc<[LessSafeKey]>);
 
 impl MasterKeys {
-    /// Reads one key, or a new and an old one separated by a comma.
+    /// Parses one key, or a new and an old one separated by a comma.
     pub fn parse(text: &str) -> Result<Self, InvalidMasterKey> {
         let keys: Vec<LessSafeKey> =
             text.split(',').map(|key| parse_key(key.trim())).collect::<Result<_, _>>()?;
         if keys.len() > 2 { Err(InvalidMasterKey::TooMany) } else { Ok(Self(keys.into())) }
     }
 
-    /// Is there an older key beside the one that seals?
+    /// Is there an older key?
     pub fn has_older(&self) -> bool {
         self.0.len() > 1
     }
 
-    /// A fresh key as text, for `weauth dev` and tests.
+    /// Generates a key as text, for `weauth dev` and tests.
     pub fn generate_text() -> String {
         STANDARD.encode(random_bytes::<32>())
     }
 
-    /// Seals a value for the row that `row` names.
+    /// Encrypts a value for the row that `row` identifies.
     ///
     /// # Panics
-    /// Where the value is longer than 64 GiB.
+    /// If the value is longer than 64 GiB.
     pub fn seal(&self, row: &str, plain: &[u8]) -> Sealed {
         let nonce = random_bytes::<NONCE_LEN>();
         let mut sealed = Vec::with_capacity(NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
@@ -71,12 +71,12 @@ impl MasterKeys {
         sealed
     }
 
-    /// Opens a value of the row that `row` names, with whichever key fits.
+    /// Decrypts a value of the row that `row` identifies, with whichever key fits.
     pub fn open(&self, row: &str, sealed: &[u8]) -> Result<Vec<u8>, UnsealError> {
         self.0.iter().find_map(|key| open_with(key, row, sealed)).ok_or(UnsealError)
     }
 
-    /// Does the first, sealing key open this value? If not, it waits to be sealed anew.
+    /// Was this value sealed with the current key? If not, it has to be resealed.
     pub fn is_current(&self, row: &str, sealed: &[u8]) -> bool {
         open_with(&self.0[0], row, sealed).is_some()
     }

@@ -1,4 +1,4 @@
-//! The few primitives everything else is made of. The only folder that names `aws_lc_rs`.
+//! The cryptographic primitives. The only module that names `aws_lc_rs`.
 
 mod digest;
 mod key_pair;
@@ -10,10 +10,10 @@ pub use key_pair::{InvalidKey, PublicParts, SigningAlgorithm, SigningKeyPair, Un
 pub use mac::{MacKey, hmac_sha256_hex};
 pub use master_key::{InvalidMasterKey, MasterKeys, Sealed, UnsealError};
 
-/// Fills a buffer with bytes from the operating system's generator.
+/// Returns bytes from the operating system's random number generator.
 ///
 /// # Panics
-/// Where the operating system has no randomness left to give; there is no safe way on from there.
+/// If the generator fails, because nothing would be safe without it.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     #[expect(clippy::expect_used, reason = "without randomness nothing here is safe")]
@@ -21,7 +21,7 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// Are two secrets equal? Takes the same time wherever they differ; their lengths are no secret.
+/// Are two secrets equal? Compares in constant time; only their lengths may leak.
 pub fn same_secret(a: &[u8], b: &[u8]) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
 }

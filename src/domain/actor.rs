@@ -1,12 +1,12 @@
-//! Who does something, as the audit log names them.
+//! Who performs an action, as recorded in the audit log.
 
 use super::{ApiKeyName, UserId};
 use std::net::IpAddr;
 
-/// The most of an operating system's user name that is kept, in characters.
+/// Longest operating-system user name that is kept, in characters.
 const MAX_NAME: usize = 64;
 
-/// Somebody who acts, and from where.
+/// Somebody who acts, and the address they act from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     name: String,
@@ -14,12 +14,12 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// A user, who acts on what is their own.
+    /// A user acting on their own account.
     pub fn user(user: &UserId, ip: Option<IpAddr>) -> Self {
         Self { name: user.to_string(), ip }
     }
 
-    /// Whoever sits at the server's terminal; by the operating system's name for them, where it tells.
+    /// Whoever runs the command at the server's terminal, with their operating-system user name where known.
     pub fn terminal(name: Option<&str>) -> Self {
         let visible = |c: &char| !c.is_control() && !c.is_whitespace();
         let name: String = name.unwrap_or_default().chars().filter(visible).take(MAX_NAME).collect();
@@ -37,12 +37,12 @@ impl Actor {
         Self { name: format!("api_key:{name}"), ip }
     }
 
-    /// The name in the audit log: a user's id, `terminal`, `terminal:NAME`, `api_key:NAME`, `server`.
+    /// The name in the audit log: a user's id, `terminal`, `terminal:NAME`, `api_key:NAME` or `server`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The address from which they act, where there is one.
+    /// The address the actor connects from, if any.
     pub fn ip(&self) -> Option<IpAddr> {
         self.ip
     }

@@ -1,33 +1,33 @@
-//! The keys by which backends call: what a key looks like, what is kept of it, and what it opens.
+//! The API keys of backends: their format, what is stored of them, and their scopes.
 
 use crate::crypto::{random_bytes, sha256_hex};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 
-/// By this a key is recognised where it does not belong, such as in a repository.
+/// Prefix by which secret scanners recognise a key that leaked, for example into a repository.
 const PREFIX: &str = "weauth_";
 
-/// Random bytes of a key.
+/// Number of random bytes in a key.
 const RANDOM: usize = 32;
 
-/// Characters that follow the prefix: the random bytes in base64url.
+/// Number of characters after the prefix: the random bytes in base64url.
 const ENCODED: usize = RANDOM.div_ceil(3) * 4 - 1;
 
-/// Characters of a key, beside the prefix, that may be shown; what they leave unsaid can't be guessed.
+/// Number of characters after the prefix that may be shown; the rest stays unguessable.
 const HINT: usize = 4;
 
-/// An API key in clear: `weauth_` and 256 random bits in base64url. `Debug` shows nothing of it.
+/// An API key in clear text: `weauth_` and 256 random bits in base64url. `Debug` does not show it.
 #[derive(Clone)]
 pub struct ApiKey(SecretString);
 
 impl ApiKey {
-    /// A new key.
+    /// Generates a new key.
     pub fn generate() -> Self {
         Self(SecretString::from(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random_bytes::<RANDOM>()))))
     }
 
-    /// Takes what has the form of a key; whether it is one of ours its [`hash`](Self::hash) will tell.
+    /// Parses text in the format of a key; only its [`hash`](Self::hash) tells whether the key is one of ours.
     pub fn parse(text: &str) -> Option<Self> {
         let random = text.strip_prefix(PREFIX)?;
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
@@ -39,12 +39,14 @@ impl ApiKey {
         self.0.expose_secret()
     }
 
-    /// What is stored and compared instead of the key. It needs no salt and no slowness: nobody guesses 256 bits.
+    /// The digest that is stored and compared instead of the key.
+    ///
+    /// It needs neither salt nor a slow hash, because nobody guesses 256 bits.
     pub fn hash(&self) -> ApiKeyHash {
         ApiKeyHash(sha256_hex(self.expose().as_bytes()))
     }
 
-    /// How the key begins, to know it again by.
+    /// The beginning of the key, by which people recognise it.
     pub fn hint(&self) -> String {
         self.expose().chars().take(PREFIX.len() + HINT).collect()
     }
@@ -61,7 +63,7 @@ impl std::fmt::Debug for ApiKey {
 pub struct ApiKeyHash(String);
 
 impl ApiKeyHash {
-    /// Takes a digest that was stored before.
+    /// Wraps a stored digest.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
@@ -72,7 +74,7 @@ impl ApiKeyHash {
     }
 }
 
-/// Why a text can't name an API key.
+/// A text is not a valid name for an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a name has 1 to 64 letters, digits, `.`, `_` or `-`")]
 pub struct InvalidApiKeyName;
@@ -83,14 +85,14 @@ pub struct InvalidApiKeyName;
 pub struct ApiKeyName(String);
 
 impl ApiKeyName {
-    /// Reads a name: 1 to 64 letters, digits, `.`, `_` or `-`.
+    /// Parses a name: 1 to 64 letters, digits, `.`, `_` or `-`.
     pub fn parse(text: &str) -> Result<Self, InvalidApiKeyName> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         let well_formed = (1..=64).contains(&text.len()) && text.bytes().all(allowed);
         if well_formed { Ok(Self(text.to_owned())) } else { Err(InvalidApiKeyName) }
     }
 
-    /// Takes a name that was stored before.
+    /// Wraps a stored name.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
@@ -107,20 +109,20 @@ impl std::fmt::Display for ApiKeyName {
     }
 }
 
-/// Something that an API key may open.
+/// A permission of an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApiScope {
-    /// Looking at users, and at statistics and the audit log too.
+    /// Read users; includes reading statistics and the audit log.
     UsersRead,
-    /// Changing users.
+    /// Change users.
     UsersWrite,
-    /// Looking at the audit log.
+    /// Read the audit log.
     AuditRead,
-    /// Looking at statistics.
+    /// Read statistics.
     StatsRead,
-    /// Asking about tokens, and revoking them.
+    /// Introspect tokens and revoke them.
     TokensIntrospect,
-    /// Having WeChat's own access token.
+    /// Get WeChat's own access token.
     WechatToken,
 }
 
@@ -147,12 +149,12 @@ impl ApiScope {
         }
     }
 
-    /// Reads a scope's name.
+    /// Parses a scope's name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text)
     }
 
-    /// Does a key with this scope open what `asked` opens?
+    /// Does a key with this scope have the permission `asked`?
     pub fn opens(self, asked: Self) -> bool {
         let reads = self == Self::UsersRead && matches!(asked, Self::AuditRead | Self::StatsRead);
         self == asked || reads

@@ -1,8 +1,8 @@
-//! A mini-program: its appid, its secret and the name people know it by.
+//! A mini-program: its appid, its AppSecret and its display name.
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Why a text is not an appid or an AppSecret; says what is wanted, never what was given.
+/// Why a text is not an appid or an AppSecret; says what is expected and never shows the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidApp {
     /// Not `wx` and 16 lowercase hexadecimal digits.
@@ -11,7 +11,7 @@ pub enum InvalidApp {
     /// Not 32 hexadecimal digits.
     #[error("an AppSecret is 32 hexadecimal digits, as shown once in the WeChat console")]
     Secret,
-    /// 32 hexadecimal digits that nobody was ever given: all alike, or counting up.
+    /// 32 hexadecimal digits that WeChat never issues: all alike, or counting up.
     #[error("this AppSecret is an example, not a real one")]
     TrivialSecret,
 }
@@ -22,7 +22,7 @@ pub enum InvalidApp {
 pub struct AppId(std::sync::Arc<str>);
 
 impl AppId {
-    /// Reads an appid, refusing anything of another form.
+    /// Parses an appid strictly.
     pub fn parse(text: &str) -> Result<Self, InvalidApp> {
         let digits = text.strip_prefix("wx").ok_or(InvalidApp::AppId)?;
         let well_formed =
@@ -30,7 +30,7 @@ impl AppId {
         if well_formed { Ok(Self(text.into())) } else { Err(InvalidApp::AppId) }
     }
 
-    /// Takes an appid that was stored before.
+    /// Wraps a stored appid.
     pub fn from_stored(text: &str) -> Self {
         Self(text.into())
     }
@@ -47,12 +47,12 @@ impl std::fmt::Display for AppId {
     }
 }
 
-/// The secret that WeChat gave for an appid. `Debug` shows nothing of it.
+/// The AppSecret that WeChat issued for an appid. `Debug` does not show it.
 #[derive(Debug, Clone)]
 pub struct AppSecret(SecretString);
 
 impl AppSecret {
-    /// Reads a secret: 32 hexadecimal digits that are not an obvious example.
+    /// Parses a secret: 32 hexadecimal digits that are not an obvious example.
     pub fn parse(text: &str) -> Result<Self, InvalidApp> {
         if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(InvalidApp::Secret);
@@ -63,13 +63,13 @@ impl AppSecret {
         Ok(Self(SecretString::from(text)))
     }
 
-    /// The secret itself, for the one request that carries it to WeChat.
+    /// The secret itself, for the request that carries it to WeChat.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
 
-/// A secret made of a short repeated piece (`0000…`, `abcdabcd…`) or of digits that count up.
+/// Is the secret a short repeated piece (`0000…`, `abcdabcd…`), or digits that count up?
 fn is_trivial(secret: &[u8]) -> bool {
     let repeats = |period: usize| secret.iter().zip(&secret[period..]).all(|(a, b)| a == b);
     let lower: Vec<u8> = secret.to_ascii_lowercase();
@@ -82,14 +82,14 @@ fn is_trivial(secret: &[u8]) -> bool {
     [1, 2, 4].into_iter().any(repeats) || counts_up
 }
 
-/// One mini-program that this server serves.
+/// A mini-program that this server serves.
 #[derive(Debug, Clone)]
 pub struct App {
     /// Its id.
     pub id: AppId,
     /// Its secret.
     pub secret: AppSecret,
-    /// What operators call it; the appid where no name was given.
+    /// Its name for operators; the appid where none was configured.
     pub name: String,
 }
 

@@ -1,15 +1,15 @@
-//! Where a request came from, as far as a session remembers it.
+//! The origin of a request, as recorded with a session.
 
 use std::net::IpAddr;
 
-/// The most of a `User-Agent` that is kept, in characters.
+/// Longest `User-Agent` that is kept, in characters.
 pub const MAX_USER_AGENT: usize = 1024;
 
-/// The caller's address and program.
+/// The caller's address and user agent.
 #[derive(Debug, Clone, Default)]
 pub struct ClientInfo {
-    /// The address of the client, looked up through trusted proxies only.
+    /// The client's address; forwarding headers count only from trusted proxies.
     pub ip: Option<IpAddr>,
-    /// The `User-Agent` header, cut at [`MAX_USER_AGENT`] characters.
+    /// The `User-Agent` header, truncated to [`MAX_USER_AGENT`] characters.
     pub user_agent: Option<String>,
 }

@@ -1,11 +1,11 @@
-//! Time, always UTC and never finer than a microsecond, so that both databases give back what they were given.
+//! Time: always UTC, with microsecond precision, so that both databases return exactly what was stored.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const MICROS: i64 = 1_000_000;
 
-/// A moment in UTC with microseconds, counted from 1970-01-01T00:00:00Z.
+/// A UTC timestamp in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(i64);
 
@@ -17,34 +17,34 @@ pub struct Time(i64);
 pub struct InvalidTime;
 
 impl Time {
-    /// Reads RFC 3339 with any offset, or a date, which stands for its first moment in UTC.
+    /// Parses RFC 3339 with any offset, or a date, which means its first moment in UTC.
     pub fn parse(text: &str) -> Result<Self, InvalidTime> {
         let time = match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
             Ok(date) => Self::from_stored(date.and_time(NaiveTime::MIN)),
             Err(_) => Self(DateTime::parse_from_rfc3339(text).map_err(|_| InvalidTime)?.timestamp_micros()),
         };
-        // Four digits, as RFC 3339 has them: a year of five sorts before one of four where times are text.
+        // Four-digit years only, as in RFC 3339: where times are stored as text, year 10000 would sort before 9999.
         if (0..=9999).contains(&time.to_stored().year()) { Ok(time) } else { Err(InvalidTime) }
     }
 
-    /// The moment `micros` microseconds after 1970-01-01T00:00:00Z; `None` where no calendar reaches.
+    /// The time `micros` microseconds after 1970-01-01T00:00:00Z; `None` if out of the calendar's range.
     pub fn from_unix_micros(micros: i64) -> Option<Self> {
         DateTime::from_timestamp_micros(micros).map(|_| Self(micros))
     }
 
-    /// The moment `seconds` after 1970-01-01T00:00:00Z.
+    /// The time `seconds` after 1970-01-01T00:00:00Z.
     pub fn from_unix(seconds: i64) -> Self {
         Self(seconds.saturating_mul(MICROS))
     }
 
-    /// Takes a stored UTC timestamp.
+    /// Converts a stored UTC timestamp.
     pub fn from_stored(stored: NaiveDateTime) -> Self {
         Self(stored.and_utc().timestamp_micros())
     }
 
-    /// The form in which it is stored.
+    /// Converts to the stored form.
     pub fn to_stored(self) -> NaiveDateTime {
-        // Only moments some 260,000 years away have no such form.
+        // Fails only for times some 260,000 years away.
         DateTime::from_timestamp_micros(self.0).unwrap_or_default().naive_utc()
     }
 
@@ -58,22 +58,22 @@ impl Time {
         self.0
     }
 
-    /// This moment and so much more; at the end of time it stays there.
+    /// This time plus a duration, saturating.
     pub fn plus(self, more: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(more.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// This moment and `micros` microseconds more (or less); at the ends of time it stays there.
+    /// This time plus `micros` microseconds, which may be negative, saturating.
     pub fn plus_micros(self, micros: i64) -> Self {
         Self(self.0.saturating_add(micros))
     }
 
-    /// This moment and `seconds` more (or less); at the ends of time it stays there.
+    /// This time plus `seconds`, which may be negative, saturating.
     pub fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds.saturating_mul(MICROS)))
     }
 
-    /// RFC 3339 with milliseconds, as every answer shows it.
+    /// RFC 3339 with milliseconds, the format of every response.
     pub fn rfc3339(self) -> String {
         self.to_stored().and_utc().to_rfc3339_opts(SecondsFormat::Millis, true)
     }
@@ -85,7 +85,7 @@ impl serde::Serialize for Time {
     }
 }
 
-/// Tells the time. One is made at start and handed to whoever needs it, so that a test can own time.
+/// A source of the current time. One is created at start and passed to its users, so that tests can shift it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Clock {
     offset_seconds: i64,
@@ -97,12 +97,12 @@ impl Clock {
         Self::default()
     }
 
-    /// The machine's clock, `seconds` ahead (or behind).
+    /// The machine's clock, ahead by `seconds`, or behind if negative.
     pub fn shifted(seconds: i64) -> Self {
         Self { offset_seconds: seconds }
     }
 
-    /// The present moment, cut to microseconds.
+    /// The current time, truncated to microseconds.
     pub fn now(&self) -> Time {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)).plus_seconds(self.offset_seconds)

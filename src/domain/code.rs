@@ -1,37 +1,39 @@
-//! The one-use code of `wx.login`, and the key by which a client marks a repeat.
+//! The single-use code of `wx.login`, and the `Idempotency-Key` by which a client marks a retry.
 
 use crate::crypto::sha256_hex;
 use secrecy::{ExposeSecret, SecretString};
 
-/// The longest code taken, in characters (WeChat's are 32 today).
+/// Longest accepted code, in characters (WeChat's have 32 today).
 pub const MAX_CODE: usize = 512;
 
-/// What devtools hands out where a project has no appid.
+/// What the WeChat DevTools return for a project without an appid.
 const MOCK_CODE: &str = "the code is a mock one";
 
 /// Why a text can't be a code of `wx.login`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCode {
-    /// Nothing was given.
+    /// The text is empty.
     #[error("is empty: send the code that wx.login gave")]
     Empty,
-    /// Longer than [`MAX_CODE`].
+    /// The text is longer than [`MAX_CODE`].
     #[error("is longer than 512 characters")]
     TooLong,
-    /// Holds a character that no code holds.
+    /// The text contains a character that no code contains.
     #[error("holds characters that no code of wx.login holds")]
     Characters,
-    /// The devtools' placeholder.
+    /// The DevTools' placeholder.
     #[error("is the mock code of devtools without an appid: set your appid in project.config.json")]
     Mock,
 }
 
-/// A code of `wx.login` or of the phone button: one use, five minutes. `Debug` shows nothing of it.
+/// A code of `wx.login` or of the phone-number button: single-use, valid for five minutes.
+///
+/// `Debug` does not show it.
 #[derive(Clone)]
 pub struct LoginCode(SecretString);
 
 impl LoginCode {
-    /// Reads a code: 1 to 512 printable ASCII characters without spaces.
+    /// Parses a code: 1 to 512 printable ASCII characters without spaces.
     pub fn parse(text: &str) -> Result<Self, InvalidCode> {
         match text {
             "" => Err(InvalidCode::Empty),
@@ -42,12 +44,12 @@ impl LoginCode {
         }
     }
 
-    /// The code itself, for the one request that carries it to WeChat.
+    /// The code itself, for the request that carries it to WeChat.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// What may be stored and compared instead of the code.
+    /// The digest that is stored and compared instead of the code.
     pub fn hash(&self) -> CodeHash {
         let mut digest = sha256_hex(self.expose().as_bytes());
         digest.truncate(CODE_HASH);
@@ -61,7 +63,7 @@ impl std::fmt::Debug for LoginCode {
     }
 }
 
-/// Half of a digest tells codes apart as well as the whole, and takes half the room in an index.
+/// Half a digest distinguishes codes just as well, and takes half the space in an index.
 const CODE_HASH: usize = 32;
 
 /// The first 128 bits of a code's SHA-256, in lowercase hexadecimal.
@@ -75,12 +77,12 @@ impl CodeHash {
     }
 }
 
-/// The client's `Idempotency-Key`: 1 to 255 visible ASCII characters. Kept as a digest only.
+/// The client's `Idempotency-Key`: 1 to 255 visible ASCII characters. Only its digest is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// Reads the header's value; `None` where it is not of the form.
+    /// Parses the header's value; `None` if it is malformed.
     pub fn parse(text: &str) -> Option<Self> {
         let well_formed = (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         well_formed.then(|| Self(sha256_hex(text.as_bytes())))

@@ -1,17 +1,17 @@
-//! Where the data lie: the scheme of the URL chooses the database, nothing is guessed.
+//! The database URL. Its scheme alone selects the database.
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Why a text is not a database URL; never shows the text, which may hold a password.
+/// Why a text is not a database URL; never shows the text, which may contain a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDatabaseUrl {
-    /// No scheme, or another one.
+    /// The scheme is missing or unknown.
     #[error("a database URL begins with `sqlite://` (then a path) or `postgres://`")]
     Scheme,
-    /// `sqlite://` and nothing after it, or `:memory:`, which every connection would see empty.
+    /// `sqlite://` without a path, or with `:memory:`, which is a separate, empty database for every connection.
     #[error("`sqlite://` is followed by the path of a file")]
     SqlitePath,
-    /// What stands between `postgres://` and the end. libpq would say more, and quote what may be the password.
+    /// The rest of a Postgres URL is malformed. libpq's message would say more, but may quote the password.
     #[error(
         "a Postgres URL is `postgres://USER:PASSWORD@HOST:PORT/NAME?PARAMETER=VALUE`; in user and password every \
          character but letters, digits and `-._~` is written as `%` and two hexadecimal digits (`@` as `%40`)"
@@ -22,14 +22,14 @@ pub enum InvalidDatabaseUrl {
 /// A database: a SQLite file or a Postgres server. `Debug` hides the password.
 #[derive(Clone)]
 pub enum DatabaseUrl {
-    /// The path of a SQLite file, made where it is missing.
+    /// The path of a SQLite file, which is created if missing.
     Sqlite(String),
-    /// A `postgres://` URL as libpq reads it.
+    /// A `postgres://` URL in libpq's syntax.
     Postgres(SecretString),
 }
 
 impl DatabaseUrl {
-    /// Reads `sqlite://PATH` or `postgres://…` (`postgresql://` too).
+    /// Parses `sqlite://PATH`, `postgres://…` or `postgresql://…`.
     pub fn parse(text: &str) -> Result<Self, InvalidDatabaseUrl> {
         if let Some(path) = text.strip_prefix("sqlite://") {
             let is_file = !path.is_empty() && !path.starts_with(":memory:") && !path.contains('?');
@@ -49,8 +49,9 @@ impl DatabaseUrl {
         }
     }
 
-    /// Is this a Postgres on another machine, of which the URL does not say whether the connection is encrypted? libpq
-    /// then takes what it gets.
+    /// Is this a Postgres server on another machine, with a URL that doesn't set `sslmode`?
+    ///
+    /// libpq's default then falls back to an unencrypted connection.
     pub fn may_be_in_clear(&self) -> bool {
         let Self::Postgres(url) = self else { return false };
         let (place, parameters) = split_parameters(url.expose_secret());
@@ -64,7 +65,7 @@ impl DatabaseUrl {
     }
 }
 
-/// A socket in the file system, or the loopback interface; with a port or without.
+/// Is the host a Unix socket or a loopback address, with or without a port?
 fn is_this_machine(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(host) => host.split(']').next(),
@@ -94,7 +95,7 @@ impl std::fmt::Display for DatabaseUrl {
     }
 }
 
-/// Will libpq find no fault with the form of this URL?
+/// Will libpq accept the form of this URL?
 fn is_sound(url: &str) -> bool {
     let (place, parameters) = split_parameters(url);
     let place = &place[begin_of_place(url)..];
@@ -117,7 +118,7 @@ fn is_sound(url: &str) -> bool {
         && parameters.is_none_or(|given| given.split('&').all(|pair| pair.is_empty() || pair.contains('=')))
 }
 
-/// A Postgres URL up to its parameters, and these.
+/// Splits a Postgres URL into the part before its parameters and the parameters.
 pub(crate) fn split_parameters(url: &str) -> (&str, Option<&str>) {
     let place = begin_of_place(url);
     match url[place..].find('?') {
@@ -126,8 +127,8 @@ pub(crate) fn split_parameters(url: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Where host and port begin in a Postgres URL. As libpq reads it: user and password end at an `@` before the first
-/// `/`, and may hold a `?`.
+/// The offset of the host in a Postgres URL. As in libpq, user and password end at an `@` before the first
+/// `/`, and may contain a `?`.
 fn begin_of_place(url: &str) -> usize {
     let begin = url.find("://").map_or(0, |scheme| scheme + 3);
     let user = url[begin..].find(['@', '/']).filter(|at| url[begin + at..].starts_with('@'));

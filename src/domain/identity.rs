@@ -1,4 +1,4 @@
-//! Who a person is at WeChat: an openid for each mini-program, one unionid over all of a company's.
+//! How WeChat identifies a person: by an openid per mini-program, and a unionid across a company's apps.
 
 use super::{AppId, Time};
 use secrecy::{ExposeSecret, SecretString};
@@ -7,21 +7,21 @@ use secrecy::{ExposeSecret, SecretString};
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OpenId(String);
 
-/// A person over all apps bound to one WeChat Open Platform account.
+/// A person across all apps bound to one WeChat Open Platform account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UnionId(String);
 
 macro_rules! wechat_id {
     ($name:ident) => {
         impl $name {
-            /// Takes an id from WeChat: 1 to 128 printable ASCII characters.
+            /// Parses an id from WeChat: 1 to 128 printable ASCII characters.
             pub fn parse(text: &str) -> Option<Self> {
                 let well_formed =
                     (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
                 well_formed.then(|| Self(text.to_owned()))
             }
 
-            /// Takes an id that was stored before; its form is not looked into.
+            /// Wraps a stored id without validating it.
             pub fn from_stored(text: String) -> Self {
                 Self(text)
             }
@@ -43,7 +43,7 @@ pub struct Identity {
     pub app: AppId,
     /// The person within it.
     pub openid: OpenId,
-    /// The person over all apps of the company, where WeChat told.
+    /// The person across all apps of the company, if WeChat returned it.
     pub unionid: Option<UnionId>,
     /// First sign-in to this mini-program.
     pub created_at: Time,
@@ -54,13 +54,13 @@ pub struct Identity {
 pub struct SessionKey(SecretString);
 
 impl SessionKey {
-    /// Takes the key as WeChat gave it; 1 to 128 printable ASCII characters.
+    /// Parses a key from WeChat: 1 to 128 printable ASCII characters.
     pub fn parse(text: &str) -> Option<Self> {
         let well_formed = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         well_formed.then(|| Self(SecretString::from(text)))
     }
 
-    /// The key itself, as the 24-character text that signatures use.
+    /// The key itself, as the base64 text that signatures use.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }

@@ -1,5 +1,5 @@
-//! The words of the trade. Everything is parsed once, at the edge, into a type that can only hold a
-//! valid value; no I/O happens here and nothing above this folder is known.
+//! The domain types. Input is parsed once, at the edge, into types that can only hold valid values. This
+//! module does no I/O and depends on no other module but `crypto`.
 
 mod actor;
 mod api_key;
@@ -38,7 +38,7 @@ pub use signing_key::{KEPT_AFTER_LAST_TOKEN, KeyState, PUBLISHED_BEFORE_SIGNING,
 pub use user::{User, UserId, UserStatus, mask_phone};
 pub use user_filter::{InvalidCursor, MAX_SEARCH, UserCursor, UserFilter, UserOrder, UserSearch, UserSort};
 
-/// Defines an opaque text id: a UUIDv7 of our own, so that keys arrive in nearly rising order.
+/// Defines an opaque text id: a UUIDv7, so that new keys arrive in an index in nearly ascending order.
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -47,12 +47,12 @@ macro_rules! text_id {
         pub struct $name(String);
 
         impl $name {
-            /// A new id; ids made later sort later.
+            /// Generates a new id; later ids sort after earlier ones.
             pub fn generate() -> Self {
                 Self(uuid::Uuid::now_v7().simple().to_string())
             }
 
-            /// Takes an id that was stored before; its form is not looked into.
+            /// Wraps a stored id without validating it.
             pub fn from_stored(text: String) -> Self {
                 Self(text)
             }

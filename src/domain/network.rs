@@ -1,19 +1,19 @@
-//! Network ranges, and which address a request really came from.
+//! Network ranges, and the real client address of a request.
 
 use std::net::{IpAddr, SocketAddr};
 
 /// Why a text is not a network range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCidr {
-    /// Not an address, with or without a prefix length.
+    /// The text is not an address with an optional prefix length.
     #[error("a range is an address and a prefix length, like `10.0.0.0/8` or `fd00::/8`")]
     Form,
-    /// More bits than the address has.
+    /// The prefix is longer than the address.
     #[error("a prefix length is at most 32 for IPv4 and 128 for IPv6")]
     Prefix,
 }
 
-/// A range of addresses: a network and the number of leading bits that its addresses share with it.
+/// A CIDR range: a network address and the number of leading bits that its addresses share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cidr {
     network: IpAddr,
@@ -21,8 +21,9 @@ pub struct Cidr {
 }
 
 impl Cidr {
-    /// Reads `ADDRESS/PREFIX`, or an address alone for a range of one.
-    /// IPv4-mapped IPv6 (`::ffff:10.0.0.0/104`) is read as the IPv4 it stands for.
+    /// Parses `ADDRESS/PREFIX`, or an address alone, which is a range of one.
+    ///
+    /// IPv4-mapped IPv6 (`::ffff:10.0.0.0/104`) is converted to IPv4.
     pub fn parse(text: &str) -> Result<Self, InvalidCidr> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(parse_prefix(prefix)?)),
@@ -63,10 +64,10 @@ impl std::fmt::Display for Cidr {
 
 /// The address of the client behind a connection from `socket`.
 ///
-/// It is the socket's own, unless that is one of the `trusted` proxies: then the last entry of
-/// `X-Forwarded-For` that is not one. `x_forwarded_for` gives the values of that header in the order in which
-/// they arrived. Each proxy appends, so what stands to the left of an untrusted entry, or of one that is not
-/// an address, may be forged and counts for nothing; where all entries are trusted, the first one is meant.
+/// This is the socket's own address, unless that belongs to one of the `trusted` proxies; then it is the last
+/// entry of `X-Forwarded-For` that is not trusted. `x_forwarded_for` yields the header's values in order of
+/// arrival. Each proxy appends, so whatever precedes an untrusted or malformed entry may be forged and is
+/// ignored. If all entries are trusted, the first one is the client.
 pub fn client_address<'a>(
     socket: IpAddr,
     x_forwarded_for: impl Iterator<Item = &'a [u8]>,
@@ -77,7 +78,7 @@ pub fn client_address<'a>(
     if !is_trusted(socket) {
         return socket;
     }
-    // What a scan from the right would answer on reaching this point, kept while walking from the left.
+    // The result that a scan from the right would have, computed while walking from the left.
     let mut client = None;
     for entry in x_forwarded_for.flat_map(|value| value.split(|&b| b == b',')) {
         match entry.trim_ascii() {
@@ -104,7 +105,7 @@ fn parse_prefix(text: &str) -> Result<u32, InvalidCidr> {
     text.parse().map_err(|_| InvalidCidr::Prefix)
 }
 
-/// Reads `1.2.3.4`, `1.2.3.4:80`, `::1`, `[::1]` or `[::1]:80`.
+/// Parses `1.2.3.4`, `1.2.3.4:80`, `::1`, `[::1]` or `[::1]:80`.
 fn parse_entry(entry: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(entry).ok()?;
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));

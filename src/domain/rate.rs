@@ -1,13 +1,13 @@
-//! How often something may be done: so many times a minute, all at once if need be.
+//! A rate limit: so many times a minute, with bursts of up to that many.
 
 use super::Time;
 
 const MINUTE: i64 = 60_000_000;
 
-/// So many times a minute.
+/// A number of times per minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// Microseconds that each time takes out of the minute.
+    /// Microseconds of the minute that each use takes.
     each: i64,
 }
 
@@ -17,9 +17,11 @@ impl Rate {
         (times > 0).then(|| Self { each: (MINUTE / i64::from(times)).max(1) })
     }
 
-    /// Takes one. `used_until` is up to when what was taken before has used up time (in the past: nothing has). Gives
-    /// back the new one, or the whole seconds after which there is one to take again. Where the clock was set back,
-    /// nobody waits for longer than a minute.
+    /// Takes one use, in the manner of GCRA.
+    ///
+    /// `used_until` is the time up to which earlier uses have consumed the rate; in the past means unused.
+    /// Returns its new value, or the seconds to wait for the next use. If the clock was set back, the wait is
+    /// still at most a minute.
     pub fn take(self, used_until: Time, now: Time) -> Result<Time, u32> {
         let now = now.unix_micros();
         let used = (used_until.unix_micros() - now).clamp(0, MINUTE) + self.each;

@@ -1,8 +1,8 @@
 //! The refresh token: `user id . session id . generation . MAC`.
 //!
-//! Nothing of it is stored. The MAC, under a key that only the server has, proves that we made it, so a
-//! forged token is refused without touching the database; and because it can be computed again, every
-//! concurrent caller of one refresh (or of one code) is given the same successor.
+//! The token is not stored. The MAC, under a key that only the server has, proves that we issued it, so a
+//! forged token is rejected without a database access. As the MAC can be recomputed, all concurrent callers
+//! of one refresh (or of one code) get the same new token.
 
 use super::{Generation, SessionId, UserId};
 use crate::crypto::MacKey;
@@ -10,13 +10,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 
-/// A refresh token that we issue or that proved to be ours. `Debug` shows nothing of it.
+/// A refresh token that we issued or verified. `Debug` does not show it.
 pub struct RefreshToken {
-    /// Whose session it continues.
+    /// The user of the session.
     pub user: UserId,
     /// The session it continues.
     pub session: SessionId,
-    /// Which of the session's tokens it is.
+    /// The token's number within the session.
     pub generation: Generation,
     text: SecretString,
 }
@@ -34,12 +34,12 @@ impl std::fmt::Debug for RefreshToken {
     }
 }
 
-/// Makes and recognises refresh tokens.
+/// Issues and verifies refresh tokens.
 #[derive(Debug, Clone)]
 pub struct RefreshTokenMac(MacKey);
 
 impl RefreshTokenMac {
-    /// Works under this key.
+    /// Uses this key.
     pub fn new(key: MacKey) -> Self {
         Self(key)
     }
@@ -52,7 +52,7 @@ impl RefreshTokenMac {
         RefreshToken { user: user.clone(), session: session.clone(), generation, text }
     }
 
-    /// Reads a token of ours; `None` for anything we did not make. Compares in constant time.
+    /// Parses and verifies a token; `None` unless we issued it. Compares in constant time.
     pub fn verify(&self, text: &str) -> Option<RefreshToken> {
         let (subject, mac) = text.rsplit_once('.')?;
         let (user, rest) = subject.split_once('.')?;

@@ -1,4 +1,4 @@
-//! What users may do: operators grant roles, the configuration says which permissions a role carries.
+//! Authorization: operators grant roles, and the configuration maps roles to permissions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use std::sync::Arc;
 #[serde(transparent)]
 pub struct Role(String);
 
-/// A permission's name, of the same form. Permissions travel as the token's `scope` (RFC 9068 2.2.3),
-/// so they hold no space.
+/// A permission's name, in the same format. Permissions become the token's `scope` (RFC 9068 2.2.3), so they
+/// contain no space.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(transparent)]
 pub struct Permission(String);
@@ -17,13 +17,13 @@ pub struct Permission(String);
 macro_rules! name {
     ($name:ident) => {
         impl $name {
-            /// Reads a name; `None` where it is not of the form.
+            /// Parses a name; `None` if it is malformed.
             pub fn parse(text: &str) -> Option<Self> {
                 let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b':');
                 ((1..=64).contains(&text.len()) && text.bytes().all(allowed)).then(|| Self(text.to_owned()))
             }
 
-            /// Takes a name that was stored or signed before.
+            /// Wraps a name that was stored or signed.
             pub fn from_stored(text: &str) -> Self {
                 Self(text.to_owned())
             }
@@ -38,12 +38,12 @@ macro_rules! name {
 name!(Role);
 name!(Permission);
 
-/// Which permissions each role carries, as configured under `[roles.NAME]`.
+/// The permissions of each role, as configured under `[roles.NAME]`.
 #[derive(Debug, Clone, Default)]
 pub struct RolePolicy(BTreeMap<Role, BTreeSet<Permission>>);
 
 impl RolePolicy {
-    /// A policy of the given roles.
+    /// A policy with the given roles.
     pub fn new(roles: BTreeMap<Role, BTreeSet<Permission>>) -> Self {
         Self(roles)
     }
@@ -58,20 +58,20 @@ impl RolePolicy {
         self.0.keys()
     }
 
-    /// All permissions of these roles, sorted, each once. A role no longer configured carries none.
+    /// All permissions of these roles, sorted, without duplicates. A role that is no longer configured has none.
     pub fn permissions(&self, roles: &[Role]) -> Vec<Permission> {
         let all: BTreeSet<_> = roles.iter().filter_map(|role| self.0.get(role)).flatten().collect();
         all.into_iter().cloned().collect()
     }
 
-    /// All permissions that any role carries, sorted, each once.
+    /// The permissions of all roles, sorted, without duplicates.
     pub fn all_permissions(&self) -> Vec<&Permission> {
         let all: BTreeSet<_> = self.0.values().flatten().collect();
         all.into_iter().collect()
     }
 }
 
-/// Permissions that a client asks for by name, to be held against the roles of whoever it turns out to speak for.
+/// Permissions that a client requests by name, to be checked against the roles of the user once known.
 #[derive(Debug, Clone)]
 pub struct RequestedScope {
     permissions: Vec<Permission>,
@@ -79,12 +79,12 @@ pub struct RequestedScope {
 }
 
 impl RequestedScope {
-    /// These permissions, as `policy` lets roles carry them.
+    /// These permissions, with `policy` to say which roles include them.
     pub fn new(permissions: Vec<Permission>, policy: Arc<RolePolicy>) -> Self {
         Self { permissions, policy }
     }
 
-    /// Do these roles carry all that is asked for?
+    /// Do these roles include all requested permissions?
     pub fn is_held_by(&self, roles: &[Role]) -> bool {
         if self.permissions.is_empty() {
             return true;

@@ -1,23 +1,23 @@
-//! The rule by which refresh tokens turn: the present one is good, one that was replaced a moment ago still
-//! answers, and whoever comes with any other holds what somebody else has used.
+//! The rules of refresh token rotation: the current token is valid, one that was replaced within the grace
+//! period is still answered, and any other token means that somebody else has used it.
 
 use super::{Generation, Time};
 
-/// What a session's row says of its refresh tokens.
+/// The refresh token state of a session's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefreshState {
-    /// The generation that is good now.
+    /// The current generation.
     pub generation: Generation,
     /// When it replaced the one before it.
     pub rotated_at: Time,
-    /// When the session ends, unless it is used.
+    /// When the session expires, unless it is used.
     pub expires_at: Time,
-    /// The refreshes of the last moment.
+    /// The most recent burst of refreshes.
     pub burst: Option<Burst>,
 }
 
-/// Refreshes that come within the grace of the first one, as when a mini-program launches: all that were replaced
-/// in it were replaced no longer ago than the first.
+/// Refreshes within the grace period of the first one, as when a mini-program launches. As none of them
+/// replaced its token earlier than the first, the first one's time is a safe bound for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Burst {
     /// The first generation that was replaced.
@@ -26,22 +26,22 @@ pub struct Burst {
     pub began_at: Time,
 }
 
-/// What a refresh token is worth.
+/// The verdict on a refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Worth {
-    /// It is the present one.
+    /// It is the current one.
     Present,
-    /// It was replaced just now: a mini-program fires many requests at launch.
+    /// It was replaced within the grace period: a mini-program sends many requests at launch.
     JustReplaced,
-    /// It was replaced long ago, or was never given out.
+    /// It was replaced earlier, or was never issued.
     Reused,
-    /// The session's time is over.
+    /// The session has expired.
     Over,
 }
 
 impl RefreshState {
-    /// What the token of a generation is worth at a moment; `grace`: the seconds for which one that was just
-    /// replaced still answers.
+    /// Judges the token of generation `presented` at a time. `grace` is the number of seconds for which a
+    /// replaced token is still answered.
     pub fn worth(&self, presented: Generation, at: Time, grace: i64) -> Worth {
         if self.expires_at <= at {
             Worth::Over
@@ -54,8 +54,8 @@ impl RefreshState {
         }
     }
 
-    /// Until when the token of a generation that was replaced answers; `None` where it was never given out, or
-    /// was replaced before anybody remembers.
+    /// The end of the grace period of a replaced generation; `None` if it was never issued, or was replaced
+    /// before the current burst.
     pub fn grace_ends(&self, presented: Generation, grace: i64) -> Option<Time> {
         let replaced_at = if presented.checked_add(1) == Some(self.generation) {
             self.rotated_at
@@ -65,9 +65,10 @@ impl RefreshState {
         Some(replaced_at.plus_seconds(grace))
     }
 
-    /// Turns, for a token that was presented at a moment, at another one, which is later where the database took its
-    /// time: the next generation is good from then on, and until it expires. Whether a burst goes on is judged by the
-    /// arrival, as the worth of those is who arrived together.
+    /// Rotates to the next generation, valid from `at` until `expires_at`.
+    ///
+    /// The token arrived at `presented_at`; `at` is later if the database took its time. Whether the burst continues
+    /// depends on the arrival, as does [`worth`](Self::worth), so tokens that arrived together are judged alike.
     pub fn turn(&mut self, presented_at: Time, at: Time, expires_at: Time, grace: i64) {
         let goes_on = self.burst.is_some_and(|burst| burst.began_at.plus_seconds(grace) >= presented_at);
         if !goes_on {
@@ -122,8 +123,8 @@ mod tests {
     }
 
     proptest! {
-        /// However the turns lie in time: what was replaced longer ago than the grace is never taken again, and in
-        /// the burst that one launch makes, nobody's token is refused.
+        /// For any times of rotation: a token replaced longer ago than the grace period is never accepted,
+        /// and no token is rejected within the burst of one launch.
         #[test]
         fn a_burst_forgives_whoever_is_late_and_nothing_older(pauses in prop::collection::vec(0_i64..8, 1..12)) {
             let mut at = Time::from_unix(1000);

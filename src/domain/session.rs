@@ -6,14 +6,14 @@ super::text_id! {
 }
 
 impl SessionId {
-    /// Reads an id as we make them, 32 lowercase hexadecimal digits; `None` for anything else, which names no session.
+    /// Parses an id in our format, 32 lowercase hexadecimal digits; `None` for other text, which names no session.
     pub fn parse(text: &str) -> Option<Self> {
         let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         (text.len() == 32 && text.bytes().all(is_digit)).then(|| Self::from_stored(text.to_owned()))
     }
 }
 
-/// How often a session's refresh token has turned; the first one is 1.
+/// The number of a session's refresh token, starting at 1 and increased by each rotation.
 pub type Generation = i32;
 
 /// A session as its user sees it: a device that is signed in.
@@ -27,8 +27,8 @@ pub struct Session {
     pub created_at: super::Time,
     /// When it was last refreshed.
     pub last_used_at: super::Time,
-    /// Where the login came from.
+    /// The address the login came from.
     pub ip: Option<String>,
-    /// What the login's client called itself.
+    /// The `User-Agent` of the login.
     pub user_agent: Option<String>,
 }

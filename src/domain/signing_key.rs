@@ -1,26 +1,26 @@
-//! The life of a signing key: it is published, it signs, it verifies until the last token it signed has ended,
-//! it goes.
+//! The life cycle of a signing key: published, signing, verifying until the last token it signed has expired,
+//! then destroyed.
 
 use super::Time;
 
-/// How long a new key is published before it signs, in seconds: five until every node has read it, thirty for
-/// which a verifier may keep the JWKS, and ten to spare.
+/// Seconds for which a new key is published before it signs: 5 until every node has loaded it, 30 for which a
+/// verifier may cache the JWKS, and 10 in reserve.
 pub const PUBLISHED_BEFORE_SIGNING: i64 = 45;
 
-/// How long a key is kept when the last token it signed has ended, in seconds: a node may have heard late of its
-/// successor.
+/// Seconds for which a key is kept after the last token it signed has expired, because a node may have learnt
+/// late of its successor.
 pub const KEPT_AFTER_LAST_TOKEN: i64 = 60;
 
-/// What a signing key does at a moment.
+/// The state of a signing key at a given time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyState {
-    /// Published; it will sign.
+    /// Published; will sign.
     Next,
-    /// Signs, and verifies.
+    /// Signs and verifies.
     Signs,
-    /// Verifies what it signed before.
+    /// Verifies the tokens it signed before.
     Verifies,
-    /// Destroyed: what it signed is refused.
+    /// Destroyed; the tokens it signed are rejected.
     Retired,
 }
 
@@ -35,7 +35,7 @@ impl KeyState {
         }
     }
 
-    /// What the key at this place does, of keys that become active in this order.
+    /// The state of the key at index `place`, given the activation times of all keys in ascending order.
     pub fn of(place: usize, active_from: &[Time], now: Time) -> Self {
         match place.cmp(&signing_place(active_from, now)) {
             std::cmp::Ordering::Less => Self::Verifies,
@@ -45,8 +45,8 @@ impl KeyState {
     }
 }
 
-/// Which of the keys that become active in this order signs now: the last that is active. Where none is, because
-/// this clock is behind, the first signs: better early than nobody.
+/// The index of the key that signs now, given the activation times of all keys in ascending order: the last active
+/// one. If none is active, because this clock is behind, the first signs: better too early than not at all.
 pub fn signing_place(active_from: &[Time], now: Time) -> usize {
     active_from.partition_point(|from| *from <= now).saturating_sub(1)
 }

@@ -1,4 +1,4 @@
-//! A user of our own: one person, whatever number of identities WeChat knows them by.
+//! A user of this server: one person, with one or more WeChat identities.
 
 use super::{Role, Time};
 
@@ -13,7 +13,7 @@ super::text_id! {
 pub enum UserStatus {
     /// May sign in.
     Active,
-    /// Barred by an operator.
+    /// Banned by an operator.
     Banned,
 }
 
@@ -26,18 +26,18 @@ impl UserStatus {
         }
     }
 
-    /// Reads a status as people give it.
+    /// Parses a status from user input.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Active, Self::Banned].into_iter().find(|status| status.as_str() == text)
     }
 
-    /// Reads the stored text; anything unknown bars, it never lets in.
+    /// Parses the stored text; an unknown status counts as banned.
     pub fn from_stored(text: &str) -> Self {
         if text == "active" { Self::Active } else { Self::Banned }
     }
 }
 
-/// A user as the store knows them.
+/// A user as stored.
 #[derive(Debug, Clone)]
 pub struct User {
     /// Our id.
@@ -60,7 +60,8 @@ pub struct User {
     pub last_login_at: Time,
 }
 
-/// A phone number as it may be shown: the first 3 and the last 2 digits, `138******00`.
+/// Masks a phone number: the first 3 and the last 2 digits remain, `138******00`.
+///
 /// WeChat's security guide asks for this; a Chinese number is shown without its country code.
 pub fn mask_phone(e164: &str) -> String {
     let digits = e164.strip_prefix("+86").unwrap_or(e164).trim_start_matches('+');

@@ -1,41 +1,41 @@
-//! Which users an operator asks for, in which order, and where a page of them ends.
+//! The filter, order and pagination of the list of users.
 
 use super::{AppId, Role, Time, UserId, UserStatus};
 use crate::crypto::sha256_hex;
 use serde::Serialize;
 
-/// The most that may be searched for, in characters; nothing that is searched for is longer.
+/// Longest search text, in characters; no searchable value is longer.
 pub const MAX_SEARCH: usize = 128;
 
-/// Which users are asked for: those to whom all of this applies.
+/// The conditions that a listed user meets, all of them.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct UserFilter {
-    /// Found by this text.
+    /// Matches this text.
     pub search: Option<UserSearch>,
-    /// In this status.
+    /// Has this status.
     pub status: Option<UserStatus>,
-    /// Granted this role.
+    /// Has been granted this role.
     pub role: Option<Role>,
-    /// Known to this mini-program.
+    /// Has signed in to this mini-program.
     pub app: Option<AppId>,
-    /// First signed in at this moment or later.
+    /// First signed in at this time or later.
     pub created_after: Option<Time>,
-    /// First signed in before this moment.
+    /// First signed in before this time.
     pub created_before: Option<Time>,
-    /// Last signed in at this moment or later.
+    /// Last signed in at this time or later.
     pub login_after: Option<Time>,
-    /// Last signed in before this moment.
+    /// Last signed in before this time.
     pub login_before: Option<Time>,
 }
 
-/// A text by which a user is found: the beginning of their id, of an openid, a unionid or their nickname, or
-/// their whole phone number, with or without +86. Case counts.
+/// A search text: a prefix of the user's id, an openid, a unionid or the nickname, or the whole phone number
+/// with or without +86. Case-sensitive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct UserSearch(String);
 
 impl UserSearch {
-    /// Takes a text of 1 to [`MAX_SEARCH`] characters without control characters.
+    /// Parses a text of 1 to [`MAX_SEARCH`] characters without control characters.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let well_formed =
@@ -43,13 +43,13 @@ impl UserSearch {
         well_formed.then(|| Self(text.to_owned()))
     }
 
-    /// The text that something begins with.
+    /// The text as a prefix.
     pub fn prefix(&self) -> &str {
         &self.0
     }
 
-    /// The phone numbers in E.164 that the text may stand for; none where it is no number. Blanks and hyphens
-    /// between digits do not count.
+    /// The phone numbers in E.164 that the text may mean; none if it is not a number. Spaces and hyphens
+    /// between digits are ignored.
     pub fn phones(&self) -> Vec<String> {
         let digits: String = self.0.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
         let number = digits.strip_prefix('+').unwrap_or(&digits);
@@ -61,23 +61,23 @@ impl UserSearch {
     }
 }
 
-/// By what a list of users is sorted.
+/// The sort key of a list of users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UserSort {
     /// First sign-in.
     #[default]
     CreatedAt,
-    /// Latest sign-in, as the user table knows it: a second or two behind.
+    /// Latest sign-in as stored in the user table, which lags by a second or two.
     LastLoginAt,
 }
 
-/// The order of a list of users; those of one moment are in the order of their ids.
+/// The order of a list of users; equal times are ordered by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct UserOrder {
-    /// By what.
+    /// The sort key.
     pub sort: UserSort,
-    /// The latest first?
+    /// Latest first?
     pub descending: bool,
 }
 
@@ -87,29 +87,29 @@ impl Default for UserOrder {
     }
 }
 
-/// The place of a user in a list: the next page begins behind it.
+/// The position of a user in a list; the next page begins after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserCursor {
-    /// Their time in the order of the list.
+    /// The user's value of the sort key.
     pub at: Time,
-    /// Their id.
+    /// The user's id.
     pub id: UserId,
 }
 
-/// A text is not a cursor of the list that was asked for.
+/// A text is not a cursor of the requested list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a cursor of this list: give `next_cursor` as it was, with the same filter and order")]
 pub struct InvalidCursor;
 
 impl UserCursor {
-    /// The cursor as it is handed out, good for this filter and order alone.
+    /// Encodes the cursor, valid for this filter and order only.
     pub fn encode(&self, filter: &UserFilter, order: UserOrder) -> String {
         let place = format!("{}.{}", self.at.unix_micros(), self.id);
         let digest = digest(&place, filter, order);
         format!("{place}.{digest}")
     }
 
-    /// Reads a cursor that [`encode`](Self::encode) made for the same filter and order.
+    /// Decodes a cursor that [`encode`](Self::encode) made for the same filter and order.
     pub fn decode(text: &str, filter: &UserFilter, order: UserOrder) -> Result<Self, InvalidCursor> {
         let (place, given) = text.rsplit_once('.').ok_or(InvalidCursor)?;
         if digest(place, filter, order) != given {
@@ -122,7 +122,7 @@ impl UserCursor {
     }
 }
 
-/// Tells an altered cursor, or one of another question; there is nothing in it to keep from its holder.
+/// Detects an altered cursor, or one of another query. It needs no key: a cursor holds no secret.
 fn digest(place: &str, filter: &UserFilter, order: UserOrder) -> String {
     let question = serde_json::to_string(&(place, filter, order)).unwrap_or_default();
     sha256_hex(question.as_bytes()).chars().take(24).collect()

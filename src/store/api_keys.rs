@@ -1,4 +1,4 @@
-//! API keys of backends: rows and queries. Only a key's digest is ever here.
+//! API keys of backends: rows and queries. Only the digest of a key is stored.
 
 use super::audit::{Audited, audit};
 use super::connection::per_dialect;
@@ -8,22 +8,22 @@ use crate::domain::{Actor, ApiKeyHash, ApiKeyName, ApiScope, Time};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-/// An API key as it lies in the database.
+/// An API key as stored.
 #[derive(Debug, Clone)]
 pub struct StoredApiKey {
     /// The digest of the key.
     pub hash: ApiKeyHash,
     /// Its name.
     pub name: ApiKeyName,
-    /// How the key begins.
+    /// The beginning of the key.
     pub hint: String,
-    /// What it opens. A scope that this version does not know is left out.
+    /// Its scopes, without those that this version does not know.
     pub scopes: Vec<ApiScope>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Time,
     /// When it was last used, to the minute.
     pub last_used_at: Option<Time>,
-    /// Since when it opens nothing any more.
+    /// When it was revoked.
     pub revoked_at: Option<Time>,
 }
 
@@ -44,7 +44,7 @@ impl StoredApiKey {
     }
 }
 
-/// The API keys that open something, in no order.
+/// The API keys that are not revoked, in no particular order.
 #[derive(Debug)]
 pub struct FindApiKeysInUse;
 
@@ -57,7 +57,7 @@ impl Query for FindApiKeysInUse {
     }
 }
 
-/// All API keys, revoked ones too, by name and then by age.
+/// All API keys, including revoked ones, by name and then by age.
 #[derive(Debug)]
 pub struct ListApiKeys;
 
@@ -70,16 +70,16 @@ impl Query for ListApiKeys {
     }
 }
 
-/// Adds an API key; false where a key in use has that name already.
+/// Adds an API key; returns false if an active key has that name.
 #[derive(Debug)]
 pub struct AddApiKey {
     /// The digest of the key.
     pub hash: ApiKeyHash,
     /// Its name.
     pub name: ApiKeyName,
-    /// How the key begins.
+    /// The beginning of the key.
     pub hint: String,
-    /// What it opens.
+    /// Its scopes.
     pub scopes: Vec<ApiScope>,
     /// Now.
     pub at: Time,
@@ -99,7 +99,7 @@ impl WriteOne for AddApiKey {
             api_keys::scopes.eq(&scopes),
             api_keys::created_at.eq(self.at.to_stored()),
         );
-        // The index decides: of two that add the same name at once, one does.
+        // A unique index decides: if two callers add the same name at once, one succeeds.
         let insert = diesel::insert_into(api_keys::table).values(row).on_conflict_do_nothing();
         let added = per_dialect!(conn, conn => insert.execute(conn))?;
         if added == 1 {
@@ -111,10 +111,10 @@ impl WriteOne for AddApiKey {
     }
 }
 
-/// Revokes the API key of a name.
+/// Revokes the API key with this name.
 #[derive(Debug)]
 pub struct RevokeApiKey {
-    /// Which.
+    /// The key's name.
     pub name: ApiKeyName,
     /// Now.
     pub at: Time,
@@ -122,14 +122,14 @@ pub struct RevokeApiKey {
     pub by: Actor,
 }
 
-/// What became of a revocation.
+/// The result of a revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RevokedApiKey {
-    /// The key opens nothing any more.
+    /// The key is revoked now.
     Now,
-    /// It had been revoked before.
+    /// It was already revoked.
     Before,
-    /// There never was a key of that name.
+    /// There never was a key with that name.
     Unknown,
 }
 
@@ -151,7 +151,7 @@ impl WriteOne for RevokeApiKey {
     }
 }
 
-/// Notes when these API keys were last used, never backwards.
+/// Records when these API keys were last used; never moves a time backwards.
 #[derive(Debug)]
 pub struct NoteApiKeyUses(pub Vec<(ApiKeyHash, Time)>);
 

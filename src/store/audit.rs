@@ -5,17 +5,17 @@ use super::{DbConn, StoreError};
 use crate::domain::{Actor, Time};
 use diesel::prelude::*;
 
-/// One act. Whatever is in it may be shown to operators: nothing secret goes in.
+/// An audited action. Operators may see all of it, so it must not contain secrets.
 pub(super) struct Audited<'a> {
     /// When.
     pub(super) at: Time,
-    /// Who, and from where.
+    /// Who, and from which address.
     pub(super) by: &'a Actor,
-    /// What: noun, dot, verb.
+    /// What, as `noun.verb`.
     pub(super) action: &'a str,
-    /// To whom: an id.
+    /// To whom or what: an id.
     pub(super) target: &'a str,
-    /// What there is to say of it.
+    /// Further details.
     pub(super) detail: Option<&'a str>,
 }
 

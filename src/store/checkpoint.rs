@@ -1,5 +1,5 @@
-//! Carries SQLite's write-ahead log over into the database beside the writer, so that when the log is full
-//! little is left for the writer to carry over itself, and no login waits for that.
+//! Checkpoints SQLite's WAL in the background, so that little is left for the writer's automatic checkpoint,
+//! and no login waits for it.
 
 use super::connection::connect;
 use super::{DbConn, Query, StoreError};
@@ -10,8 +10,8 @@ use std::time::Duration;
 
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Carries over all of it and empties the log: to be done when a server ends, so that its file is whole, for whoever
-/// copies it. Another program that reads or writes keeps it from some of that, and nothing is lost.
+/// Checkpoints the whole WAL and truncates it: done at shutdown, so that a copy of the database file is
+/// complete. Other readers or writers may prevent part of this, without loss of data.
 #[derive(Debug)]
 pub struct EmptyLog;
 
@@ -26,13 +26,13 @@ impl Query for EmptyLog {
     }
 }
 
-/// Starts the thread; it ends when nobody holds `in_use` any more. On Postgres there is nothing to do.
+/// Starts the checkpoint thread, which ends when nobody holds `in_use` any more. Does nothing on Postgres.
 pub fn keep_checkpointed(url: &DatabaseUrl, in_use: Weak<()>) -> Result<(), StoreError> {
     let DbConn::Sqlite(mut conn) = connect(url)? else { return Ok(()) };
     let work = move || {
         while in_use.strong_count() > 0 {
             std::thread::sleep(PAUSE);
-            // Takes no lock that a writer or a reader waits for; where it fails, the writer does the work.
+            // PASSIVE never blocks writers or readers; if it fails, the writer's own checkpoint does the work.
             if let Err(error) = conn.batch_execute("PRAGMA wal_checkpoint(PASSIVE)") {
                 log::debug!("the write-ahead log was not carried over: {error}");
             }

@@ -1,4 +1,4 @@
-//! The clocks that this machine's can be held against.
+//! The clocks that this machine's clock is compared with.
 
 use super::schema::{audit, keys};
 use super::{DbConn, Query, StoreError};
@@ -8,19 +8,19 @@ use diesel::dsl::{max, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Timestamp;
 
-/// Asks the database what time it is.
+/// Asks the database for its time.
 pub struct ReadClock;
 
-/// What time it is elsewhere.
+/// The time elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DatabaseClock {
-    /// By Postgres's clock, which all nodes share; SQLite has none of its own.
+    /// Postgres's clock, which all nodes share; SQLite has none of its own.
     pub now: Option<Time>,
-    /// The latest moment that stands in the database: some machine's clock has been there.
+    /// The latest time among keys and audit entries: some machine's clock has shown it.
     pub latest: Option<Time>,
 }
 
-/// What time it is by Postgres's clock; `None` on SQLite, which has none of its own.
+/// The time by Postgres's clock; `None` on SQLite, which has none of its own.
 pub struct ReadNow;
 
 impl Query for ReadNow {

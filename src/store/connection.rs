@@ -1,4 +1,4 @@
-//! Opens connections by the URL's scheme and keeps them in a pool.
+//! Opens connections by the URL's scheme and pools them.
 
 use super::StoreError;
 use super::fresh_logins::INDEX_FRESH_CODES;
@@ -9,31 +9,31 @@ use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
-/// How long a caller waits for a free or a new connection.
+/// How long a caller waits for an idle or a new connection.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A connection to whichever database is configured.
+/// A connection to the configured database.
 #[derive(diesel::MultiConnection)]
 pub enum DbConn {
     /// PostgreSQL, through libpq.
     Postgres(PgConnection),
-    /// SQLite, compiled in.
+    /// SQLite, statically linked.
     Sqlite(SqliteConnection),
 }
 
 /// A pool of connections to one database.
 pub type Pool = r2d2::Pool<Connector>;
 
-/// What a pool's connections are for.
+/// The purpose of a pool's connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Queries, side by side.
+    /// Concurrent queries.
     Read,
-    /// The writer's groups.
+    /// The writers' transactions.
     Write,
 }
 
-/// Opens connections for the pool.
+/// Opens the connections of a pool.
 #[derive(Debug, Clone)]
 pub struct Connector(DatabaseUrl, Purpose);
 
@@ -60,14 +60,14 @@ impl r2d2::ManageConnection for Connector {
         Ok(())
     }
 
-    /// A connection whose transaction was torn, by a panic or a lost server, is not used again.
+    /// A connection whose transaction was interrupted, by a panic or a lost server, is not reused.
     fn has_broken(&self, conn: &mut DbConn) -> bool {
         use diesel::r2d2::R2D2Connection;
         std::thread::panicking() || conn.is_broken()
     }
 }
 
-/// Opens one connection. The URL's scheme decides; nothing else is tried.
+/// Opens one connection, to the kind of database that the URL's scheme names.
 pub(super) fn connect(url: &DatabaseUrl) -> diesel::ConnectionResult<DbConn> {
     match url {
         DatabaseUrl::Postgres(url) => {
@@ -89,8 +89,8 @@ pub(super) fn connect(url: &DatabaseUrl) -> diesel::ConnectionResult<DbConn> {
     }
 }
 
-/// Lets Postgres speak English, as a deadlock and some other errors are known by their words alone. Where it speaks
-/// another language, to change that takes a right that not every role has.
+/// Makes Postgres report errors in English, because deadlocks and some other errors are recognised by their
+/// text alone. Changing the language takes a privilege that not every role has.
 fn in_english(conn: &mut PgConnection) -> diesel::ConnectionResult<()> {
     const IS_ENGLISH: &str = "current_setting('lc_messages') ~ '^(C|POSIX|en)'";
     let failed = diesel::ConnectionError::CouldntSetupConfiguration;
@@ -107,21 +107,20 @@ fn in_english(conn: &mut PgConnection) -> diesel::ConnectionResult<()> {
     Ok(())
 }
 
-/// Makes a SQLite file that is not there, for its owner's eyes only; what SQLite lays beside it takes after it. Where
-/// that fails SQLite says why, a moment later.
+/// Creates a missing SQLite file with mode 0600, which SQLite also gives to the files beside it. If this
+/// fails, SQLite reports the reason a moment later.
 fn make_private(path: &str) {
     use std::os::unix::fs::OpenOptionsExt;
     let _made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
 }
 
-/// Is this a SQLite database whose file is not there? To connect would make it.
+/// Is this a SQLite database whose file does not exist? Connecting would create it.
 pub(super) fn is_missing_file(url: &DatabaseUrl) -> bool {
     matches!(url, DatabaseUrl::Sqlite(path) if !std::path::Path::new(path).exists())
 }
 
-/// A server that vanishes without a word, with its machine or its network, is given up within some 10 seconds, where
-/// TCP by itself would wait for a quarter of an hour. libpq's own parameters, in seconds and milliseconds; what the
-/// URL says of them holds.
+/// Gives up on a server that became unreachable within some 10 seconds; TCP alone would take a quarter of an
+/// hour. These are libpq parameters, in seconds and milliseconds; parameters in the URL take precedence.
 const PATIENCE: [&str; 5] = [
     "connect_timeout=5",
     "keepalives_idle=5",
@@ -143,22 +142,21 @@ fn name_of(pair: &str) -> &str {
     pair.split('=').next().unwrap_or_default()
 }
 
-/// A group's rows are found by their keys, however small the tables are: the planner, who can't know how many
-/// rows an array parameter holds, would rather read the whole table. One plan serves all groups.
+/// Makes the planner look a group's rows up by key, however small the tables are: it can't know the size of
+/// an array parameter, and would prefer to scan the table. One plan serves all groups.
 ///
-/// Who stands in the way of a group, a program that holds a lock or a node that vanished, does so for seconds, not for
-/// good: the group is then taken apart, and each of its writes tried by itself. What a vanished node held is given back
-/// when Postgres finds it gone.
+/// A program that holds a lock, or a node that vanished, can block a group for some seconds only: then the group
+/// is split, and each write is tried alone. Postgres releases the locks of a vanished node when it notices.
 const WRITER_ON_POSTGRES: &str = "SET lock_timeout = '4s'; SET idle_in_transaction_session_timeout = '15s';
     SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
     SET plan_cache_mode = force_generic_plan;";
 
-/// Room for the pages that groups touch again and again (4 MiB), and a write-ahead log of up to 32 MiB, so that
-/// a page is carried over into the database once for many groups.
+/// A 4 MiB cache for the pages that groups touch again and again, and a WAL of up to 32 MiB, so that a page
+/// is checkpointed once for many groups.
 const WRITER_ON_SQLITE: &str = "PRAGMA cache_size = -4096; PRAGMA wal_autocheckpoint = 8000;";
 
-/// A pool of at most `connections`, opened as they are needed.
+/// Opens a pool of at most `connections`, which are opened as needed.
 pub fn open_pool(url: &DatabaseUrl, purpose: Purpose, connections: u32) -> Result<Pool, StoreError> {
     let pool = r2d2::Pool::builder()
         .max_size(connections)
@@ -169,13 +167,13 @@ pub fn open_pool(url: &DatabaseUrl, purpose: Purpose, connections: u32) -> Resul
     Ok(pool)
 }
 
-/// Asks the database for a sign of life.
+/// Checks that the database responds.
 pub fn ping(conn: &mut DbConn) -> Result<(), StoreError> {
     conn.batch_execute("SELECT 1")?;
     Ok(())
 }
 
-/// Runs one diesel expression against whichever database is open: written once, checked for each.
+/// Runs one diesel expression on either database: written once, type-checked for each.
 macro_rules! per_dialect {
     ($conn:expr, $inner:ident => $query:expr) => {
         match $conn {

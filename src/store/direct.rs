@@ -1,5 +1,4 @@
-//! The database as a command at the terminal uses it: one connection, one thing after the other, beside
-//! whatever servers run.
+//! Database access of terminal commands: a single connection, used alongside running servers.
 
 use super::connection::{connect, is_missing_file};
 use super::group_commit::transact;
@@ -7,15 +6,15 @@ use super::{CheckSchema, DbConn, Query, StoreError, Write};
 use crate::domain::DatabaseUrl;
 use std::time::Duration;
 
-/// How often a write is tried that meets other transactions, and the pause between two tries.
+/// How many times a write is tried if it conflicts with other transactions, and the pause between two tries.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// One connection to a database that exists and is up to date.
+/// A connection to a database that exists and is up to date.
 pub struct Direct(DbConn);
 
 impl Direct {
-    /// Connects. A database that is missing, or lacks a migration, is refused with the mend.
+    /// Connects. If the database or a migration is missing, the error says how to fix it.
     pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
         if is_missing_file(url) {
             return Err(StoreError::Unavailable("there is no such file; `weauth migrate` makes it".into()));
@@ -30,13 +29,12 @@ impl Direct {
         query.run(&mut self.0)
     }
 
-    /// Commits one write, in a transaction of its own. One that met another transaction is tried again: it may have
-    /// waited in a circle with a server's.
+    /// Commits a write in its own transaction. Retries after a conflict, which may be a deadlock with a server.
     pub fn commit<W: Write>(&mut self, write: &W) -> Result<W::Output, StoreError> {
         self.commit_in(TRIES, write)
     }
 
-    /// The same, in so many tries at most.
+    /// Like [`commit`](Self::commit), with at most this many tries.
     pub fn commit_in<W: Write>(&mut self, tries: u32, write: &W) -> Result<W::Output, StoreError> {
         let mut left = tries;
         loop {

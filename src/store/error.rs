@@ -1,33 +1,33 @@
-//! What can go wrong in the store, in the store's own words.
+//! The errors of the store.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-/// Why a query or a write gave no result.
+/// Why a query or a write failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Too much waits already; nothing was done.
+    /// The queue is full; nothing was done.
     #[error("the database has too much to do already")]
     Busy,
-    /// The database can't be reached, or broke the connection.
+    /// The database can't be reached, or closed the connection.
     #[error("the database can't be reached: {0}")]
     Unavailable(String),
-    /// Another transaction was in the way, and the database gave up this one (a deadlock, a serialization failure,
-    /// a lock not had in time, a row gone that was there when it was read): nothing was done, and the same may go through the next time.
+    /// The database gave this transaction up because of another one (deadlock, serialization failure, lock
+    /// timeout, or a row that was deleted after it was read). Nothing was done, and a retry may succeed.
     #[error("another transaction was in the way: {0}")]
     Conflict(String),
-    /// The database answers, but lacks a migration.
+    /// The database is reachable, but lacks a migration.
     #[error("migration {0} is pending: run `weauth migrate`")]
     Pending(String),
-    /// The database refused the statement: a fault of ours, or a full disk.
+    /// The database rejected the statement: a bug of ours, or a full disk.
     #[error("the database refused: {0}")]
     Refused(String),
-    /// The query panicked; it alone.
+    /// The query panicked; others are not affected.
     #[error("a query crashed")]
     Crashed,
 }
 
 impl StoreError {
-    /// Is the connection itself at fault?
+    /// Was the connection lost?
     pub fn is_connection_lost(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
@@ -74,7 +74,7 @@ fn means_connection_lost(message: &str) -> bool {
     SIGNS.iter().any(|sign| message.contains(sign))
 }
 
-/// Postgres's 40P01 and 55P03, of which diesel hands on only the text, and SQLite's `SQLITE_BUSY`.
+/// Postgres's 40P01 and 55P03, for which diesel exposes only the text, and SQLite's `SQLITE_BUSY`.
 fn means_conflict(message: &str) -> bool {
     const SIGNS: [&str; 3] = ["deadlock detected", "due to lock timeout", "database is locked"];
     SIGNS.iter().any(|sign| message.contains(sign))
@@ -86,7 +86,7 @@ impl From<diesel::ConnectionError> for StoreError {
     }
 }
 
-/// libpq's messages end, and sometimes break, with a new line; and one of them lacks the mend.
+/// Joins the lines of a libpq message, and adds the remedy that one of them lacks.
 fn in_one_line(message: &str) -> String {
     let mut line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.contains("SSL support is not compiled in") {

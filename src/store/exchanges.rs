@@ -1,4 +1,4 @@
-//! The exchange record: which session a code became.
+//! The exchange record: the session that a code was exchanged for.
 
 use super::schema::{exchanges, fresh_logins, sessions};
 use super::users::find_user;
@@ -7,7 +7,7 @@ use crate::domain::{AppId, CodeHash, Generation, SessionId, Time, User};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-/// Looks a code's exchange up.
+/// Looks up the exchange of a code.
 pub struct FindExchange {
     /// The mini-program.
     pub app: AppId,
@@ -17,16 +17,16 @@ pub struct FindExchange {
     pub at: Time,
 }
 
-/// What became of a code.
+/// The exchange of a code.
 #[derive(Debug, Clone)]
 pub struct FoundExchange {
     /// When the exchange was recorded.
     pub exchanged_at: Time,
-    /// Digest of the `Idempotency-Key` that came with it.
+    /// Digest of the `Idempotency-Key` sent with it.
     pub idempotency_key: Option<String>,
-    /// The user it signed in, as they are now; `None` where they were deleted since.
+    /// The user it signed in, as they are now; `None` if they were deleted since.
     pub user: Option<User>,
-    /// The session it opened; `None` where it has ended, or never began because the user is banned.
+    /// The session it opened; `None` if it has ended, or if the user was banned and it was never opened.
     pub session: Option<LiveSession>,
 }
 
@@ -35,9 +35,9 @@ pub struct FoundExchange {
 pub struct LiveSession {
     /// Its id.
     pub id: SessionId,
-    /// The generation of its refresh token that is good now.
+    /// The current generation of its refresh token.
     pub generation: Generation,
-    /// When it ends unless it is used.
+    /// When it expires unless it is used.
     pub expires_at: Time,
 }
 
@@ -74,7 +74,7 @@ impl Query for FindExchange {
 type Row = (String, String, Option<String>, NaiveDateTime);
 
 impl FindExchange {
-    /// First where it stands at first, then where it is moved to: so it is not missed on its way.
+    /// Looks in `fresh_logins` before `exchanges`, the direction in which rows move, so that none is missed.
     fn find(&self, conn: &mut DbConn) -> Result<Option<Row>, StoreError> {
         if let DbConn::Sqlite(conn) = conn {
             let fresh = fresh_logins::table
@@ -101,28 +101,28 @@ impl FindExchange {
     }
 }
 
-/// A place in the table of exchanges: after this appid and code. The empty one is before the first.
+/// A position in `exchanges`: after this appid and code. The default is before the first row.
 #[derive(Debug, Clone, Default)]
 pub struct ExchangeCursor {
     appid: String,
     code_hash: String,
 }
 
-/// Looks through some exchanges, in the order of their keys, for old ones.
+/// Scans a number of exchanges, in key order, for old ones.
 pub struct FindOldExchanges {
-    /// Where to go on.
+    /// The position to continue from.
     pub after: ExchangeCursor,
-    /// Older ones are found.
+    /// Finds exchanges older than this.
     pub before: Time,
-    /// How many to look at.
+    /// How many rows to scan.
     pub limit: i64,
 }
 
-/// Old exchanges, and where to go on; `None` at the end.
+/// Old exchanges, and the position to continue from.
 pub struct OldExchanges {
-    /// To be forgotten.
+    /// The rows to delete.
     pub old: Vec<ExchangeCursor>,
-    /// The last one looked at.
+    /// The last row scanned; `None` at the end of the table.
     pub next: Option<ExchangeCursor>,
 }
 
@@ -148,7 +148,7 @@ impl Query for FindOldExchanges {
     }
 }
 
-/// Forgets these exchanges.
+/// Deletes these exchanges.
 pub struct DeleteExchanges(pub Vec<ExchangeCursor>);
 
 impl WriteOne for DeleteExchanges {

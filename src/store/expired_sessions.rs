@@ -1,4 +1,4 @@
-//! Sessions whose time is over, found on a walk through the table and removed.
+//! Finds expired sessions in a scan of the table, and deletes them.
 
 use super::fresh_logins::forget_user_session;
 use super::schema::sessions;
@@ -7,30 +7,30 @@ use crate::domain::Time;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-/// A session, and so a place in the order of their ids: the empty one is before the first.
+/// A session, and thereby a position in the order of ids. The default is before the first row.
 #[derive(Debug, Clone, Default)]
 pub struct SessionCursor {
     user_id: String,
     id: String,
 }
 
-/// Looks through some sessions, in the order of their keys, for those whose time is over.
+/// Scans a number of sessions, in key order, for expired ones.
 #[derive(Debug)]
 pub struct FindExpiredSessions {
-    /// Where to go on.
+    /// The position to continue from.
     pub after: SessionCursor,
     /// Now.
     pub at: Time,
-    /// How many to look at.
+    /// How many rows to scan.
     pub limit: i64,
 }
 
-/// Sessions whose time is over, and where to go on; `None` at the end.
+/// Expired sessions, and the position to continue from.
 #[derive(Debug)]
 pub struct ExpiredSessions {
-    /// To be removed.
+    /// The rows to delete.
     pub expired: Vec<SessionCursor>,
-    /// The last one looked at.
+    /// The last row scanned; `None` at the end of the table.
     pub next: Option<SessionCursor>,
 }
 
@@ -52,10 +52,10 @@ impl Query for FindExpiredSessions {
     }
 }
 
-/// Removes these sessions, unless they were refreshed since they were found.
+/// Deletes these sessions, unless they were refreshed since they were found.
 #[derive(Debug)]
 pub struct DeleteExpiredSessions {
-    /// Which.
+    /// The sessions.
     pub expired: Vec<SessionCursor>,
     /// Now.
     pub at: Time,

@@ -1,10 +1,10 @@
-//! What logins leave to be indexed, on SQLite.
+//! Deferred indexing of logins, on SQLite.
 //!
-//! SQLite writes whole pages, and the entries of an index by user or by code lie all over: each login would cost
-//! a page or two of its own. So a login appends to `fresh_logins` instead, and about once a second what stands
-//! there goes into `user_sessions` and `exchanges` together, in the order of their keys, where many entries share
-//! a page. All of it is durable with the login; whoever looks into an index looks here too, which is why it is
-//! kept short. Postgres, which writes rows, has ordinary indexes.
+//! SQLite writes whole pages, and the entries of an index by user or by code are scattered: each login would
+//! write a page or two of its own. So a login appends to `fresh_logins` instead, and about once a second
+//! these rows are moved to `user_sessions` and `exchanges` as a batch, in key order, where many entries share
+//! a page. All of it is durable with the login. Every lookup in these indexes also scans `fresh_logins`,
+//! which is therefore kept short. Postgres, which writes rows, has ordinary indexes.
 
 use super::prepared::prepared;
 use super::schema::{fresh_logins, user_sessions};
@@ -13,25 +13,25 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::Sqlite;
 
-/// An index in memory, of the writing connection alone, over the codes in `fresh_logins`: no code is recorded twice.
+/// A temporary in-memory index over the codes in `fresh_logins`, on the writing connection: no code is recorded twice.
 pub(super) const INDEX_FRESH_CODES: &str = "CREATE TEMP TABLE fresh_codes (
         appid TEXT NOT NULL, code_hash TEXT NOT NULL, PRIMARY KEY (appid, code_hash)
     ) WITHOUT ROWID;
     INSERT OR IGNORE INTO temp.fresh_codes SELECT appid, code_hash FROM main.fresh_logins;";
 
-/// Logins looked at in one go.
+/// Most logins that are read at once.
 const MOST: i64 = 50_000;
 
-/// The logins that came after this one; none on Postgres.
+/// The logins after this one; none on Postgres.
 #[derive(Debug)]
 pub struct FindFreshLogins(pub i64);
 
-/// Logins that are not in the indexes yet.
+/// Logins that are not indexed yet.
 #[derive(Debug, Default)]
 pub struct FreshLogins {
     /// The last of them.
     pub last: i64,
-    /// Whose they are, sorted.
+    /// Their users, sorted.
     pub users: Vec<String>,
     /// The digests of their codes, sorted.
     pub codes: Vec<String>,
@@ -57,23 +57,23 @@ impl Query for FindFreshLogins {
     }
 }
 
-/// What lies in one stretch of an index: the keys after one and up to another.
+/// A key range of an index.
 #[derive(Debug, Clone)]
 pub struct Stretch {
     /// Logins up to this one.
     pub last: i64,
     /// After this key.
     pub after: String,
-    /// Up to this key, which belongs to it.
+    /// Up to and including this key.
     pub through: String,
 }
 
-/// Enters a stretch of the fresh logins into the index of sessions by user.
+/// Adds a key range of the fresh logins to the index of sessions by user.
 #[derive(Debug)]
 pub struct IndexUserSessions(pub Stretch);
 
 prepared! {
-    /// Sessions that have ended already are passed over.
+    /// Skips sessions that have already ended.
     EnterUserSessions on Sqlite { last: BigInt = i64, after: Text = &'a str, through: Text = &'a str } -> (),
     "INSERT OR IGNORE INTO user_sessions (user_id, session_id)
      SELECT f.user_id, f.session_id FROM fresh_logins f
@@ -94,12 +94,12 @@ impl WriteOne for IndexUserSessions {
     }
 }
 
-/// Enters a stretch of the fresh logins into the table of exchanges.
+/// Adds a key range of the fresh logins to the table of exchanges.
 #[derive(Debug)]
 pub struct IndexExchanges(pub Stretch);
 
 prepared! {
-    /// In the order of the table. The codes of deleted users are passed over.
+    /// In the order of the table. Skips the codes of deleted users.
     EnterExchanges on Sqlite { last: BigInt = i64, after: Text = &'a str, through: Text = &'a str } -> (),
     "INSERT OR IGNORE INTO exchanges (appid, code_hash, user_id, session_id, idempotency_key, exchanged_at)
      SELECT appid, code_hash, user_id, session_id, idempotency_key, exchanged_at FROM fresh_logins
@@ -118,23 +118,25 @@ impl WriteOne for IndexExchanges {
     }
 }
 
-/// Takes the logins before this one out of `fresh_logins`, when both indexes have them. This one stays until there is
-/// a later one: so no number is used again, and what came since is never taken for something that is indexed.
+/// Removes the logins before this one from `fresh_logins`, once both indexes have them.
+///
+/// This one stays until there is a later one, so that its number is not reused, and a newer login is never
+/// taken for an indexed one.
 #[derive(Debug)]
 pub struct ForgetFreshLogins(pub i64);
 
 prepared! {
-    /// Logins that are indexed.
+    /// Deletes indexed logins.
     DeleteFreshLogins on Sqlite { last: BigInt = i64 } -> (), "DELETE FROM fresh_logins WHERE seq < ?"
 }
 
 prepared! {
-    /// Empties the index in memory.
+    /// Clears the temporary index.
     ClearFreshCodes on Sqlite {} -> (), "DELETE FROM temp.fresh_codes"
 }
 
 prepared! {
-    /// Fills it with what is left.
+    /// Refills it with the remaining rows.
     FillFreshCodes on Sqlite {} -> (),
     "INSERT OR IGNORE INTO temp.fresh_codes SELECT appid, code_hash FROM main.fresh_logins"
 }
@@ -152,7 +154,7 @@ impl WriteOne for ForgetFreshLogins {
     }
 }
 
-/// Takes whatever tells of a user out of `fresh_logins`; the rows stay, so that no number is used again.
+/// Clears a user's id in `fresh_logins`; the rows stay, so that no number is reused.
 pub(super) fn forget_user(conn: &mut DbConn, user: &str) -> Result<(), StoreError> {
     if let DbConn::Sqlite(conn) = conn {
         let theirs = fresh_logins::table.filter(fresh_logins::user_id.eq(user));
@@ -161,7 +163,7 @@ pub(super) fn forget_user(conn: &mut DbConn, user: &str) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Takes a session that has ended out of the index.
+/// Removes an ended session from the index.
 pub(super) fn forget_user_session(conn: &mut DbConn, user: &str, session: &str) -> Result<(), StoreError> {
     if let DbConn::Sqlite(conn) = conn {
         diesel::delete(user_sessions::table.find((user, session))).execute(conn)?;

@@ -1,10 +1,10 @@
-//! Group commit: the writes that wait are committed together and answered once that is durable.
+//! Group commit: waiting writes are committed in one transaction, and answered once it is durable.
 //!
-//! A commit costs a flush to disk, whatever it holds. While one transaction commits, writes gather; they
-//! form the next one. Nothing waits for company: a lone write goes at once. Where one of a group fails, the
-//! group is rolled back and each member gets a transaction of its own, so that a bad write costs only itself.
-//! Groups of two writers, or of two servers, may come to wait for each other's rows; the database then gives up one
-//! of them, whose members are tried again in the same way.
+//! A commit costs a flush to disk, whatever its size. While one transaction commits, writes queue up; they
+//! form the next group. Nothing waits for company: a lone write is committed at once. If a member of a group
+//! fails, the group is rolled back and each member gets its own transaction, so that a bad write affects only
+//! itself. Groups of two writers, or of two servers, may deadlock; the database then aborts one of them,
+//! whose members are retried in the same way.
 
 use super::connection::per_dialect;
 use super::{DbConn, Pool, StoreError, Write};
@@ -15,28 +15,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
-/// The most writes in one transaction; more would only make the first wait for the last.
+/// Most writes in one transaction; with more, the first would only wait longer for the last.
 const MAX_GROUP: usize = 256;
 
-/// How often a lone write is tried that other transactions are in the way of.
+/// How many times a lone write is tried if it conflicts with other transactions.
 const TRIES: usize = 3;
 
-/// A write that has waited for longer is not begun any more: whoever asked for it has been told that the database does
-/// not answer, and may ask again.
+/// A write that has waited longer than this is not started: its caller has been told that the database does
+/// not respond, and may retry.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Where a write is answered, once it is durable.
+/// Receives the result of a write, once it is durable.
 pub type Reply<W> = oneshot::Sender<Result<<W as Write>::Output, StoreError>>;
 
-/// The threads that own the writing connections, and the queue before them.
+/// The threads that own the writing connections, and their queue.
 #[derive(Clone)]
 pub struct GroupCommit {
     queue: mpsc::Sender<Box<dyn Job>>,
 }
 
 impl GroupCommit {
-    /// Starts a writer for each connection of the pool. At most `waiting` writes stand in their queue, of which a
-    /// writer takes up to `few` together, and half of them where there are more.
+    /// Starts a writer for each connection of the pool. The queue holds at most `waiting` writes, of which a
+    /// writer takes up to `few` at once, or half of the queue if that is more.
     pub fn start(pool: &Pool, waiting: usize, few: usize) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(waiting);
         let jobs = Arc::new(Mutex::new(jobs));
@@ -47,7 +47,7 @@ impl GroupCommit {
         Ok(Self { queue })
     }
 
-    /// Queues a write; where the queue is full it is answered with [`StoreError::Busy`] at once.
+    /// Queues a write; if the queue is full, it is answered with [`StoreError::Busy`] at once.
     pub fn submit<W: Write>(&self, write: W, reply: Reply<W>) {
         let job = Box::new(Entry { write, output: None, reply: Some(reply), since: Instant::now() });
         match self.queue.try_send(job) {
@@ -58,7 +58,7 @@ impl GroupCommit {
     }
 }
 
-/// A write, its output and the caller that waits for it.
+/// A write, its output and the waiting caller.
 struct Entry<W: Write> {
     write: W,
     output: Option<W::Output>,
@@ -68,15 +68,15 @@ struct Entry<W: Write> {
 
 type Apply = fn(&mut [Box<dyn Job>], &mut DbConn) -> Result<(), StoreError>;
 
-/// A write of whatever kind, as the queue holds it.
+/// A queued write of any type.
 trait Job: Any + Send {
-    /// Has it waited too long to be begun?
+    /// Has it waited too long to be started?
     fn is_late(&self) -> bool;
-    /// Which writes may be applied together with this one.
+    /// Identifies the writes that may be applied together with this one.
     fn kind(&self) -> TypeId;
     /// Applies jobs of this kind.
     fn applier(&self) -> Apply;
-    /// Tells the caller: the output on `Ok`, else the error.
+    /// Sends the caller the output on `Ok`, else the error.
     fn answer(&mut self, result: Result<(), StoreError>);
     fn as_any(&mut self) -> &mut dyn Any;
 }
@@ -106,7 +106,7 @@ impl<W: Write> Job for Entry<W> {
     fn answer(&mut self, result: Result<(), StoreError>) {
         let result = result.and_then(|()| self.output.take().ok_or(StoreError::Crashed));
         if let Some(reply) = self.reply.take() {
-            // A caller that has gone away needs no answer; what it asked for is committed all the same.
+            // The caller may be gone; its write is committed nevertheless.
             let _gone = reply.send(result);
         }
     }
@@ -116,11 +116,11 @@ impl<W: Write> Job for Entry<W> {
     }
 }
 
-/// Waits for a write and takes what stands behind it; `None` when no more will come.
+/// Waits for a write and takes those queued behind it; `None` when the queue is closed.
 ///
-/// Of a crowd it takes half: while these are committed, and while those who are answered come back with their next
-/// requests, there is something to do for everybody. Taking all would have them wait for one commit together, and
-/// the other threads for them.
+/// Of a long queue it takes half: while these are committed, and while their callers return with the next
+/// requests, the other threads have work. Taking all would leave the callers waiting for one commit, and the
+/// other threads for the callers.
 fn next_group(jobs: &Mutex<mpsc::Receiver<Box<dyn Job>>>, few: usize) -> Option<Vec<Box<dyn Job>>> {
     let mut jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
     let mut group = vec![jobs.blocking_recv()?];
@@ -151,7 +151,7 @@ impl Writer {
             if group.is_empty() {
                 continue;
             }
-            // Side by side what is applied together; within a kind the order of arrival stays.
+            // Makes writes of one kind adjacent; the sort is stable, so they keep their order of arrival.
             group.sort_by_key(|job| job.kind());
             self.commit(group);
         }
@@ -184,10 +184,10 @@ impl Writer {
         }
     }
 
-    /// One transaction over the group. The connection is given up where its state is in doubt.
+    /// Runs one transaction over the group. Drops the connection if its state is in doubt.
     fn transact(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-        // Where another process holds SQLite's write lock for longer than the busy timeout, none of the group is at
-        // fault: it is told so as a whole.
+        // If another process holds SQLite's write lock beyond the busy timeout, no member of the group is at
+        // fault, so the whole group gets this error.
         let mut conn = self.begin().map_err(|error| match error {
             StoreError::Conflict(_) => StoreError::Unavailable("another process holds its write lock".into()),
             other => other,
@@ -204,7 +204,7 @@ impl Writer {
         result
     }
 
-    /// Opens a transaction; a connection that died since its last use is replaced, once.
+    /// Begins a transaction; a connection that died since its last use is replaced, once.
     fn begin(&mut self) -> Result<r2d2::PooledConnection<super::connection::Connector>, StoreError> {
         if let Some(mut conn) = self.conn.take() {
             match begin_transaction(&mut conn) {
@@ -226,7 +226,7 @@ fn apply_all(group: &mut [Box<dyn Job>], conn: &mut DbConn) -> Result<(), StoreE
     group.chunk_by_mut(|a, b| a.kind() == b.kind()).try_for_each(|jobs| jobs[0].applier()(jobs, conn))
 }
 
-/// Does this work in a transaction of its own, for whoever has a connection to himself.
+/// Runs `work` in a transaction, for callers with a connection of their own.
 pub(super) fn transact<T>(
     conn: &mut DbConn,
     work: impl FnOnce(&mut DbConn) -> Result<T, StoreError>,
@@ -234,13 +234,14 @@ pub(super) fn transact<T>(
     begin_transaction(conn)?;
     let result = work(conn).and_then(|done| commit_transaction(conn).map(|()| done));
     if result.is_err() {
-        // Where even this fails, the connection ends with the command, and the transaction with it.
+        // If the rollback fails too, the transaction ends with the connection, when the command exits.
         let _ended = rollback_transaction(conn);
     }
     result
 }
 
-/// SQLite takes the write lock at once: a transaction that reads first and writes later could fail half-way.
+/// Begins a transaction. On SQLite it takes the write lock at once: a transaction that reads before it writes
+/// could fail half-way.
 fn begin_transaction(conn: &mut DbConn) -> Result<(), StoreError> {
     match conn {
         DbConn::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,

@@ -1,4 +1,4 @@
-//! Who a user is at WeChat, without the session keys.
+//! The WeChat identities of a user, without the session keys.
 
 use super::schema::identities;
 use super::{DbConn, Query, StoreError};
@@ -6,7 +6,7 @@ use crate::domain::{AppId, Identity, OpenId, Time, UnionId, UserId};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-/// A user's identities, the oldest first.
+/// A user's identities, oldest first.
 #[derive(Debug)]
 pub struct ListIdentities(pub UserId);
 

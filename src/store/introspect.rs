@@ -1,4 +1,4 @@
-//! The session behind a refresh token, looked at and left as it is.
+//! Reads the session behind a refresh token without changing it.
 
 use super::rotate_session::stored_burst;
 use super::schema::{sessions, users};
@@ -7,22 +7,22 @@ use crate::domain::{AppId, Generation, RefreshState, SessionId, Time, UserId, Us
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-/// Finds the session that a refresh token names, with its user's status; in one statement, so that what it finds
-/// was so at one moment.
+/// Finds the session that a refresh token names, with its user's status. A single statement makes the result
+/// consistent.
 #[derive(Debug)]
 pub struct FindRefreshSession {
-    /// Whose.
+    /// The session's user.
     pub user: UserId,
-    /// Which.
+    /// The session.
     pub session: SessionId,
 }
 
-/// A session as far as its refresh tokens depend on it.
+/// The parts of a session that its refresh tokens depend on.
 #[derive(Debug, Clone)]
 pub struct RefreshSession {
     /// The mini-program.
     pub app: AppId,
-    /// Its refresh tokens.
+    /// The state of its refresh tokens.
     pub state: RefreshState,
     /// May the user sign in?
     pub user_status: UserStatus,

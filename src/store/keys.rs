@@ -1,4 +1,4 @@
-//! The server's own keys. They are sealed before they come here and opened after they leave.
+//! The server's own keys. They are sealed before they get here and opened after they leave.
 
 use super::connection::per_dialect;
 use super::schema::keys;
@@ -9,7 +9,7 @@ use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
-/// What a key is for.
+/// The purpose of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyPurpose {
     /// Signs access tokens.
@@ -27,41 +27,41 @@ impl KeyPurpose {
     }
 }
 
-/// A key as it lies in the database.
+/// A key as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredKey {
     /// The `kid` of a signing key.
     pub id: String,
-    /// What it is for.
+    /// Its purpose.
     pub purpose: KeyPurpose,
     /// JWA name (RFC 7518), such as `EdDSA`.
     pub algorithm: String,
-    /// The private part under the master key, sealed for [`NewKey::seal_row`]; empty when it is retired.
+    /// The private key, sealed under the master key for [`NewKey::seal_row`]; empty once retired.
     pub sealed: Sealed,
-    /// The longest life of a token that it signs, in seconds.
+    /// The longest lifetime of the tokens it signs, in seconds.
     pub token_seconds: i64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Time,
-    /// From when on it signs.
+    /// When it starts to sign.
     pub active_from: Time,
-    /// Until when it has to verify, where another one signs after it.
+    /// Until when it must verify, if another key signs after it.
     pub verifies_until: Option<Time>,
-    /// When its private part was destroyed.
+    /// When its private key was destroyed.
     pub retired_at: Option<Time>,
 }
 
-/// A key to be stored.
+/// A key to store.
 #[derive(Debug, Clone)]
 pub struct NewKey {
     /// The `kid` of a signing key.
     pub id: String,
-    /// What it is for.
+    /// Its purpose.
     pub purpose: KeyPurpose,
     /// JWA name (RFC 7518).
     pub algorithm: String,
-    /// The private part under the master key, sealed for [`NewKey::seal_row`].
+    /// The private key, sealed under the master key for [`NewKey::seal_row`].
     pub sealed: Sealed,
-    /// The longest life of a token that it signs, in seconds.
+    /// The longest lifetime of the tokens it signs, in seconds.
     pub token_seconds: i64,
 }
 
@@ -86,7 +86,7 @@ impl NewKey {
     }
 }
 
-/// All keys that are not retired, in the order in which they become active.
+/// All keys that are not retired, in order of activation.
 pub struct LoadKeys;
 
 impl Query for LoadKeys {
@@ -97,7 +97,7 @@ impl Query for LoadKeys {
     }
 }
 
-/// The retired keys, in the order in which they became active.
+/// The retired keys, in order of activation.
 pub struct ListRetiredKeys;
 
 impl Query for ListRetiredKeys {
@@ -110,10 +110,10 @@ impl Query for ListRetiredKeys {
     }
 }
 
-/// Stores those of these keys for whose purpose there is none; gives back whichever then stand. Of nodes that
-/// start together on an empty database one wins, and all use its keys.
+/// Stores these keys for each purpose that has none; returns the keys that then exist. If nodes start
+/// together on an empty database, one of them wins, and all use its keys.
 pub struct StoreFirstKeys {
-    /// The keys to begin with.
+    /// The initial keys.
     pub keys: Vec<NewKey>,
     /// Now.
     pub at: Time,
@@ -134,8 +134,8 @@ impl WriteOne for StoreFirstKeys {
     }
 }
 
-/// Whoever decides by the keys that there are holds this lock until the end of the transaction. (On SQLite a
-/// transaction that writes is alone from its beginning.)
+/// Locks the keys until the end of the transaction, for writes that depend on which keys exist. (On SQLite, a
+/// writing transaction is exclusive from its beginning.)
 pub(super) fn lock_keys(conn: &mut DbConn) -> Result<(), StoreError> {
     if let DbConn::Postgres(conn) = conn {
         conn.batch_execute("LOCK TABLE keys IN EXCLUSIVE MODE")?;
@@ -143,7 +143,7 @@ pub(super) fn lock_keys(conn: &mut DbConn) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The keys that are not retired, in the order in which they become active.
+/// The keys that are not retired, in order of activation.
 pub(super) fn load_keys(conn: &mut DbConn) -> Result<Vec<StoredKey>, StoreError> {
     let rows = keys::table.filter(keys::retired_at.is_null());
     let rows: Vec<Row> = rows.order((keys::active_from, keys::id)).select(COLUMNS).load(conn)?;

@@ -1,4 +1,4 @@
-//! `last_login_at` of many users at once.
+//! Updates `last_login_at` of many users at once.
 
 use super::prepared::prepared;
 use super::{DbConn, StoreError, WriteOne};
@@ -9,11 +9,11 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Text, Timestamp};
 use diesel::sqlite::Sqlite;
 
-/// Brings `last_login_at` of these users, in the order of their ids, up to these times.
+/// Advances `last_login_at` of these users, sorted by id, to these times.
 pub struct NoteLogins(pub Vec<(UserId, Time)>);
 
 prepared! {
-    /// One user's time, never backwards.
+    /// One user's time; never moves it backwards.
     NoteLogin on Sqlite {
         at: Timestamp = NaiveDateTime, id: Text = &'a str, later_than: Timestamp = NaiveDateTime,
     } -> (),
@@ -21,7 +21,7 @@ prepared! {
 }
 
 prepared! {
-    /// Everybody's times, never backwards. Rows are locked in the order of their ids.
+    /// All users' times; never moves one backwards. Locks the rows in order of their ids.
     NoteAllLogins on Pg { ids: Array<Text> = Vec<&'a str>, times: Array<Timestamp> = Vec<NaiveDateTime> } -> (),
     "WITH later AS (
          SELECT users.id, t.at FROM unnest(?, ?) AS t (id, at) JOIN users ON users.id = t.id

@@ -1,4 +1,4 @@
-//! Brings the schema up to date. The SQL is compiled in; `diesel migration run` works on the same folders.
+//! Schema migrations. The SQL is compiled in; `diesel migration run` works with the same folders.
 
 use super::connection::{connect, is_missing_file, per_dialect};
 use super::group_commit::transact;
@@ -14,39 +14,39 @@ use std::time::{Duration, Instant};
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
-/// Any number will do, as long as every weauth takes the same.
+/// An arbitrary number, which must be the same in every weauth.
 const ADVISORY_LOCK: i64 = 0x7765_6175_7468;
 
-/// One migration and whether it was applied.
+/// A migration and whether it has been applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationState {
     /// Its folder's name.
     pub name: String,
-    /// The number at its beginning, by which diesel knows it.
+    /// The number at the beginning of the name, which identifies it in diesel.
     pub version: String,
-    /// Was it applied?
+    /// Has it been applied?
     pub applied: bool,
     /// Does this weauth know it? A newer one, or somebody else, may have applied more.
     pub known: bool,
 }
 
-/// A connection of its own on which migrations run.
+/// A connection for running migrations.
 pub struct Migrator(DbConn);
 
 impl Migrator {
-    /// Connects; a SQLite file is made where it is missing, in WAL mode.
+    /// Connects; a missing SQLite file is created, in WAL mode.
     pub fn connect(url: &DatabaseUrl) -> Result<Self, StoreError> {
         let mut conn = connect(url)?;
         if let DbConn::Sqlite(conn) = &mut conn {
-            // Who comes while another one migrates waits for longer than for a login.
+            // Another process may be migrating, which can take longer than a login.
             conn.batch_execute("PRAGMA busy_timeout = 60000;")?;
             into_wal_mode(conn)?;
         }
         Ok(Self(conn))
     }
 
-    /// Applies what is pending, oldest first; gives back the names. Nodes that start together take turns. Where
-    /// nothing is pending nothing is written, so that a role which may not change the schema will do.
+    /// Applies the pending migrations, oldest first; returns their names. Nodes that start together take turns.
+    /// If none is pending, nothing is written, so a role without the right to change the schema will do.
     pub fn apply_pending(&mut self) -> Result<Vec<String>, StoreError> {
         if status(&mut self.0)?.iter().all(|migration| migration.applied) {
             return Ok(Vec::new());
@@ -62,8 +62,7 @@ impl Migrator {
         })
     }
 
-    /// Takes back the latest `count` migrations; gives back their names, the latest first. All of them are there, or
-    /// none is taken back.
+    /// Reverts the latest `count` migrations; returns their names, latest first. If fewer are applied, reverts none.
     pub fn revert(url: &DatabaseUrl, count: u32) -> Result<Vec<String>, StoreError> {
         if is_missing_file(url) {
             return Err(StoreError::Unavailable("there is no such file".into()));
@@ -89,8 +88,8 @@ impl Migrator {
         })
     }
 
-    /// Every migration, oldest first, and then those that are applied without being known here. Only looks: a database
-    /// that is not there has none applied.
+    /// All known migrations, oldest first, and then applied ones that are unknown here. Read-only: in a
+    /// missing database, none is applied.
     pub fn status_of(url: &DatabaseUrl) -> Result<Vec<MigrationState>, StoreError> {
         if is_missing_file(url) {
             return known_to::<diesel::sqlite::Sqlite>(&SQLITE);
@@ -106,7 +105,7 @@ impl Migrator {
         Ok(all)
     }
 
-    /// Works while nobody else migrates: on SQLite as the one who writes, in one transaction.
+    /// Runs `work` while nobody else migrates; on SQLite, in one writing transaction.
     fn locked<T>(
         &mut self,
         work: impl FnOnce(&mut DbConn) -> Result<T, StoreError>,
@@ -121,8 +120,8 @@ impl Migrator {
     }
 }
 
-/// The mode is the file's: the pool's connections find it set and need not race for it. Of those who come together to a
-/// new file one sets it, and SQLite lets the others wait for no lock here.
+/// Sets WAL mode. It is stored in the file, so the pool's connections need not race for it. Of several processes
+/// with a new file one sets it; SQLite does not make the others wait for the lock here, so they retry.
 fn into_wal_mode(conn: &mut SqliteConnection) -> Result<(), StoreError> {
     let until = Instant::now() + Duration::from_secs(60);
     loop {
@@ -133,7 +132,7 @@ fn into_wal_mode(conn: &mut SqliteConnection) -> Result<(), StoreError> {
     }
 }
 
-/// Are the database there and all migrations applied?
+/// Do the database and all migrations exist?
 pub struct CheckSchema;
 
 impl Query for CheckSchema {
@@ -165,8 +164,8 @@ fn status_by(applied: &[String], conn: &DbConn) -> Result<Vec<MigrationState>, S
     Ok(all)
 }
 
-/// The versions that were applied. Asked by queries of our own: diesel's make its table where it is missing, which not
-/// everybody may who asks.
+/// The versions that were applied. Not by diesel's own queries: they create its table if it is missing, for
+/// which not every caller has the privilege.
 fn applied(conn: &mut DbConn) -> Result<Vec<String>, StoreError> {
     const APPLIED: &str = "SELECT version AS value FROM __diesel_schema_migrations";
     let is_there = match conn {
@@ -190,7 +189,7 @@ struct Answer {
     value: String,
 }
 
-/// The embedded migrations of a dialect, oldest first, none applied.
+/// The embedded migrations of a dialect, oldest first, all marked as not applied.
 fn known_to<DB: diesel::backend::Backend>(
     embedded: &EmbeddedMigrations,
 ) -> Result<Vec<MigrationState>, StoreError> {

@@ -1,12 +1,12 @@
-//! Is SQLite's file still the one that was opened? Where somebody deletes or replaces it, a server goes on with a file
-//! that nobody will find again.
+//! Detects that SQLite's file was deleted or replaced. A server would continue on the old file, which is lost
+//! once it stops.
 
 use super::StoreError;
 use crate::domain::DatabaseUrl;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The file at its path, when it was opened.
+/// The identity of the database file when it was opened.
 #[derive(Debug)]
 pub struct OpenedFile {
     path: PathBuf,
@@ -21,7 +21,7 @@ impl OpenedFile {
         Some(Self { id: id_of(&path)?, path })
     }
 
-    /// Is it still there?
+    /// Is the same file still there?
     pub fn check(&self) -> Result<(), StoreError> {
         if id_of(&self.path) == Some(self.id) {
             return Ok(());

@@ -1,10 +1,10 @@
-//! Statements that are prepared once for a connection and then only bound.
+//! Statements that are prepared once per connection and then only bound.
 //!
-//! diesel prepares `UPDATE`, `INSERT … ON CONFLICT` and raw SQL anew at every call. On the hot path that
-//! is most of what a statement costs, so its statements are written here with an identity that diesel's own
-//! cache can see. Everything else is ordinary diesel.
+//! diesel prepares `UPDATE`, `INSERT … ON CONFLICT` and raw SQL again for every call. On the hot path this is
+//! most of a statement's cost, so its statements are defined here with an identity by which diesel's own
+//! cache finds them. All other statements are ordinary diesel.
 
-/// Defines a prepared statement: its parameters in the order of the `?` in its text, and its row.
+/// Defines a prepared statement: its parameters, in the order of the `?` in its SQL, and its row type.
 macro_rules! prepared {
     ($(#[$doc:meta])* $name:ident on $backend:ty { $($field:ident: $sql_type:ty = $type:ty),* $(,)? } -> $row:ty, $sql:expr) => {
         $(#[$doc])*

@@ -1,35 +1,34 @@
-//! What a unit of database work looks like: data in, answer out, no HTTP and no actor known.
+//! The interface of database work: data in, result out, independent of HTTP and actors.
 
 use super::{DbConn, StoreError};
 
-/// Something that is read. Runs beside writes, on a connection of the pool.
+/// A read. Runs concurrently with writes, on a connection of the pool.
 pub trait Query: Send + 'static {
-    /// What it finds.
+    /// The result.
     type Output: Send + 'static;
 
-    /// Runs on a blocking thread.
+    /// Runs the query, on a blocking thread.
     fn run(&self, conn: &mut DbConn) -> Result<Self::Output, StoreError>;
 }
 
-/// Something that is written, together with others in one transaction (see
-/// [`GroupCommit`](super::GroupCommit)).
+/// A write, which shares a transaction with others (see [`GroupCommit`](super::GroupCommit)).
 ///
-/// An `Err` means that the database itself failed; whatever a caller may do wrong is an `Output`.
-/// A write may be applied anew after its transaction was rolled back, so it must not remember.
+/// `Err` means that the database itself failed; mistakes of the caller are part of `Output`. After a rollback
+/// a write may be applied again, so it must not keep state.
 pub trait Write: Send + 'static {
-    /// What it did.
+    /// The result.
     type Output: Send + 'static;
 
-    /// Applies writes of one kind, within the open transaction; one output for each, in order.
+    /// Applies writes of one kind within the open transaction; returns one output for each, in order.
     fn apply(batch: &[&Self], conn: &mut DbConn) -> Result<Vec<Self::Output>, StoreError>;
 }
 
-/// A [`Write`] that gains nothing from its neighbours: of several, one is applied after the other.
+/// A [`Write`] that gains nothing from batching: several are applied one by one.
 pub trait WriteOne: Send + 'static {
-    /// What it did.
+    /// The result.
     type Output: Send + 'static;
 
-    /// Applies it, within the open transaction.
+    /// Applies the write within the open transaction.
     fn apply_one(&self, conn: &mut DbConn) -> Result<Self::Output, StoreError>;
 }
 

@@ -1,4 +1,4 @@
-//! Word of ended sessions, from node to node and from the terminal to every node.
+//! Propagates ended sessions, from every node and terminal command to all nodes.
 
 use super::prepared::prepared;
 use super::schema::{revocations, user_changes};
@@ -9,10 +9,10 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Text};
 
-/// The sessions that were ended since a moment, with the time of each.
+/// The sessions that ended since a time, each with its time.
 #[derive(Debug)]
 pub struct FindRevocations {
-    /// Later ones are found.
+    /// The earliest time.
     pub since: Time,
 }
 
@@ -28,10 +28,10 @@ impl Query for FindRevocations {
     }
 }
 
-/// Forgets word of sessions that were ended, and of users who were changed, before a moment.
+/// Deletes the records of sessions that ended, and of users who changed, before a time.
 #[derive(Debug)]
 pub struct PurgeRevocations {
-    /// Older ones go.
+    /// Deletes older records.
     pub before: Time,
 }
 
@@ -46,8 +46,8 @@ impl WriteOne for PurgeRevocations {
     }
 }
 
-/// An id of the moment in which the row is written, as [`id_at`] makes them, by Postgres's clock: that of the node may
-/// be off, and whoever looks for news by the shared clock must find it.
+/// An id for the time of writing, in the format of [`id_at`], by Postgres's clock. Nodes poll by this shared
+/// clock; with the clock of a node, which may be off, they could miss the row.
 macro_rules! id_of_now {
     () => {
         "lpad(to_hex(floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0')
@@ -57,7 +57,7 @@ macro_rules! id_of_now {
 pub(super) use id_of_now;
 
 prepared! {
-    /// Word of sessions that end now.
+    /// Records sessions that end now.
     TellOfEnded on Pg { sessions: Array<Text> = Vec<&'a str> } -> (),
     concat!(
         "INSERT INTO revocations (id, session_id, at)
@@ -65,8 +65,8 @@ prepared! {
     )
 }
 
-/// Leaves word of sessions that were ended. To be called late in the transaction, as its rows are seen only after it
-/// and are looked for among the latest.
+/// Records for all nodes that sessions have ended. Call it late in the transaction: the rows become visible
+/// when it commits, and are looked for among the latest.
 pub(super) fn revoke(conn: &mut DbConn, sessions: &[SessionId], at: Time) -> Result<(), StoreError> {
     if sessions.is_empty() {
         return Ok(());
@@ -89,7 +89,7 @@ pub(super) fn revoke(conn: &mut DbConn, sessions: &[SessionId], at: Time) -> Res
     Ok(())
 }
 
-/// An id of this moment, by the same clock as the row's own time.
+/// An id for this time, by the same clock as the row's own time.
 pub(super) fn id_at(at: Time) -> String {
     let micros = at.unix_micros().max(0).unsigned_abs();
     let nanos = (micros % 1_000_000) as u32 * 1000;
@@ -97,7 +97,7 @@ pub(super) fn id_at(at: Time) -> String {
     uuid::Uuid::new_v7(moment).simple().to_string()
 }
 
-/// Ids begin with their time in milliseconds (RFC 9562 5.7), so the rows of a time lie together.
+/// The lowest id of a time. Ids begin with their time in milliseconds (RFC 9562 5.7), so they sort by time.
 pub(super) fn first_id_at(time: Time) -> String {
     format!("{:012x}", time.unix_micros().max(0) / 1000)
 }

@@ -1,5 +1,5 @@
-//! What changes the keys: a new one comes in, an old one goes. Each write decides under a lock by the keys that
-//! then stand, so that of any number of nodes that want the same one does it.
+//! Writes that add and retire keys. Each one locks the keys before it decides, so that of any number of nodes
+//! that want the same change, one makes it.
 
 use super::audit::{Audited, audit};
 use super::keys::{KeyPurpose, NewKey, StoredKey, load_keys, lock_keys};
@@ -8,37 +8,37 @@ use super::{DbConn, StoreError, WriteOne};
 use crate::domain::{Actor, Time};
 use diesel::prelude::*;
 
-/// A key that signs within so many seconds may sign on a node that has not heard yet that it is overtaken.
+/// A superseded key due to sign within so many seconds is kept: a node may not learn of the newer one in time.
 const IN_USE_SOON: i64 = 10;
 
-/// When a new key is to come in.
+/// The condition for a new key.
 #[derive(Debug, Clone)]
 pub enum RotateIf {
-    /// In any case.
+    /// Unconditional.
     Asked,
-    /// If the newest key is of another algorithm than the new one.
+    /// The newest key has another algorithm.
     AlgorithmDiffers,
-    /// If the newest key has been active since before this moment.
+    /// The newest key was activated before this time.
     ActiveSinceBefore(Time),
 }
 
-/// Brings in a new signing key.
+/// Adds a new signing key.
 #[derive(Debug, Clone)]
 pub struct RotateKey {
-    /// The new one.
+    /// The new key.
     pub key: NewKey,
-    /// On this condition.
+    /// The condition.
     pub condition: RotateIf,
     /// Now.
     pub at: Time,
-    /// From when on it signs.
+    /// When it starts to sign.
     pub active_from: Time,
-    /// Who does it.
+    /// Who adds it.
     pub by: Actor,
 }
 
 impl WriteOne for RotateKey {
-    /// Did it come in?
+    /// Was it added?
     type Output = bool;
 
     fn apply_one(&self, conn: &mut DbConn) -> Result<bool, StoreError> {
@@ -52,7 +52,7 @@ impl WriteOne for RotateKey {
             (_, None) => false,
         };
         if wanted {
-            // A key that was to sign later is overtaken and never signs; one that is about to may be in use already.
+            // A key that was to sign later is superseded and never signs; one about to sign may be in use already.
             let overtaken = |key: &&StoredKey| {
                 key.purpose == KeyPurpose::Sign && key.active_from > self.at.plus_seconds(IN_USE_SOON)
             };
@@ -66,7 +66,7 @@ impl WriteOne for RotateKey {
     }
 }
 
-/// Destroys the signing keys whose last tokens have ended. The rows stay, to be listed.
+/// Destroys the signing keys whose last tokens have expired. The rows stay, to be listed.
 #[derive(Debug, Clone)]
 pub struct RetireDueKeys {
     /// Now.
@@ -74,7 +74,7 @@ pub struct RetireDueKeys {
 }
 
 impl WriteOne for RetireDueKeys {
-    /// The ids of those that went.
+    /// The ids of the destroyed keys.
     type Output = Vec<String>;
 
     fn apply_one(&self, conn: &mut DbConn) -> Result<Vec<String>, StoreError> {
@@ -88,23 +88,23 @@ impl WriteOne for RetireDueKeys {
     }
 }
 
-/// Destroys one key at once, of whichever purpose.
+/// Destroys one key of any purpose at once.
 #[derive(Debug, Clone)]
 pub struct RetireKey {
-    /// Which.
+    /// The key's id.
     pub id: String,
     /// Now.
     pub at: Time,
-    /// Who does it.
+    /// Who destroys it.
     pub by: Actor,
 }
 
-/// What became of a [`RetireKey`].
+/// The result of a [`RetireKey`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retirement {
-    /// It is destroyed.
+    /// The key was destroyed.
     Done,
-    /// There is no such key, or it is retired already.
+    /// There is no such key, or it is already retired.
     Unknown,
     /// No other key could sign now; nothing was done.
     Needed,
@@ -128,10 +128,10 @@ impl WriteOne for RetireKey {
     }
 }
 
-/// Makes sure that every key verifies for as long as tokens of this life may need it.
+/// Makes every key verify for long enough for tokens of this lifetime.
 #[derive(Debug, Clone)]
 pub struct RaiseTokenSeconds {
-    /// The life of a node's access tokens, in seconds.
+    /// The lifetime of a node's access tokens, in seconds.
     pub seconds: i64,
 }
 
@@ -146,7 +146,7 @@ impl WriteOne for RaiseTokenSeconds {
     }
 }
 
-/// Destroys every key and every session key of WeChat: what is left to do when the master key is lost.
+/// Destroys all our keys and all WeChat session keys: the last resort when the master key is lost.
 #[derive(Debug, Clone)]
 pub struct ResetKeys {
     /// Now.
@@ -156,7 +156,7 @@ pub struct ResetKeys {
 }
 
 impl WriteOne for ResetKeys {
-    /// How many keys were destroyed.
+    /// The number of keys destroyed.
     type Output = usize;
 
     fn apply_one(&self, conn: &mut DbConn) -> Result<usize, StoreError> {

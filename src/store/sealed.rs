@@ -1,5 +1,5 @@
-//! Everything that lies in the database under the master key, so that all of it can be sealed anew. A column that
-//! holds sealed values has a [`SealedPlace`] here; a test counts the columns.
+//! All values sealed under the master key, so that they can be resealed under a new one. Every column with
+//! sealed values has a [`SealedPlace`]; a test counts the columns.
 
 use super::audit::{Audited, audit};
 use super::keys::NewKey;
@@ -10,19 +10,19 @@ use crate::domain::{Actor, AppId, OpenId, Time};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
-/// Where a sealed value lies.
+/// The location of a sealed value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SealedPlace {
     /// The session key of an identity.
     SessionKey(AppId, OpenId),
-    /// The one before it.
+    /// The session key before it.
     PreviousSessionKey(AppId, OpenId),
-    /// The private part of a key of ours.
+    /// The private part of one of our keys.
     Key(String),
 }
 
 impl SealedPlace {
-    /// The row identity under which it is sealed.
+    /// The row identity for which it is sealed.
     pub fn seal_row(&self) -> String {
         match self {
             Self::SessionKey(app, openid) | Self::PreviousSessionKey(app, openid) => {
@@ -47,20 +47,20 @@ impl std::fmt::Display for SealedPlace {
     }
 }
 
-/// A value, and where it lies.
+/// A value and its location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedValue {
-    /// Where.
+    /// The location.
     pub place: SealedPlace,
-    /// What.
+    /// The value.
     pub sealed: Sealed,
 }
 
-/// A place on the walk over all rows that hold sealed values. The keys come last: a server refuses to start with a
-/// master key that opens none of them, and so with the new one alone until the walk has come to its end.
+/// A position in the scan of all rows with sealed values. Keys come last: a server does not start with a
+/// master key that opens none of them, and so not with the new one alone until the scan is complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SealedCursor {
-    /// After this identity, given by appid and openid.
+    /// After the identity with this appid and openid.
     Identities(String, String),
     /// After this key.
     Keys(String),
@@ -72,7 +72,7 @@ impl Default for SealedCursor {
     }
 }
 
-/// Counts the rows that the walk will come by.
+/// Counts the rows of the scan.
 pub struct CountSealed;
 
 impl Query for CountSealed {
@@ -85,22 +85,22 @@ impl Query for CountSealed {
     }
 }
 
-/// Looks at some rows that hold sealed values, in the order of their keys.
+/// Reads a batch of rows with sealed values, in key order.
 pub struct FindSealed {
-    /// Where to go on.
+    /// The position to continue from.
     pub after: SealedCursor,
-    /// How many rows to look at.
+    /// How many rows to read.
     pub limit: i64,
 }
 
-/// The sealed values of some rows, and where to go on; `None` at the end.
+/// The sealed values of a batch of rows, and the position to continue from.
 #[derive(Debug)]
 pub struct SealedBite {
     /// The values.
     pub values: Vec<SealedValue>,
-    /// How many rows were looked at.
+    /// How many rows were read.
     pub rows: u64,
-    /// The last row looked at.
+    /// The last row read; `None` at the end.
     pub next: Option<SealedCursor>,
 }
 
@@ -161,17 +161,17 @@ impl FindSealed {
     }
 }
 
-/// A value sealed anew.
+/// A resealed value.
 #[derive(Debug, Clone)]
 pub struct Resealed {
     /// The value as it was read.
     pub was: SealedValue,
-    /// As it is to be.
+    /// The new value.
     pub now: Sealed,
 }
 
-/// Writes values back, each only where still that lies which was read: a login that came in between has brought a
-/// newer session key.
+/// Writes values back, each only if the row still holds the value that was read: a login in between may have
+/// stored a newer session key.
 #[derive(Debug, Clone)]
 pub struct Reseal(pub Vec<Resealed>);
 
@@ -180,7 +180,7 @@ impl WriteOne for Reseal {
     type Output = usize;
 
     fn apply_one(&self, conn: &mut DbConn) -> Result<usize, StoreError> {
-        // Gives way rather than to wait in a circle with a group of logins.
+        // Gives up early rather than deadlock with a group of logins.
         if let DbConn::Postgres(conn) = conn {
             conn.batch_execute("SET LOCAL lock_timeout = '200ms'")?;
         }
@@ -212,7 +212,7 @@ impl Resealed {
     }
 }
 
-/// Notes in the audit log that values were sealed anew.
+/// Records in the audit log that values were resealed.
 #[derive(Debug)]
 pub struct NoteResealing {
     /// How many.

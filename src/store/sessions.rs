@@ -1,4 +1,4 @@
-//! Sessions after the sign-in: they are listed, and they end.
+//! Listing and ending sessions.
 
 use super::audit::{Audited, audit};
 use super::fresh_logins::forget_user_session;
@@ -13,7 +13,7 @@ use diesel::sql_types::{Text, Timestamp};
 use diesel::sqlite::Sqlite;
 use std::collections::{HashMap, HashSet};
 
-/// Which sessions of a user to end.
+/// The sessions of a user to end.
 #[derive(Debug, Clone)]
 pub enum Ending {
     /// This one.
@@ -22,14 +22,14 @@ pub enum Ending {
     All,
 }
 
-/// Ends sessions of a user at once; gives back which. None where the one named is not theirs.
+/// Ends sessions of a user; returns the ended ones, none if the named session is not theirs.
 #[derive(Debug)]
 pub struct EndSessions {
-    /// Whose.
+    /// The user.
     pub user: UserId,
-    /// Which.
+    /// The sessions.
     pub which: Ending,
-    /// By whom.
+    /// Who ends them.
     pub by: Actor,
     /// Now.
     pub at: Time,
@@ -53,15 +53,15 @@ impl WriteOne for EndSessions {
     }
 }
 
-/// Ends all sessions of a user; gives back which.
+/// Ends all sessions of a user; returns the ended ones.
 pub(super) fn end_all(conn: &mut DbConn, user: &UserId, at: Time) -> Result<Vec<SessionId>, StoreError> {
     let ids: Vec<SessionId> = ids_of(conn, user.as_str())?.into_iter().map(SessionId::from_stored).collect();
     end(conn, user, &ids, at)
 }
 
 prepared! {
-    /// The sessions of these users, from the index and from what is not indexed yet; the users as a JSON array. One
-    /// look for all of them: what is not indexed is read from end to end.
+    /// The sessions of these users, given as a JSON array, from the index and from what is not indexed yet.
+    /// One query for all users, because the unindexed rows are scanned in full.
     FindSessionsOfUsers on Sqlite { indexed: Text = &'a str, fresh: Text = &'a str } ->
     (Text, Text, Timestamp, Timestamp),
     "SELECT user_id, id, expires_at, ends_at FROM sessions WHERE id IN (
@@ -70,14 +70,14 @@ prepared! {
      ) ORDER BY id"
 }
 
-/// A session of a user, whether its time is over or not.
+/// A session of a user, expired or not.
 pub(super) struct Owned {
     pub(super) id: String,
-    /// When it ends unless it is used.
+    /// When it expires unless it is used.
     pub(super) expires_at: Time,
 }
 
-/// The sessions of each of these users, in the order in which they were opened.
+/// The sessions of each of these users, in the order of their ids.
 pub(super) fn sessions_of_each(
     conn: &mut DbConn,
     users: &[&str],
@@ -102,14 +102,14 @@ pub(super) fn sessions_of_each(
     Ok(found)
 }
 
-/// The ids of a user's sessions, in the order in which they were opened.
+/// The ids of a user's sessions, sorted.
 fn ids_of(conn: &mut DbConn, user: &str) -> Result<Vec<String>, StoreError> {
     let theirs = sessions_of_each(conn, &[user])?.remove(user).unwrap_or_default();
     Ok(theirs.into_iter().map(|session| session.id).collect())
 }
 
-/// Removes the rows and leaves word of it for every node. Of those who end a session at once, one does; gives back
-/// what this one ended.
+/// Deletes sessions and records that for all nodes; returns those ended by this call. If several callers end
+/// a session at once, one of them does.
 pub(super) fn end(
     conn: &mut DbConn,
     user: &UserId,
@@ -143,13 +143,13 @@ pub(super) fn end(
     Ok(ended)
 }
 
-/// The most sessions that are listed, the latest: nobody reads more, and one person may open any number.
+/// Most sessions that are listed, the latest ones: nobody reads more, and a person may open any number.
 const MOST_LISTED: usize = 1000;
 
-/// A user's sessions that have not ended by `at`, the latest first, up to [`MOST_LISTED`].
+/// A user's sessions that have not ended by `at`, latest first, up to [`MOST_LISTED`].
 #[derive(Debug)]
 pub struct ListSessions {
-    /// Whose.
+    /// The user.
     pub user: UserId,
     /// Now.
     pub at: Time,

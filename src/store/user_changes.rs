@@ -1,4 +1,4 @@
-//! Word of users whose status or roles changed, or who were deleted, from whoever did it to every node.
+//! Propagates changes of users (status, roles, deletion), from whoever makes them to all nodes.
 
 use super::prepared::prepared;
 use super::revocations::{first_id_at, id_at, id_of_now};
@@ -11,35 +11,35 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use std::collections::HashMap;
 
-/// What a change of a user came to.
+/// The result of changing a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserChange {
     /// There is no such user.
     NoSuchUser,
-    /// They were so already; nothing was done.
+    /// The user already was in the requested state; nothing was done.
     AsBefore,
-    /// They are so now, and these sessions of theirs ended with it.
+    /// The user was changed, which ended these sessions.
     Done {
-        /// The sessions.
+        /// The ended sessions.
         ended: Vec<SessionId>,
     },
 }
 
-/// How a user stands after a change.
+/// The state of a user after a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedUser {
-    /// Who.
+    /// The user.
     pub user: UserId,
     /// When they were last changed.
     pub at: Time,
-    /// Their status and roles now, at that time or after it; `None` where they were deleted.
+    /// Their status and roles at that time or later; `None` if they were deleted.
     pub now: Option<(UserStatus, Vec<Role>)>,
 }
 
-/// The users who were changed since a moment, as they stand now.
+/// The users who changed since a time, in their current state.
 #[derive(Debug)]
 pub struct FindUserChanges {
-    /// Later changes are found.
+    /// The earliest time.
     pub since: Time,
 }
 
@@ -48,7 +48,7 @@ impl Query for FindUserChanges {
 
     fn run(&self, conn: &mut DbConn) -> Result<Self::Output, StoreError> {
         type Row = (String, NaiveDateTime, Option<String>, Option<String>);
-        // In one statement, so that what is found of a user is of one moment.
+        // One statement, so that the data of each user is consistent.
         let rows: Vec<Row> = user_changes::table
             .left_join(users::table.on(users::id.eq(user_changes::user_id)))
             .left_join(user_roles::table.on(user_roles::user_id.eq(user_changes::user_id)))
@@ -77,7 +77,7 @@ impl Query for FindUserChanges {
     }
 }
 
-/// A user who was changed twice comes with their roles twice.
+/// The roles of a user who changed twice are joined twice.
 fn with_each_role_once(mut changed: ChangedUser) -> ChangedUser {
     if let Some((_, roles)) = &mut changed.now {
         roles.sort();
@@ -87,7 +87,7 @@ fn with_each_role_once(mut changed: ChangedUser) -> ChangedUser {
 }
 
 prepared! {
-    /// Word of a user who is changed now, by Postgres's clock, which all nodes share.
+    /// Records that a user changes now, by Postgres's clock, which all nodes share.
     TellOfChange on Pg { user: Text = &'a str } -> (),
     concat!(
         "INSERT INTO user_changes (id, user_id, at)
@@ -95,7 +95,7 @@ prepared! {
     )
 }
 
-/// Leaves word, to be written in the transaction of the change itself, and late in it.
+/// Records a change of a user for all nodes. Call it in the transaction of the change, and late in it.
 pub(super) fn leave_word(conn: &mut DbConn, user: &UserId, at: Time) -> Result<(), StoreError> {
     match conn {
         DbConn::Postgres(conn) => TellOfChange::new(user.as_str()).execute(conn)?,

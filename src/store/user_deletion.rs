@@ -1,4 +1,4 @@
-//! The end of a user: what is personal goes, the audit log keeps that it went.
+//! Deletes users: personal data goes, and the audit log records the deletion.
 
 use super::audit::{Audited, audit};
 use super::fresh_logins::forget_user;
@@ -10,13 +10,13 @@ use super::{DbConn, StoreError, UserChange, WriteOne};
 use crate::domain::{Actor, Time, UserId};
 use diesel::prelude::*;
 
-/// Deletes a user with their identities, session keys, sessions, roles and exchange records. Should the person
-/// sign in again, they are somebody new.
+/// Deletes a user with their identities, session keys, sessions, roles and exchange records. If the person
+/// signs in again, they become a new user.
 #[derive(Debug)]
 pub struct DeleteUser {
-    /// Whom.
+    /// The user.
     pub user: UserId,
-    /// By whom.
+    /// Who deletes them.
     pub by: Actor,
     /// Now.
     pub at: Time,
@@ -31,10 +31,10 @@ impl WriteOne for DeleteUser {
             return Ok(UserChange::NoSuchUser);
         }
         let ended = end_all(conn, &self.user, self.at)?;
-        // Some minutes of records, found by reading them all: an index would cost every login.
+        // A full scan, but over a few minutes of records; an index would slow down every login.
         diesel::delete(exchanges::table.filter(exchanges::user_id.eq(id))).execute(conn)?;
         forget_user(conn, id)?;
-        // Identities and roles go with the row (ON DELETE CASCADE).
+        // Identities and roles are deleted with the row (ON DELETE CASCADE).
         diesel::delete(users::table.find(id)).execute(conn)?;
         leave_word(conn, &self.user, self.at)?;
         let act = Audited { at: self.at, by: &self.by, action: "user.delete", target: id, detail: None };

@@ -8,16 +8,16 @@ use super::{DbConn, StoreError, UserChange, WriteOne};
 use crate::domain::{Actor, Role, Time, UserId};
 use diesel::prelude::*;
 
-/// Grants roles to a user and takes roles from them. Nobody is signed out by it.
+/// Grants and revokes roles of a user. Ends no session.
 #[derive(Debug)]
 pub struct ChangeRoles {
-    /// Whose.
+    /// The user.
     pub user: UserId,
-    /// To be granted, where they lack them.
+    /// Roles to grant, unless already granted.
     pub grant: Vec<Role>,
-    /// To be taken, where they hold them.
+    /// Roles to revoke, if granted.
     pub revoke: Vec<Role>,
-    /// By whom.
+    /// Who changes them.
     pub by: Actor,
     /// Now.
     pub at: Time,

@@ -1,4 +1,4 @@
-//! Bans: a user is barred, or let in again.
+//! Banning and unbanning users.
 
 use super::audit::{Audited, audit};
 use super::schema::users;
@@ -9,15 +9,15 @@ use super::{DbConn, StoreError, UserChange, WriteOne};
 use crate::domain::{Actor, Time, UserId, UserStatus};
 use diesel::prelude::*;
 
-/// Bans a user, or lets them in again. Either way their sessions end: a ban must leave none, and what is from
-/// before a ban stays ended.
+/// Bans or unbans a user. Both end all of the user's sessions: a ban must leave none, and sessions from
+/// before the ban must not come back.
 #[derive(Debug)]
 pub struct SetUserStatus {
-    /// Whom.
+    /// The user.
     pub user: UserId,
-    /// What they are to be.
+    /// The new status.
     pub status: UserStatus,
-    /// By whom.
+    /// Who changes it.
     pub by: Actor,
     /// Now.
     pub at: Time,

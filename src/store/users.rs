@@ -60,7 +60,7 @@ pub(super) fn find_user(conn: &mut DbConn, id: &str) -> Result<Option<User>, Sto
     Ok(Some(row.into_user(roles_of(conn, id)?, unionid_linked)))
 }
 
-/// The roles that a user was granted, sorted.
+/// The roles of a user, sorted.
 pub(super) fn roles_of(conn: &mut DbConn, id: &str) -> Result<Vec<Role>, StoreError> {
     let roles = user_roles::table.filter(user_roles::user_id.eq(id)).select(user_roles::role);
     let mut roles: Vec<Role> =
@@ -69,15 +69,15 @@ pub(super) fn roles_of(conn: &mut DbConn, id: &str) -> Result<Vec<Role>, StoreEr
     Ok(roles)
 }
 
-/// Roles as one text, as both dialects aggregate them; sorted.
+/// Splits the roles that both dialects aggregate into one text; sorted.
 pub(super) fn split_roles(roles: Option<String>) -> Vec<Role> {
     let mut roles: Vec<Role> = roles.unwrap_or_default().split_whitespace().map(Role::from_stored).collect();
     roles.sort();
     roles
 }
 
-/// Holds a user until the transaction ends: whoever is signing them in has done so or waits. Gives back their
-/// status; `None` where there is no such user. (On SQLite the transaction alone holds everything.)
+/// Locks a user until the transaction ends, against a concurrent sign-in. Returns their status; `None` if
+/// there is no such user. (On SQLite, the transaction itself is exclusive.)
 pub(super) fn lock_user(conn: &mut DbConn, id: &UserId) -> Result<Option<UserStatus>, StoreError> {
     let status = users::table.find(id.as_str()).select(users::status);
     let status: Option<String> = match conn {

@@ -1,4 +1,4 @@
-//! What an access token says.
+//! The claims of an access token.
 
 use crate::domain::{AppId, Permission, Role, SessionId, Time, UserId};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// `typ` of an access token (RFC 9068, 2.1).
 pub(super) const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 
-/// Who a verified access token speaks for, and what they may do.
+/// The user that a verified access token represents, and what they may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// The user (`sub`).
@@ -15,26 +15,26 @@ pub struct Principal {
     pub appid: AppId,
     /// The session (`sid`).
     pub session: SessionId,
-    /// The user's roles at `as_of`.
+    /// The user's roles as of `as_of`.
     pub roles: Vec<Role>,
     /// The permissions of these roles (`scope`).
     pub permissions: Vec<Permission>,
     /// When the token was issued.
     pub issued_at: Time,
-    /// When it ends.
+    /// When the token expires.
     pub expires_at: Time,
     /// The token's own id (`jti`).
     pub token_id: String,
-    /// When roles and permissions were so: when the token was issued, or, where they were changed since, when
-    /// this node heard of it.
+    /// The time of `roles` and `permissions`: when the token was issued or, if they have changed since, when
+    /// this node learnt of the change.
     pub as_of: Time,
 }
 
-/// An access token as it is handed out. `Debug` shows nothing of it.
+/// A signed access token. `Debug` does not show it.
 pub struct AccessToken(pub(super) String);
 
 impl AccessToken {
-    /// The token itself, for the one answer that carries it.
+    /// The token itself, for the response that carries it.
     pub fn expose(&self) -> &str {
         &self.0
     }

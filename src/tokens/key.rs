@@ -1,4 +1,4 @@
-//! One signing key: the private part signs, the public part is shown to the world.
+//! A signing key: the private half signs, the public half is published.
 
 use crate::crypto::{InvalidKey, PublicParts, SigningAlgorithm, SigningKeyPair};
 use crate::domain::Time;
@@ -12,21 +12,21 @@ use serde_json::json;
 pub struct SigningKey {
     /// `kid`: the thumbprint of the public key (RFC 7638).
     pub id: String,
-    /// How it signs. A token is verified by this, whatever the token itself says (RFC 8725, 3.1).
+    /// Its algorithm. Tokens are verified with this one, whatever their header says (RFC 8725, 3.1).
     pub algorithm: SigningAlgorithm,
-    /// From when on it signs, unless a key that is active signs already and began later.
+    /// When it starts to sign, unless a key with a later start is active.
     pub active_from: Time,
     private: SigningKeyPair,
     /// Verifies what the private part signed.
     pub(super) public: DecodingKey,
-    /// The public part as it stands in the JWKS.
+    /// The public key as published in the JWKS.
     pub(super) jwk: Jwk,
-    /// The base64url of the header that every token of this key begins with.
+    /// The header of every token of this key, in base64url.
     header: String,
 }
 
 impl SigningKey {
-    /// Reads a private key.
+    /// Parses a private key.
     pub fn from_pkcs8(
         algorithm: SigningAlgorithm,
         pkcs8: &[u8],
@@ -59,7 +59,7 @@ impl SigningKey {
     }
 }
 
-/// The public part as a JWK (RFC 7517, RFC 7518 6, RFC 8037 2), without its id.
+/// The public key as a JWK (RFC 7517, RFC 7518 6, RFC 8037 2), without `kid`.
 fn public_jwk(algorithm: SigningAlgorithm, parts: &PublicParts) -> Result<Jwk, InvalidKey> {
     let text = |bytes: &Vec<u8>| URL_SAFE_NO_PAD.encode(bytes);
     let mut jwk = match parts {

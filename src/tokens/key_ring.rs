@@ -1,4 +1,4 @@
-//! All keys of the server: one signs, all verify, and the world is shown their public parts.
+//! All keys of the server: one signs, all verify, and their public halves are published.
 
 use super::claims::OutgoingClaims;
 use super::{AccessToken, Principal, SigningKey};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct KeyRing {
     issuer: String,
-    /// In the order in which they become active, as `active_from` says.
+    /// Sorted by `active_from`.
     keys: Vec<Arc<SigningKey>>,
     active_from: Vec<Time>,
     refresh: RefreshTokenMac,
@@ -22,7 +22,7 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// A ring of these keys, of which there must be one. `issuer` is the public URL of the server (`iss`).
+    /// A ring of these keys, at least one. `issuer` is the public URL of the server (`iss`).
     pub fn new(
         issuer: String,
         mut keys: Vec<Arc<SigningKey>>,
@@ -39,7 +39,7 @@ impl KeyRing {
         Ok(Self { issuer, keys, active_from, refresh, jwks, jwks_digest })
     }
 
-    /// Who issues the tokens (`iss`).
+    /// The issuer of the tokens (`iss`).
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
@@ -49,27 +49,27 @@ impl KeyRing {
         &self.jwks
     }
 
-    /// The SHA-256 of the JWK set: the same on every node that has the same keys.
+    /// SHA-256 of the JWK set, equal on all nodes with the same keys.
     pub fn jwks_digest(&self) -> &str {
         &self.jwks_digest
     }
 
-    /// Makes and recognises refresh tokens.
+    /// Issues and verifies refresh tokens.
     pub fn refresh(&self) -> &RefreshTokenMac {
         &self.refresh
     }
 
-    /// The key of this id.
+    /// The key with this id.
     pub fn key(&self, kid: &str) -> Option<&Arc<SigningKey>> {
         self.keys.iter().find(|key| key.id == kid)
     }
 
-    /// Does this ring verify all that the other one verifies?
+    /// Does this ring contain every key of the other one?
     pub(super) fn verifies_all_of(&self, other: &Self) -> bool {
         other.keys.iter().all(|key| self.key(&key.id).is_some())
     }
 
-    /// Signs an access token for a principal, with the key whose turn it is when the token is issued.
+    /// Signs an access token for a principal, with the key that is active at the time of issue.
     pub fn issue(&self, principal: &Principal) -> Result<AccessToken, InvalidKey> {
         let scope: Vec<&str> = principal.permissions.iter().map(|permission| permission.as_str()).collect();
         let claims = OutgoingClaims {

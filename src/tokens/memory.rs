@@ -1,37 +1,37 @@
-//! The tokens that one thread has verified: a hot token costs a hash look-up, not a signature.
+//! A cache of the tokens that one thread has verified: a hit costs a hash lookup instead of a signature check.
 
 use super::Principal;
 use crate::sharded::ByChance;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-/// How many tokens a thread remembers at least; at most twice as many, about 1.5 KiB each.
+/// Tokens that a thread caches at least; at most twice as many, about 1.5 KiB each.
 const CAPACITY: usize = 8192;
 
-/// Verified tokens, in two generations: when the young one is full it becomes the old one, and what was
-/// not asked for in the meantime is forgotten.
+/// Verified tokens, in two generations. When the young one is full it replaces the old one, which evicts
+/// every token that was not used in the meantime.
 #[derive(Default)]
 pub struct TokenMemory {
     young: ByTail,
     old: ByTail,
-    /// Of the verifier, and the keys, by which these tokens were verified.
+    /// Identifies the verifier, and its keys, that verified these tokens.
     stamp: u64,
 }
 
-/// By the last 16 letters of the signature. Only verified tokens are kept: nobody can make many that collide.
+/// Keyed by the last 16 characters of the signature. Only verified tokens are kept, so nobody can force collisions.
 type ByTail = ByChance<u128, Remembered>;
 
 /// A verified token.
 pub(super) struct Remembered {
     token: Box<str>,
-    /// Whom it speaks for.
+    /// The user that it represents.
     pub(super) principal: Arc<Principal>,
-    /// How many revocations there were when none of them contradicted it.
+    /// The number of revocations when none of them was found to apply to it.
     pub(super) uncontradicted_at: Cell<Option<u64>>,
 }
 
 impl TokenMemory {
-    /// What this thread remembers.
+    /// Gives access to this thread's cache.
     pub fn of_this_thread<T>(look: impl FnOnce(&mut Self) -> T) -> T {
         thread_local! {
             static MEMORY: RefCell<TokenMemory> = RefCell::default();
@@ -39,14 +39,14 @@ impl TokenMemory {
         MEMORY.with_borrow_mut(look)
     }
 
-    /// Forgets everything that was remembered under another stamp.
+    /// Clears the cache if it belongs to another stamp.
     pub(super) fn forget_unless(&mut self, stamp: u64) {
         if self.stamp != stamp {
             *self = Self { stamp, ..Self::default() };
         }
     }
 
-    /// Looks at what is remembered of a token.
+    /// Looks a token up, and passes what is cached of it to `look`.
     pub(super) fn look<T>(&mut self, token: &str, look: impl FnOnce(&Remembered) -> T) -> Option<T> {
         let tail = tail(token)?;
         let is_it = |remembered: &&Remembered| *remembered.token == *token;
@@ -58,7 +58,7 @@ impl TokenMemory {
         Some(look(self.put(tail, remembered)))
     }
 
-    /// Remembers a token that was just verified, and looks at it.
+    /// Caches a token that was just verified, and passes it to `look`.
     pub(super) fn insert<T>(
         &mut self,
         token: &str,
@@ -81,7 +81,7 @@ impl TokenMemory {
     }
 }
 
-/// Shows how many tokens there are, and none of them.
+/// Shows the number of tokens only.
 impl std::fmt::Debug for TokenMemory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "TokenMemory({} tokens)", self.young.len() + self.old.len())

@@ -1,4 +1,4 @@
-//! Access tokens (RFC 9068): the keys, issuing, verifying. The only folder that names `jsonwebtoken`.
+//! Access tokens (RFC 9068): keys, issuing and verification. The only module that names `jsonwebtoken`.
 
 mod claims;
 mod key;

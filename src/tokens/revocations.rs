@@ -1,5 +1,5 @@
-//! What contradicts access tokens that are still good: sessions that ended, users who were banned, deleted or
-//! given other roles. A look-up in memory, not in the database, for every request.
+//! What invalidates unexpired access tokens: ended sessions, and users who were banned, deleted or given
+//! other roles. Every request checks them in memory, without a database access.
 
 use super::{Principal, Standing, StandingState, TokenError};
 use crate::domain::{SessionId, Time, UserId};
@@ -7,20 +7,19 @@ use crate::sharded::{ByChance, Sharded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The ended sessions and the changed users of the last access-token lifetime. Cheap to clone; one for all
-/// workers.
+/// The sessions ended and users changed within the last access-token lifetime. Cheap to clone; shared by all workers.
 #[derive(Debug, Clone, Default)]
 pub struct Revocations {
     ended: Sharded<ByChance<SessionId, Time>>,
-    /// Told of before the sessions that ended with a change, and looked at after them: whose session is known to
-    /// have ended by a ban is known to be banned.
+    /// Written before the sessions that a change ended, and read after them: if a ban is seen to have ended a
+    /// session, the ban itself is seen too.
     users: Sharded<ByChance<UserId, Standing>>,
-    /// Counts what was added to either: what was looked up since the last time need not be looked up again.
+    /// Counts the additions to either map, so that an unchanged count saves the lookups.
     additions: Arc<AtomicU64>,
 }
 
 impl Revocations {
-    /// Holds these sessions to be ended, each since the time given.
+    /// Marks these sessions as ended, each since the given time.
     pub fn add(&self, ended: impl IntoIterator<Item = (SessionId, Time)>) {
         for (session, at) in ended {
             let mut part = self.ended.write(session.as_str());
@@ -30,7 +29,7 @@ impl Revocations {
         }
     }
 
-    /// Lets a user stand so from now on, unless something later is known of them.
+    /// Records a user's standing, unless a later one is known.
     pub fn let_stand(&self, user: UserId, standing: Standing) {
         let mut users = self.users.write(user.as_str());
         match users.get(&user) {
@@ -43,12 +42,12 @@ impl Revocations {
         }
     }
 
-    /// Holds a token's session to be ended because the database showed its user banned or gone, before word of that
-    /// came: whom this node has refused once it does not let in again.
+    /// Marks a token's session as ended because the database shows its user as banned or deleted, before this
+    /// node has learnt of the change itself. Once refused here, the token stays refused.
     pub(super) fn refuse(&self, token: &Principal, state: StandingState, at: Time) {
         let mut users = self.users.write(token.id.as_str());
         let held = users.entry(token.id.clone());
-        // Of the change itself nothing is known yet; word of it must count as the later.
+        // The time of the change is not known yet; the change must count as later when it arrives.
         let standing = held.or_insert_with(|| Standing {
             changed_at: token.issued_at,
             heard_at: at,
@@ -61,26 +60,26 @@ impl Revocations {
         self.count_addition();
     }
 
-    /// After the addition, with its part still locked: whoever has read the new count finds what was added, and whoever
-    /// finds it there already may count on the count. Not where nothing is new: what was heard is heard again for half a
-    /// minute, and a login ends no session.
+    /// Counts an addition, while its shard is still locked: who reads the new count finds the addition, and
+    /// who finds the addition can rely on the count. Not for news already known: polling repeats news for
+    /// half a minute, and a login ends no session.
     fn count_addition(&self) {
         self.additions.fetch_add(1, Ordering::Release);
     }
 
-    /// How often something was added. To be read before [`apply`](Self::apply): as long as it stays the same, so does
-    /// what a token comes to that nothing contradicted.
+    /// The number of additions. Read it before [`apply`](Self::apply): while it is unchanged, a token that
+    /// `apply` returned unchanged stays valid.
     pub(super) fn additions(&self) -> u64 {
         self.additions.load(Ordering::Acquire)
     }
 
-    /// Forgets what is from before a moment: no access token that it contradicts is good any more.
+    /// Forgets everything before a time, when no token that it affects can still be valid.
     pub fn forget_before(&self, moment: Time) {
         self.ended.write_each().for_each(|mut ended| ended.retain(|_, at| *at >= moment));
         self.users.write_each().for_each(|mut users| users.retain(|_, user| user.changed_at >= moment));
     }
 
-    /// What a token that is otherwise good comes to: the principal it speaks for, with the roles they have now.
+    /// Applies the revocations to a token that is otherwise valid: returns its principal with their current roles.
     pub(super) fn apply(&self, token: Arc<Principal>) -> Result<Arc<Principal>, TokenError> {
         let ended = self.ended.read(token.session.as_str()).contains_key(&token.session);
         let users = self.users.read(token.id.as_str());

@@ -1,28 +1,28 @@
-//! How a user stands after a change that an access token from before may contradict.
+//! The standing of a user after a change that older access tokens may not reflect.
 
 use super::{Principal, TokenError};
 use crate::domain::{Permission, Role, Time};
 use std::sync::Arc;
 
-/// A user whose status or roles changed, or who was deleted, while access tokens of theirs were still good.
+/// A user who was banned, unbanned, deleted or given other roles while their access tokens were valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     /// When the change was made.
     pub changed_at: Time,
-    /// When this node heard of it: whoever reads the user from the database later than that finds it there.
+    /// When this node learnt of it; users read from the database after that already reflect it.
     pub heard_at: Time,
-    /// How they stand now.
+    /// The user's state now.
     pub state: StandingState,
 }
 
-/// How a user stands now.
+/// The current state of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StandingState {
-    /// Barred by an operator.
+    /// Banned by an operator.
     Banned,
     /// Deleted.
     Gone,
-    /// May act within these roles, whatever a token says.
+    /// Active with these roles, whatever a token says.
     Active {
         /// The roles.
         roles: Vec<Role>,
@@ -32,12 +32,12 @@ pub enum StandingState {
 }
 
 impl Standing {
-    /// What a token comes to whose user stands so. `ended`: has its session ended?
+    /// Applies this standing to a token of the user. `ended`: has the token's session ended?
     ///
-    /// A ban ends every session, and none is opened as long as it holds. So a session that goes on although the
-    /// user is banned was opened after the ban had been lifted, of which this node has not heard yet.
+    /// A ban ends every session, and none is opened while it lasts. So a live session of a banned user was
+    /// opened after the ban was lifted, which this node has not learnt yet.
     pub(super) fn apply(&self, token: Arc<Principal>, ended: bool) -> Result<Arc<Principal>, TokenError> {
-        // A token names whole seconds.
+        // Token times are whole seconds.
         let issued_before = token.issued_at.unix() < self.changed_at.unix();
         match &self.state {
             StandingState::Banned if ended || issued_before => Err(TokenError::Banned),

@@ -1,5 +1,5 @@
-//! Tokens that bear our own good signature and are wrong all the same: nobody but a fault of ours, or a thief of
-//! the key, makes them; and the verifier must not lean on the signature alone (RFC 8725).
+//! Invalid tokens with a valid signature of ours. Only a bug or a stolen key can produce them, but the
+//! verifier must not rely on the signature alone (RFC 8725).
 
 use super::{KeyRing, Revocations, SigningKey, TokenError, TokenMemory, Verifier};
 use crate::crypto::{MacKey, SigningAlgorithm, SigningKeyPair};
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 const ISSUER: &str = "https://login.test";
-/// Seconds that an access token lives.
+/// Lifetime of an access token in seconds.
 const LIFETIME: i64 = 7200;
 const APP: &str = "wx0123456789abcdef";
 
-/// A verifier and, for the forger, its private key once more.
+/// A verifier, with a copy of its private key for the forger.
 struct World {
     verifier: Verifier,
     key: SigningKey,
@@ -42,7 +42,7 @@ impl World {
         json!({"alg": "EdDSA", "kid": self.key.id, "typ": "at+jwt"})
     }
 
-    /// Signs whatever it is given.
+    /// Signs any header and claims.
     fn sign(&self, header: &Value, claims: &Value) -> String {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let message = format!("{}.{}", part(header), part(claims));
@@ -66,7 +66,7 @@ fn claims() -> Value {
     })
 }
 
-/// The object with one member changed, or taken away where the value is `null`.
+/// The object with one member changed, or removed if the value is `null`.
 fn with(mut object: Value, name: &str, value: Value) -> Value {
     if let Some(members) = object.as_object_mut() {
         members.remove(name);
@@ -81,7 +81,7 @@ fn with(mut object: Value, name: &str, value: Value) -> Value {
 fn what_we_would_sign_ourselves_is_good() {
     let world = World::new();
     assert_eq!(world.verify(&world.sign(&world.header(), &claims())), Ok(()));
-    // RFC 9068 2.1: the long form of the type, in letters of either case; RFC 7519 4.1.3: a list of audiences.
+    // RFC 9068 2.1: the long form of the type, case-insensitive; RFC 7519 4.1.3: several audiences.
     for typ in ["AT+JWT", "application/at+jwt", "Application/AT+JWT"] {
         let header = with(world.header(), "typ", json!(typ));
         assert_eq!(world.verify(&world.sign(&header, &claims())), Ok(()), "{typ}");
@@ -150,7 +150,7 @@ fn a_good_signature_over_wrong_claims_is_refused() {
         ("exp", Value::Null),
         ("exp", json!("tomorrow")),
         ("exp", json!(-1)),
-        ("exp", json!(now() - 1)), // not after iat: such a token was never good
+        ("exp", json!(now() - 1)), // not after iat: such a token was never valid
         ("exp", json!(1e300)),
         ("nbf", json!(now() + 3600)),
     ] {
@@ -169,7 +169,7 @@ fn the_clock_may_be_off_by_seconds_and_not_by_an_hour() {
     for (ahead, expected) in [
         (4, Ok(())),
         (-4, Ok(())),
-        (-10, Err(TokenError::Invalid)), // issued in what is the future here
+        (-10, Err(TokenError::Invalid)), // issued in the future, by this clock
         (-3600, Err(TokenError::Invalid)),
         (3600, Ok(())),
         (7300, Err(TokenError::Expired)),

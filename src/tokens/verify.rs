@@ -1,4 +1,4 @@
-//! Is this token ours, whole, and still good?
+//! Verification of access tokens.
 
 use super::claims::{ACCESS_TOKEN_TYPE, IncomingClaims};
 use super::memory::Remembered;
@@ -9,35 +9,35 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// No token of ours is longer: it would not fit into the head of a request.
+/// Longest token that is accepted; ours are shorter, as they have to fit into a request head.
 const MAX_TOKEN: usize = 16 * 1024;
 
-/// Seconds by which another machine's clock may differ from ours.
+/// Tolerated clock skew between nodes, in seconds.
 const LEEWAY: i64 = 5;
 
 /// Why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Not a token of ours: malformed, forged, of another issuer or kind.
+    /// Not a token of this issuer: malformed, forged, or of another type.
     #[error("the access token is not valid")]
     Invalid,
-    /// Ours, but its time is over.
+    /// Ours, but expired.
     #[error("the access token has expired")]
     Expired,
-    /// Ours, but its session has ended, or its user was deleted.
+    /// Ours, but its session has ended or its user was deleted.
     #[error("the session of the access token has ended")]
     Revoked,
-    /// Ours, but an operator barred its user since.
+    /// Ours, but its user has been banned since.
     #[error("the user of the access token is banned")]
     Banned,
 }
 
-/// Verifies access tokens against the key ring. Cheap to clone; one for all workers.
+/// Verifies access tokens against the key ring. Cheap to clone; shared by all workers.
 #[derive(Debug, Clone)]
 pub struct Verifier {
     keys: Arc<RwLock<Arc<KeyRing>>>,
-    /// Of this verifier alone, and another one whenever keys were taken away: what a thread remembers under another
-    /// stamp counts for nothing.
+    /// Unique to this verifier, and changed whenever a key is removed. Tokens that a thread cached under
+    /// another stamp are discarded.
     stamp: Arc<AtomicU64>,
     audience: Arc<[AppId]>,
     revocations: Revocations,
@@ -47,9 +47,10 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Verifies tokens that `keys` signed for one of the apps in `audience`, unless `revocations` speak against
-    /// them. `lifetime`: the seconds for which revocations are kept; a token that was issued for longer, under
-    /// another setting, is good for no longer.
+    /// Verifies tokens that `keys` signed for one of the apps in `audience`, unless `revocations` apply to them.
+    ///
+    /// `lifetime` is the number of seconds for which revocations are kept; a token issued with a longer
+    /// lifetime, under other settings, expires after `lifetime` too.
     pub fn new(
         keys: KeyRing,
         audience: Vec<AppId>,
@@ -58,23 +59,22 @@ impl Verifier {
         clock: Clock,
     ) -> Self {
         let keys = Arc::new(RwLock::new(Arc::new(keys)));
-        // By chance, of the cheap kind: it is no secret, and the other kind takes 40 ms to set up.
+        // `RandomState` will do: the stamp is no secret, and the cryptographic generator takes 40 ms to initialise.
         let stamp = Arc::new(AtomicU64::new(RandomState::new().build_hasher().finish()));
         Self { keys, stamp, audience: audience.into(), revocations, lifetime, clock }
     }
 
-    /// The mini-programs whose tokens are taken here.
+    /// The mini-programs whose tokens are accepted.
     pub fn served(&self) -> Arc<[AppId]> {
         self.audience.clone()
     }
 
-    /// The present keys, which can sign: not for whoever embeds weauth.
+    /// The current keys. Private to the crate, because they can sign.
     pub(crate) fn keys(&self) -> Arc<KeyRing> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Works with these keys from now on. Tokens of a key that is no longer among them are refused, remembered
-    /// ones too.
+    /// Replaces the keys. Tokens of removed keys are rejected from now on, cached ones included.
     pub(crate) fn replace_keys(&self, keys: KeyRing) {
         let keys = Arc::new(keys);
         let mut present = self.keys.write().unwrap_or_else(PoisonError::into_inner);
@@ -85,8 +85,8 @@ impl Verifier {
         }
     }
 
-    /// Verifies a token. One that this thread has verified before costs a hash look-up; that it has not
-    /// expired, and that nothing has happened to its session or user since, is looked at every time.
+    /// Verifies a token. For a token that this thread has cached, the signature check becomes a hash lookup;
+    /// expiry and revocations are checked every time.
     pub fn verify(&self, token: &str, memory: &mut TokenMemory) -> Result<Arc<Principal>, TokenError> {
         memory.forget_unless(self.stamp.load(Ordering::Acquire));
         if let Some(admitted) = memory.look(token, |remembered| self.admit(remembered)) {
@@ -96,7 +96,7 @@ impl Verifier {
         memory.insert(token, principal, |remembered| self.admit(remembered))
     }
 
-    /// Is a token that we signed good now?
+    /// Is an authentic token valid now?
     fn admit(&self, remembered: &Remembered) -> Result<Arc<Principal>, TokenError> {
         let principal = &remembered.principal;
         if principal.expires_at.unix() <= self.clock.now().unix() {
@@ -113,18 +113,18 @@ impl Verifier {
         Ok(applied)
     }
 
-    /// Refuses the session of this token from now on: the database shows its user in this state.
+    /// Rejects the session of this token from now on, because the database shows its user in this state.
     pub(crate) fn refuse(&self, principal: &Principal, state: StandingState) {
         self.revocations.refuse(principal, state, self.clock.now());
     }
 
-    /// Whom a token of ours speaks for, though it may have expired and its session ended: enough to end that
-    /// session, never to let anybody in.
+    /// The principal of an authentic token, even if it has expired or was revoked: sufficient to end its
+    /// session, but never to grant access.
     pub fn read(&self, token: &str) -> Option<Principal> {
         self.verify_signature(token).ok()
     }
 
-    /// Signature, `alg`, `typ`, `iss`, `aud` and form; not the time.
+    /// Checks signature, `alg`, `typ`, `iss`, `aud` and format, but not the expiry.
     fn verify_signature(&self, token: &str) -> Result<Principal, TokenError> {
         if token.len() > MAX_TOKEN {
             return Err(TokenError::Invalid);
@@ -135,7 +135,7 @@ impl Verifier {
         let is_access_token = header.typ.as_deref().is_some_and(|typ| {
             typ.eq_ignore_ascii_case(ACCESS_TOKEN_TYPE) || typ.eq_ignore_ascii_case("application/at+jwt")
         });
-        // RFC 7515 4.1.11: a critical extension that is not understood must be refused; none is.
+        // RFC 7515 4.1.11: critical extensions that are not understood must be rejected; we understand none.
         if !is_access_token || header.crit.is_some() {
             return Err(TokenError::Invalid);
         }

@@ -1,16 +1,16 @@
-//! A circuit for each app: when WeChat does not answer at all, callers are told at once instead of after
-//! the whole deadline, and WeChat is asked again a little later by a single caller.
+//! A circuit breaker per app. When WeChat does not respond at all, callers fail at once instead of after the
+//! whole deadline, and a single caller tries WeChat again a little later.
 
 use super::WeChatError;
 use std::time::{Duration, Instant};
 
-/// So many calls in a row without any answer open the circuit.
+/// Number of consecutive calls without a response that open the circuit.
 const FAILURES_TO_OPEN: u32 = 50;
 
 /// How long it stays open before one call may try.
 const OPEN_FOR: Duration = Duration::from_secs(2);
 
-/// Counts the calls that got no answer.
+/// Counts consecutive calls without a response.
 #[derive(Debug, Default)]
 pub struct Circuit {
     failures: u32,
@@ -18,7 +18,7 @@ pub struct Circuit {
 }
 
 impl Circuit {
-    /// May a call be made now? While the circuit is open: one, each time the pause is over.
+    /// May a call be made now? While the circuit is open, one may after each pause.
     pub fn admits(&mut self, now: Instant) -> bool {
         match self.next_try_at {
             Some(until) if now < until => false,
@@ -30,7 +30,7 @@ impl Circuit {
         }
     }
 
-    /// Notes how a call went. Any answer of WeChat's, even a refusal, closes the circuit.
+    /// Records the result of a call. Any response of WeChat, even an error, closes the circuit.
     pub fn record<T>(&mut self, result: &Result<T, WeChatError>, now: Instant) {
         match result {
             Err(WeChatError::Timeout | WeChatError::Unavailable) => {

@@ -1,5 +1,4 @@
-//! The client of WeChat's server API. The AppSecret travels in the URL, so no URL ever reaches a log or an
-//! error.
+//! The client of WeChat's server API. The AppSecret is sent in the URL, so no URL may reach a log or an error.
 
 use super::error::{SYSTEM_BUSY, advice, meaning};
 use super::{WeChatError, wire};
@@ -9,43 +8,43 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use url::Url;
 
-/// A connection is there within this time or never.
+/// Timeout for opening a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What an exchange may take in all, its retries included.
+/// Timeout for a whole exchange, including retries.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// The longest answer that is read.
+/// The longest response that is read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// How often `-1` is answered with another try.
+/// How many times a call is retried after `-1`.
 const RETRIES: u32 = 2;
 
-/// What a code was exchanged for.
+/// The result of exchanging a code.
 #[derive(Debug, Clone)]
 pub struct Exchanged {
-    /// Who it is, within the app.
+    /// The user within the app.
     pub openid: OpenId,
-    /// The key of the user's session at WeChat.
+    /// The key of the user's session with WeChat.
     pub session_key: SessionKey,
-    /// Who it is, over all apps of one Open Platform account.
+    /// The user across all apps of one Open Platform account.
     pub unionid: Option<UnionId>,
 }
 
-/// Speaks to WeChat, or to whatever answers in its place. Cheap to clone; each thread that asks has connections
-/// of its own, which nobody else wakes or waits for.
+/// A client of WeChat, or of a server in its place. Cheap to clone. Each calling thread has connections of
+/// its own, which no other thread wakes or waits for.
 #[derive(Debug, Clone)]
 pub struct Client(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     code2session: Url,
-    /// Made at start, so that a machine where none can be made is found out then; the first thread takes it.
+    /// Created at start, so that a machine where this fails is detected then; the first thread takes it.
     first: Mutex<Option<reqwest::Client>>,
 }
 
 thread_local! {
-    /// The HTTP clients of this thread: one, in a program with one [`Client`].
+    /// The HTTP clients of this thread, one per [`Client`].
     static HTTP: RefCell<Vec<(Weak<Inner>, reqwest::Client)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -63,8 +62,8 @@ fn http_client() -> Result<reqwest::Client, String> {
 }
 
 impl Client {
-    /// A client of the API at `base`, such as `https://api.weixin.qq.com`. It takes no proxy from the
-    /// environment, because the AppSecret would pass through it.
+    /// A client of the API at `base`, such as `https://api.weixin.qq.com`. It ignores proxies in the
+    /// environment, because they would see the AppSecret.
     pub fn new(base: &Url) -> Result<Self, String> {
         let first = Mutex::new(Some(http_client()?));
         let mut code2session = base.clone();
@@ -73,7 +72,7 @@ impl Client {
         Ok(Self(Arc::new(Inner { code2session, first })))
     }
 
-    /// This thread's own HTTP client.
+    /// This thread's HTTP client.
     fn http(&self) -> Result<reqwest::Client, WeChatError> {
         HTTP.with_borrow_mut(|known| {
             let ours = Arc::downgrade(&self.0);
@@ -91,8 +90,7 @@ impl Client {
         })
     }
 
-    /// Exchanges a login code (`code2Session`). `-1` is tried again, everything else is final; the whole
-    /// takes at most five seconds.
+    /// Exchanges a login code (`code2Session`). Retries after `-1` only; takes at most five seconds in all.
     pub async fn exchange(self, app: Arc<App>, code: LoginCode) -> Result<Exchanged, WeChatError> {
         let url = self.code2session_url(&app, &code);
         let http = self.http()?;
@@ -137,7 +135,7 @@ async fn call(http: &reqwest::Client, url: Url) -> Result<wire::Code2Session, We
         }
         body.extend_from_slice(&chunk);
     }
-    // A parser's message may quote the body, so none is passed on.
+    // A parser's message may quote the body, so it is dropped.
     wire::read(&body).ok_or_else(|| WeChatError::BadResponse("not the JSON it should be".into()))
 }
 
@@ -167,8 +165,8 @@ fn read(app: &App, code: &LoginCode, answer: wire::Code2Session) -> Result<Excha
     })
 }
 
-/// What WeChat says, as far as it may stand in a log: without what it was sent, without what looks like a session key,
-/// and not at any length.
+/// Makes WeChat's message safe for a log: truncated, and without the secrets that were sent and anything that
+/// looks like a session key.
 fn without_secrets(errmsg: &str, secrets: &[&str]) -> String {
     let hidden = secrets.iter().fold(errmsg.to_owned(), |text, secret| text.replace(secret, "…"));
     let ends_word = |c: char| !c.is_ascii_alphanumeric() && !"+/=".contains(c);
@@ -180,7 +178,7 @@ fn without_secrets(errmsg: &str, secrets: &[&str]) -> String {
     words.collect::<String>().chars().take(300).collect()
 }
 
-/// The request could not be sent, or no answer began.
+/// The error for a request that could not be sent or got no response.
 fn not_sent(error: &reqwest::Error) -> WeChatError {
     let failure = if error.is_connect() || !error.is_timeout() {
         WeChatError::Unavailable
@@ -195,13 +193,13 @@ fn not_read(error: &reqwest::Error) -> WeChatError {
     WeChatError::BadResponse(format!("it broke off: {}", cause(error)))
 }
 
-/// The innermost cause: what the system said, without the URL, which holds the AppSecret.
+/// The innermost cause, which lacks the URL with the AppSecret.
 fn cause(error: &reqwest::Error) -> String {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     causes.last().map_or_else(|| "no further cause".to_owned(), ToString::to_string)
 }
 
-/// 100 to 300 ms, different for everyone, so that retries do not arrive together.
+/// A random pause of 100 to 300 ms, so that retries do not arrive together.
 fn jittered_pause() -> Duration {
     let [random] = crate::crypto::random_bytes::<1>();
     Duration::from_millis(100 + u64::from(random) * 200 / 255)

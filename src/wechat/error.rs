@@ -1,54 +1,54 @@
-//! What WeChat's answers mean to us.
+//! The meaning of WeChat's error codes.
 //!
 //! Source: the error table of `code2Session` and the global return codes
 //! (<https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_code2session>). `errmsg` is
-//! human text: it is logged, never branched on, and never shown to a client.
+//! text for humans: it is logged, but never branched on or shown to a client.
 
-/// Why WeChat gave no result. Cheap to copy: every caller that waits for one exchange gets it.
+/// Why a call to WeChat failed. Cheap to clone: every caller that waits for an exchange gets a copy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WeChatError {
-    /// 40029: expired, malformed, of another app, or not a code of this kind.
+    /// 40029: the code is expired, malformed, of another app or of another kind.
     #[error("WeChat says that the code is not valid (40029)")]
     CodeInvalid,
-    /// 40163: exchanged before.
+    /// 40163: the code was exchanged before.
     #[error("the code has been used (40163)")]
     CodeUsed,
-    /// Exchanged before, as this server remembers: so long ago that nothing of it is still to be written.
+    /// This server remembers that the code was exchanged, so long ago that its record can't still be pending.
     #[error("the code was used some time ago")]
     CodeUsedBefore,
-    /// `-1`, and then 40163 to our own next try: who has used the code, that first try or somebody else, is unknown.
+    /// `-1`, and 40163 on our retry: either the first try or somebody else used the code.
     #[error("WeChat was busy (-1) and then called the code used (40163)")]
     OutcomeUnknown,
-    /// 40226, 50002: WeChat bars this person.
+    /// 40226, 50002: WeChat blocks this user.
     #[error("WeChat bars this user ({0})")]
     UserBlocked(i64),
-    /// 45011, 45009, 44991: a quota is used up.
+    /// 45011, 45009, 44991: a quota is exhausted.
     #[error("WeChat's quota is used up ({0})")]
     RateLimited(i64),
-    /// The operator must act: wrong appid, secret, whitelist, a frozen account.
+    /// The operator must act: wrong appid or secret, IP whitelist, frozen account.
     #[error("WeChat refuses this server's configuration ({0})")]
     Misconfigured(i64),
-    /// -1, also after the retries.
+    /// -1, even after the retries.
     #[error("WeChat says that it is busy (-1)")]
     SystemBusy,
     /// No connection, or an open circuit.
     #[error("WeChat can't be reached")]
     Unavailable,
-    /// No answer within the deadline; whether the code was used is unknown.
+    /// No response within the deadline; whether the code was used is unknown.
     #[error("WeChat did not answer in time")]
     Timeout,
-    /// An answer that is none: not JSON, of a wrong shape, an unknown `errcode`, a 5xx.
+    /// An unusable response: not JSON, malformed, an unknown `errcode`, a 5xx.
     #[error("WeChat's answer makes no sense: {0}")]
     BadResponse(String),
-    /// More exchanges are under way than this server wants to hold.
+    /// Too many exchanges are in progress.
     #[error("too many exchanges are under way")]
     Busy,
-    /// The exchange panicked; it alone.
+    /// The exchange panicked; others are not affected.
     #[error("the exchange crashed")]
     Crashed,
 }
 
-/// `-1`: the one code after which the same request may be sent again.
+/// `-1`, the only errcode after which a request may be retried.
 pub(super) const SYSTEM_BUSY: i64 = -1;
 
 /// The meaning of a non-zero `errcode`.
@@ -65,7 +65,7 @@ pub(super) fn meaning(errcode: i64) -> WeChatError {
     }
 }
 
-/// What the operator should look at, for the log.
+/// Advice to the operator, for the log.
 pub(super) fn advice(errcode: i64) -> &'static str {
     match errcode {
         40001 | 40125 => {

@@ -1,5 +1,5 @@
-//! WeChat as it is spoken to: the client, the words on the wire, the crypto of open data and pushes, and a
-//! simulator that answers the same URLs. The only folder that names `reqwest`.
+//! WeChat: its client, its wire format, the cryptography of open data and message pushes, and a simulator
+//! that serves the same URLs. The only module that names `reqwest`.
 
 mod circuit;
 mod client;

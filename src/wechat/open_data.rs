@@ -1,9 +1,9 @@
-//! Open data: what the mini program reads from WeChat and passes on, signed and encrypted under the
-//! user's session key (page `framework/open-ability/signature`).
+//! Open data: what a mini-program reads from WeChat and forwards, signed and encrypted under the user's
+//! session key (page `framework/open-ability/signature`).
 //!
-//! AES-CBC alone proves nothing: a wrong key now and then passes the padding check and gives garbage.
-//! So every failure, from base64 to the watermark, is the one [`OpenDataError`]: the session key is stale
-//! or the data is not ours, and whoever sent it learns no more than that.
+//! AES-CBC does not authenticate: with a wrong key, decryption sometimes passes the padding check and yields
+//! garbage. So every failure, from base64 to the watermark, is the same [`OpenDataError`]: either the session
+//! key is stale or the data is not ours, and the sender learns no more than that.
 
 use crate::crypto::{same_secret, sha1_hex};
 use crate::domain::{AppId, OpenId, SessionKey, Time};
@@ -13,15 +13,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-/// The clock skew that is forgiven between WeChat and this server, in seconds.
+/// Tolerated clock skew between WeChat and this server, in seconds.
 const MAX_CLOCK_SKEW: i64 = 30;
 
-/// The open data can't be trusted or read under this session key; which of the two, and why, stays untold.
+/// The open data can't be trusted or read under this session key; deliberately does not say why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the open data does not fit this session: call wx.login and ask for the data again")]
 pub struct OpenDataError;
 
-/// Open data as `wx.getUserInfo` and its kin hand it to the mini program.
+/// Open data as returned by `wx.getUserInfo` and similar functions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncryptedData {
     /// The ciphertext in base64.
@@ -30,31 +30,31 @@ pub struct EncryptedData {
     pub iv: String,
 }
 
-/// What open data must say of itself to be believed.
+/// What open data must contain to be trusted.
 #[derive(Debug, Clone)]
 pub struct Expectation<'a> {
-    /// The mini program in whose session it came.
+    /// The mini-program of the session.
     pub app: &'a AppId,
-    /// The user in whose session it came.
+    /// The user of the session.
     pub user: &'a OpenId,
-    /// The present moment.
+    /// The current time.
     pub now: Time,
-    /// How old it may be, in seconds.
+    /// Maximum age in seconds.
     pub max_age: i64,
 }
 
-/// The signature of `rawData`: lowercase hex of SHA-1 over the text and the session key's own 24 characters.
+/// The signature of `rawData`: SHA-1, in lowercase hex, over the text and the session key in base64.
 pub fn raw_data_signature(raw_data: &str, key: &SessionKey) -> String {
     sha1_hex(&[raw_data.as_bytes(), key.expose().as_bytes()].concat())
 }
 
-/// Was `rawData`, byte for byte as the client sent it, signed under this key?
+/// Was `rawData`, byte for byte as the client sent it, signed with this key?
 pub fn verify_raw_data(raw_data: &str, signature: &str, key: &SessionKey) -> Result<(), OpenDataError> {
     let expected = raw_data_signature(raw_data, key);
     same_secret(expected.as_bytes(), signature.as_bytes()).then_some(()).ok_or(OpenDataError)
 }
 
-/// Decrypts open data and holds it against the session in which it came.
+/// Decrypts open data and checks it against its session.
 pub fn open(
     data: &EncryptedData,
     key: &SessionKey,
@@ -65,7 +65,7 @@ pub fn open(
     if expected.is_met_by(&fields) { Ok(fields) } else { Err(OpenDataError) }
 }
 
-/// Decrypts open data without looking at what it says: padding is checked, the watermark is not.
+/// Decrypts open data without checking its content: the padding is checked, the watermark is not.
 pub fn decrypt(data: &EncryptedData, key: &SessionKey) -> Result<Vec<u8>, OpenDataError> {
     let mut buffer = decode(&data.encrypted_data)?;
     let iv = bytes_of(&data.iv)?;
@@ -75,7 +75,7 @@ pub fn decrypt(data: &EncryptedData, key: &SessionKey) -> Result<Vec<u8>, OpenDa
     Ok(plain.to_vec())
 }
 
-/// Encrypts as WeChat does; fails for a session key that is not 16 bytes in base64.
+/// Encrypts like WeChat; fails if the session key is not 16 bytes in base64.
 pub fn encrypt(plain: &[u8], key: &SessionKey, iv: [u8; 16]) -> Result<EncryptedData, OpenDataError> {
     let mut buffer = plain.to_vec();
     buffer.resize(plain.len() + 16, 0);
@@ -105,7 +105,7 @@ fn bytes_of(base64: &str) -> Result<[u8; 16], OpenDataError> {
     decode(base64)?.try_into().map_err(|_| OpenDataError)
 }
 
-/// A `+` that a form made a space of on the way is read as what it was.
+/// Accepts a space for a `+`, as form decoding turns one into the other.
 fn decode(base64: &str) -> Result<Vec<u8>, OpenDataError> {
     STANDARD.decode(base64.replace(' ', "+")).map_err(|_| OpenDataError)
 }

@@ -1,5 +1,5 @@
-//! The signatures and the encryption of message pushes, WeChat's calls to the developer's server
-//! (page `framework/server-ability/message-push`).
+//! Signatures and encryption of message pushes, WeChat's calls to the developer's server (page
+//! `framework/server-ability/message-push`).
 
 use crate::crypto::{same_secret, sha1_hex};
 use crate::domain::AppId;
@@ -10,34 +10,34 @@ use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 
-/// Random bytes and length that stand before the message.
+/// Length of what precedes the message: random bytes and the message's length.
 const HEADER: usize = 16 + 4;
 
-/// Pushes are padded to a multiple of this many bytes, though AES's block is half of it.
+/// Pushes are padded to a multiple of 32 bytes, although AES's block size is 16.
 const PADDING_BLOCK: usize = 32;
 
 /// Why a push can't be trusted or read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PushError {
-    /// An EncodingAESKey is not 43 base64 characters.
+    /// The EncodingAESKey is not 43 base64 characters.
     #[error("an EncodingAESKey is the 43 base64 characters that WeChat's console shows")]
     Key,
     /// The message does not decrypt under this key.
     #[error("the push does not decrypt under this EncodingAESKey")]
     Undecryptable,
-    /// The message is meant for another app.
+    /// The message is for another app.
     #[error("the push is meant for another app")]
     OtherApp,
 }
 
-/// The key of secure mode. `Debug` shows nothing of it.
+/// The key of secure mode. `Debug` does not show it.
 #[derive(Clone)]
 pub struct EncodingAesKey([u8; 32]);
 
 impl EncodingAesKey {
-    /// Reads the 43 base64 characters of WeChat's console.
+    /// Parses the 43 base64 characters that WeChat's console shows.
     pub fn parse(text: &str) -> Result<Self, PushError> {
-        // 43 characters hold two bits more than 32 bytes need, and WeChat does not zero them.
+        // 43 characters encode two bits more than 32 bytes need, and WeChat does not zero them.
         let config = GeneralPurposeConfig::new()
             .with_decode_allow_trailing_bits(true)
             .with_decode_padding_mode(DecodePaddingMode::RequireNone);
@@ -46,7 +46,7 @@ impl EncodingAesKey {
         bytes.try_into().map(Self).map_err(|_| PushError::Key)
     }
 
-    /// WeChat takes the first half of the key as the initialisation vector.
+    /// WeChat uses the first half of the key as the initialisation vector.
     fn iv(&self) -> [u8; 16] {
         std::array::from_fn(|i| self.0[i])
     }
@@ -58,17 +58,17 @@ impl std::fmt::Debug for EncodingAesKey {
     }
 }
 
-/// The `signature` of the URL check and of plain pushes: lowercase hex of SHA-1 over the sorted parts.
+/// The `signature` of the URL check and of plain pushes: SHA-1, in lowercase hex, over the sorted parts.
 pub fn url_signature(token: &str, timestamp: &str, nonce: &str) -> String {
     signature_of([token, timestamp, nonce])
 }
 
-/// The `msg_signature` of secure mode, which covers the ciphertext too.
+/// The `msg_signature` of secure mode, which also covers the ciphertext.
 pub fn message_signature(token: &str, timestamp: &str, nonce: &str, encrypted: &str) -> String {
     signature_of([token, timestamp, nonce, encrypted])
 }
 
-/// Is this the signature? Compares in constant time.
+/// Do the signatures match? Compares in constant time.
 pub fn is_signature(expected: &str, given: &str) -> bool {
     same_secret(expected.as_bytes(), given.as_bytes())
 }
@@ -78,25 +78,25 @@ fn signature_of<const N: usize>(mut parts: [&str; N]) -> String {
     sha1_hex(parts.concat().as_bytes())
 }
 
-/// Encrypts a message for an app; `random` are 16 fresh random bytes.
+/// Encrypts a message for an app. `random` must be 16 fresh random bytes.
 pub fn encrypt(message: &[u8], app: &AppId, key: &EncodingAesKey, random: [u8; 16]) -> String {
     let appid = app.as_str().as_bytes();
-    // A push is some kilobytes at most; a length that does not fit four bytes can't arise.
+    // Never saturates: a push has a few kilobytes at most.
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
     let mut buffer = [&random, &length[..], message, appid].concat();
     let padding = PADDING_BLOCK - buffer.len() % PADDING_BLOCK;
-    // 1..=32 fits a byte.
+    // 1..=32 fits into a byte.
     buffer.resize(buffer.len() + padding, padding as u8);
     let plain_length = buffer.len();
     let encrypted = cbc::Encryptor::<aes::Aes256>::new(&key.0.into(), &key.iv().into())
         .encrypt_padded::<NoPadding>(&mut buffer, plain_length);
-    // Whole blocks always fit their own buffer.
+    // Never fails: the buffer consists of whole blocks.
     encrypted.map(|encrypted| STANDARD.encode(encrypted)).unwrap_or_default()
 }
 
-/// Decrypts the `Encrypt` field of a push and checks that it is meant for this app.
+/// Decrypts the `Encrypt` field of a push and checks that it is for this app.
 ///
-/// Check [`message_signature`] first: the encryption itself proves nothing about the sender.
+/// Check [`message_signature`] first: the encryption does not authenticate the sender.
 pub fn decrypt(encrypted: &str, app: &AppId, key: &EncodingAesKey) -> Result<Vec<u8>, PushError> {
     let mut buffer = STANDARD.decode(encrypted).map_err(|_| PushError::Undecryptable)?;
     let padded = cbc::Decryptor::<aes::Aes256>::new(&key.0.into(), &key.iv().into())
@@ -106,7 +106,7 @@ pub fn decrypt(encrypted: &str, app: &AppId, key: &EncodingAesKey) -> Result<Vec
     if appid == app.as_str().as_bytes() { Ok(message.to_vec()) } else { Err(PushError::OtherApp) }
 }
 
-/// The message and the appid inside a decrypted push.
+/// Splits a decrypted push into its message and appid.
 fn split(padded: &[u8]) -> Option<(&[u8], &[u8])> {
     let padding = usize::from(*padded.last()?);
     if !(1..=PADDING_BLOCK).contains(&padding) {

@@ -1,16 +1,16 @@
-//! WeChat's JSON as it arrives, read leniently: the content type does not count, unknown fields are
-//! ignored, a number may be a string; but a success without its fields is an error.
+//! WeChat's JSON, parsed leniently: any content type is accepted, unknown fields are ignored, and a number
+//! may be a string. But a success without its fields is an error.
 
 use serde::Deserialize;
 
-/// Reads an answer; `None` for whatever is not a JSON object with fields of the right kinds.
+/// Parses a response; `None` if it is not a JSON object with fields of the right types.
 pub(super) fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Option<T> {
-    // serde would take an array for a struct, field by field.
+    // serde would accept an array for a struct, field by field.
     let is_object = body.trim_ascii_start().first() == Some(&b'{');
     if is_object { serde_json::from_slice(body).ok() } else { None }
 }
 
-/// The answer of `code2Session`.
+/// The response of `code2Session`.
 #[derive(Deserialize)]
 pub(super) struct Code2Session {
     #[serde(default, deserialize_with = "number_or_text")]
@@ -25,7 +25,7 @@ pub(super) struct Code2Session {
     pub(super) unionid: Option<String>,
 }
 
-/// An `errcode` as `40029` or as `"40029"`; `null` is success.
+/// Parses an `errcode` of `40029` or `"40029"`; `null` is success.
 fn number_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -41,7 +41,7 @@ fn number_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<i
     }
 }
 
-/// `errmsg` is only for the log: whatever it is, it never spoils an answer.
+/// `errmsg` is only for the log, so no value of it invalidates a response.
 fn text_or_nothing<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     Ok(value.as_str().map(str::to_owned))

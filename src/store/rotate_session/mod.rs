@@ -1,7 +1,7 @@
-//! A refresh token turns. Each session's row is read and held, the rule of `domain/rotation.rs` decides about every
-//! token that was presented, in their order, and what turned is written back where nothing else turned it: of all
-//! callers with one token, one turns it. As with the sign-in, on SQLite that is a few prepared statements for each,
-//! on Postgres a few for the whole group.
+//! Refresh token rotation. Each session's row is read and locked, `domain/rotation.rs` judges every presented
+//! token in order, and rotated sessions are written back if their rows are unchanged: of all callers with one
+//! token, one rotates it. As for the sign-in, on SQLite this takes a few prepared statements per call, on
+//! Postgres a few for the whole group.
 
 mod postgres;
 mod sqlite;
@@ -20,79 +20,79 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Turns a session's refresh token: the presented one becomes old, its successor good.
+/// Rotates a session's refresh token: its successor replaces the presented one.
 #[derive(Debug)]
 pub struct RotateSession {
-    /// Whose session.
+    /// The session's user.
     pub user: UserId,
-    /// Which session.
+    /// The session.
     pub session: SessionId,
-    /// The mini-program that must be the session's, where the client named one.
+    /// The mini-program that the session must belong to, if the client named one.
     pub app: Option<AppId>,
-    /// The mini-programs that this node serves: a token of another one is not turned here.
+    /// The mini-programs that this node serves; tokens of others are not rotated here.
     pub served: Arc<[AppId]>,
     /// The generation of the presented token.
     pub presented: Generation,
-    /// What the client asked for by name: the user must hold it.
+    /// The scope that the client requested, which the user must hold.
     pub scope: RequestedScope,
     /// When the token was presented.
     pub at: Time,
-    /// That moment once more: how long it is ago when the session's row is held at last.
+    /// The same time by the monotonic clock, to measure how long the row lock took.
     pub since: Instant,
-    /// Until when the session is good now, unless it ends before (sliding).
+    /// The new, sliding expiry of the session, unless the session ends earlier.
     pub expires_at: Time,
-    /// Seconds in which the token just replaced still answers: a mini-program fires many requests at launch.
+    /// The grace period of the replaced token in seconds: a mini-program sends many requests at launch.
     pub grace: i64,
-    /// Where the request came from.
+    /// The address of the client.
     pub ip: Option<IpAddr>,
 }
 
-/// What became of a refresh token.
+/// The result of a rotation.
 #[derive(Debug, Clone)]
 pub enum Rotation {
-    /// The session goes on with this generation; every concurrent caller is told the same one.
+    /// The session continues with this generation, which all concurrent callers get.
     Turned {
         /// The user as they are now.
         user: User,
         /// The mini-program of the session.
         app: AppId,
-        /// The generation that is good now.
+        /// The current generation.
         generation: Generation,
-        /// When the session ends however much it is used.
+        /// When the session ends, however much it is used.
         ends_at: Time,
     },
     /// There is no such session (of this mini-program), or it has ended; nothing was changed.
     Gone,
-    /// The user is barred; nothing was changed.
+    /// The user is banned; nothing was changed.
     Banned,
-    /// The user does not hold what the client asked for by name; nothing was changed.
+    /// The user does not hold the requested scope; nothing was changed.
     ScopeNotHeld,
-    /// A token that was replaced long ago: somebody else has it. The session was ended.
+    /// The token was replaced too long ago, so somebody else has it too. The session was ended.
     Reused,
 }
 
 /// `(user id, session id)`.
 type Key<'a> = (&'a str, &'a str);
 
-/// A session that is held, and its user.
+/// A locked session and its user.
 struct Held {
     user: User,
     app: AppId,
     state: RefreshState,
-    /// When it ends however much it is used.
+    /// When it ends, however much it is used.
     ends_at: Time,
-    /// The generation that stands in its row.
+    /// The generation in its row.
     stored: Generation,
     reused: bool,
 }
 
-/// A burst as its two columns hold it.
+/// Converts the two columns of a burst.
 pub(super) fn stored_burst((generation, began_at): BurstRow) -> Option<Burst> {
     Some(Burst { generation, began_at: Time::from_stored(began_at?) })
 }
 
-/// The columns of a session, of its user, when the session was opened, the roles as one text, and whether a
-/// unionid is known: as both dialects read them.
+/// The columns of a session, of its user, the session's creation, the roles as one text, and whether a
+/// unionid is known, as read from both dialects.
 type SessionRow = (String, Generation, NaiveDateTime, NaiveDateTime, NaiveDateTime, BurstRow);
 type BurstRow = (Generation, Option<NaiveDateTime>);
 type UserRow = (String, String, Option<String>, Option<String>, Option<String>, NaiveDateTime, NaiveDateTime);
@@ -186,12 +186,12 @@ impl RotateSession {
             return Rotation::Gone;
         }
         match session.state.worth(self.presented, self.at, self.grace) {
-            // Of a token that is good only: to ask for too much must not hide that an old one was used again.
+            // Only for valid tokens: requesting too much scope must not hide the reuse of an old token.
             Worth::Present | Worth::JustReplaced if !self.scope.is_held_by(&session.user.roles) => {
                 return Rotation::ScopeNotHeld;
             }
-            // Not at the moment of its arrival: the grace begins when the successor can first be known, however long
-            // the database took.
+            // Not the time of arrival: the grace period begins when the successor can first be known, however
+            // long the database took.
             Worth::Present => {
                 let now = self.at.plus(self.since.elapsed());
                 session.state.turn(self.at, now, self.expires_at, self.grace);
@@ -207,7 +207,7 @@ impl RotateSession {
         Rotation::Turned { user, app, generation: session.state.generation, ends_at: session.ends_at }
     }
 
-    /// A session that a ban ended is answered with the ban.
+    /// If a ban ended the session, reports the ban.
     fn of_no_session(&self, conn: &mut DbConn) -> Result<Rotation, StoreError> {
         let user = find_user(conn, self.user.as_str())?;
         let is_banned = user.is_some_and(|user| user.status == UserStatus::Banned);
@@ -223,5 +223,5 @@ impl RotateSession {
     }
 }
 
-/// The sessions of a group, by their keys.
+/// The sessions of a group, by key.
 type HeldSessions<'a> = HashMap<Key<'a>, Held>;

@@ -1,5 +1,5 @@
-//! Rotation on Postgres: two statements for the whole group. Rows are taken in the order of their keys, so that
-//! two nodes never wait for each other in a circle.
+//! Rotation on Postgres: two statements for the whole group. Rows are locked in key order, so that two nodes
+//! never deadlock.
 
 use super::{Held, HeldSessions, Key, RotateSession};
 use crate::domain::Generation;
@@ -15,7 +15,7 @@ type Texts<'a> = Vec<&'a str>;
 type Times = Vec<NaiveDateTime>;
 
 prepared! {
-    /// Sessions, held until the transaction ends, and the users whose they are.
+    /// Reads sessions and their users, and locks the sessions until the transaction ends.
     HoldSessions on Pg { user_ids: Array<Text> = Texts<'a>, ids: Array<Text> = Texts<'a> } ->
     (Text,
      ((Text, Integer, Timestamp, Timestamp, Timestamp, (Integer, Nullable<Timestamp>)),
@@ -31,7 +31,7 @@ prepared! {
 }
 
 prepared! {
-    /// The next generations, where the rows still have those that were read.
+    /// Writes the next generations, if the rows still have those that were read.
     TurnSessions on Pg {
         user_ids: Array<Text> = Texts<'a>, ids: Array<Text> = Texts<'a>, stored: Array<Integer> = Vec<Generation>,
         generations: Array<Integer> = Vec<Generation>, rotated: Array<Timestamp> = Times,
@@ -61,7 +61,7 @@ pub(super) fn hold<'a>(
     Ok(keys.into_iter().filter_map(take).collect())
 }
 
-/// Gives back how many rows were written.
+/// Returns the number of rows written.
 pub(super) fn write(turned: &[(Key<'_>, &Held)], conn: &mut PgConnection) -> Result<usize, StoreError> {
     if turned.is_empty() {
         return Ok(0);

@@ -1,4 +1,4 @@
-//! Rotation on SQLite. The write lock is held from the start, so what is read here stays true.
+//! Rotation on SQLite. The write lock is held from the beginning, so what was read stays true.
 
 use super::{Held, HeldSessions, Key, RotateSession};
 use crate::domain::Generation;
@@ -10,7 +10,7 @@ use diesel::sql_types::{Bool, Integer, Nullable, Text, Timestamp};
 use diesel::sqlite::Sqlite;
 
 prepared! {
-    /// A session, and the user whose it is.
+    /// Reads a session and its user.
     FindSession on Sqlite { user_id: Text = &'a str, id: Text = &'a str } ->
     ((Text, Integer, Timestamp, Timestamp, Timestamp, (Integer, Nullable<Timestamp>)),
      (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp, Timestamp),
@@ -24,7 +24,7 @@ prepared! {
 }
 
 prepared! {
-    /// The next generation, where the row still has the one that was read.
+    /// Writes the next generation, if the row still has the one that was read.
     TurnSession on Sqlite {
         generation: Integer = Generation, rotated_at: Timestamp = NaiveDateTime,
         last_used_at: Timestamp = NaiveDateTime, expires_at: Timestamp = NaiveDateTime,
@@ -52,7 +52,7 @@ pub(super) fn hold<'a>(
     Ok(held)
 }
 
-/// Gives back how many rows were written.
+/// Returns the number of rows written.
 pub(super) fn write(turned: &[(Key<'_>, &Held)], conn: &mut SqliteConnection) -> Result<usize, StoreError> {
     let mut written = 0;
     for ((user, session), held) in turned {

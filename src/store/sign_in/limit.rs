@@ -1,4 +1,4 @@
-//! No more sessions than a user may have: where a login opens one too many, the oldest end.
+//! Limits the sessions of a user: a login beyond the limit ends the oldest ones.
 
 use super::{RecordSignIn, SignInRecord};
 use crate::domain::{Actor, SessionId, UserId};
@@ -12,14 +12,14 @@ use diesel::sql_types::{Array, Text};
 use std::collections::{BTreeMap, HashSet};
 
 prepared! {
-    /// Takes a lock a user until the transaction ends: logins of one person on several nodes take turns, and each
-    /// sees what the one before it opened.
+    /// Takes a lock per user until the transaction ends: logins of one person on several nodes are
+    /// serialized, and each sees what the one before it opened.
     LockUsers on Pg { user_ids: Array<Text> = Vec<&'a str> } -> (),
     "SELECT pg_advisory_xact_lock(key)
      FROM (SELECT DISTINCT hashtextextended(id, 1) AS key FROM unnest(?) AS t (id) ORDER BY 1) AS k"
 }
 
-/// Ends what is too much after these sign-ins were written down, and notes it in their records.
+/// Ends the surplus sessions after these sign-ins were written, and adds them to their records.
 pub(super) fn end_surplus(
     batch: &[&RecordSignIn],
     records: &mut [SignInRecord],
@@ -72,8 +72,8 @@ fn end_for(
     audit(conn, &Audited { at: *at, by: &by, action, target, detail: Some(&detail) })
 }
 
-/// The oldest of these sessions, of which the oldest comes first, beyond the limit; those whose time is over do not
-/// count. What was opened just now counts as the newest, whatever its id says: the clock of this node may be behind.
+/// The oldest sessions beyond the limit, given all sessions, oldest first; expired ones do not count. Those
+/// just opened count as the newest, whatever their ids say: the clock of this node may be behind.
 fn surplus_of(theirs: Vec<Owned>, opened: &[&RecordSignIn]) -> Vec<SessionId> {
     let now = opened.iter().map(|sign_in| sign_in.at).max();
     let live = theirs.into_iter().filter(|session| Some(session.expires_at) > now);
@@ -83,6 +83,6 @@ fn surplus_of(theirs: Vec<Owned>, opened: &[&RecordSignIn]) -> Vec<SessionId> {
     ids.sort_by_key(|id| !fresh.contains(id.as_str()));
     let most = opened.iter().map(|sign_in| sign_in.max_sessions).min().unwrap_or_default();
     let mut surplus: Vec<String> = ids.into_iter().skip(most as usize).collect();
-    surplus.sort_unstable(); // rows are taken in the order of their keys
+    surplus.sort_unstable(); // rows are locked in key order
     surplus.into_iter().map(SessionId::from_stored).collect()
 }

@@ -1,6 +1,6 @@
-//! The sign-in transaction: finds or makes the user, keeps the session key, opens a session, and records
-//! the exchange. Written twice, because it is the hot path: on SQLite a few prepared statements for each
-//! sign-in, on Postgres, where every statement is a round trip, a few for the whole group.
+//! The sign-in transaction: finds or creates the user, stores the session key, opens a session, and records
+//! the exchange. As this is the hot path, it is written twice: for SQLite with a few prepared statements per
+//! sign-in, for Postgres, where every statement is a round trip, with a few for the whole group.
 
 mod limit;
 mod postgres;
@@ -13,66 +13,66 @@ use crate::domain::{
 };
 pub(super) use sqlite::{LOGINS, WRITE_LOGIN};
 
-/// How long a session key that WeChat replaced may still decrypt what was encrypted before, in seconds.
+/// Seconds for which a replaced session key may still decrypt what was encrypted before.
 const PREVIOUS_KEY_SECONDS: i64 = 600;
 
-/// A successful exchange at WeChat, to be written down.
+/// A successful exchange with WeChat, to be recorded.
 #[derive(Debug)]
 pub struct RecordSignIn {
     /// The mini-program.
     pub app: AppId,
     /// The code that was exchanged.
     pub code: CodeHash,
-    /// The `Idempotency-Key` that came with it.
+    /// The `Idempotency-Key` sent with it.
     pub idempotency_key: Option<IdempotencyKey>,
-    /// Who WeChat says it is.
+    /// The person's openid.
     pub openid: OpenId,
-    /// The same person over all apps of an Open Platform account, where WeChat tells.
+    /// The person across all apps of an Open Platform account, if WeChat returned it.
     pub unionid: Option<UnionId>,
-    /// The session key under the master key, sealed for [`RecordSignIn::seal_row`].
+    /// The session key, sealed under the master key for [`RecordSignIn::seal_row`].
     pub session_key: Sealed,
-    /// Its SHA-256: tells whether WeChat changed the key.
+    /// Its SHA-256, to detect that WeChat changed the key.
     pub session_key_digest: String,
     /// When the exchange began: the key of an older exchange never replaces a newer one's.
     pub exchange_began: Time,
-    /// Where the request came from.
+    /// The origin of the request.
     pub client: ClientInfo,
     /// Now.
     pub at: Time,
-    /// How long the refresh token is good unless it is used.
+    /// When the refresh token expires unless it is used.
     pub expires_at: Time,
-    /// When the session ends however much it is used.
+    /// When the session ends, however much it is used.
     pub ends_at: Time,
-    /// The id of the user, should it be a new one.
+    /// The id of the user, if a new one is created.
     pub new_user: UserId,
     /// The id of the session.
     pub session: SessionId,
-    /// How many sessions the user may have with this one; 0: any number.
+    /// Most sessions that the user may have, including this one; 0 means unlimited.
     pub max_sessions: u32,
 }
 
 impl RecordSignIn {
-    /// The row identity under which a session key is sealed.
+    /// The row identity for which a session key is sealed.
     pub fn seal_row(app: &AppId, openid: &OpenId) -> String {
         format!("identity:{app}:{}", openid.as_str())
     }
 }
 
-/// What the sign-in transaction did.
+/// The result of the sign-in transaction.
 #[derive(Debug, Clone)]
 pub enum SignInRecord {
     /// A session was opened for this user.
     Opened {
-        /// The user, with this login counted.
+        /// The user, including this login.
         user: User,
-        /// Was the user made by this very sign-in?
+        /// Was the user created by this sign-in?
         created: bool,
-        /// Sessions of theirs that ended because there were too many.
+        /// The sessions that ended because the user had too many.
         ended: Vec<SessionId>,
     },
-    /// The user is barred; no session was opened.
+    /// The user is banned; no session was opened.
     Banned,
-    /// The code had been recorded before; nothing was changed.
+    /// The code had already been recorded; nothing was changed.
     Repeated,
 }
 

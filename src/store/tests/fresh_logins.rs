@@ -1,4 +1,4 @@
-//! What a login leaves to be indexed is found before, while and after it is indexed, and no code is taken twice.
+//! Fresh logins are found before, during and after indexing, and no code is accepted twice.
 
 use super::sign_in::{AT, ONE, record, sign_in};
 use super::{Fresh, sqlite};
@@ -22,7 +22,7 @@ fn login(database: &Fresh, person: &str, code: &str) -> (UserId, SessionId) {
 
 type Step = Box<dyn FnOnce(&mut DbConn)>;
 
-/// The steps of the indexing, one a call; it may end after any of them.
+/// The steps of the indexing; it may be interrupted after any of them.
 fn steps(conn: &mut DbConn) -> Vec<Step> {
     let fresh = FindFreshLogins(0).run(conn).unwrap();
     let whole = |keys: &[String]| Stretch {
@@ -38,7 +38,7 @@ fn steps(conn: &mut DbConn) -> Vec<Step> {
     ]
 }
 
-/// Brings all that was left to be indexed into the indexes.
+/// Indexes all fresh logins.
 pub(super) fn index(conn: &mut DbConn) {
     if matches!(conn, DbConn::Sqlite(_)) {
         steps(conn).into_iter().for_each(|step| step(conn));
@@ -69,7 +69,7 @@ fn sessions_and_codes_are_found_at_every_step_and_codes_stay_taken() {
         assert!(matches!(RecordSignIn::apply(&[&again], conn).unwrap()[0], SignInRecord::Repeated));
     };
     check(&mut conn);
-    // Broken off in the middle and begun anew.
+    // Interrupted half-way and started again.
     for step in steps(&mut conn).into_iter().take(2) {
         step(&mut conn);
         check(&mut conn);
@@ -135,7 +135,7 @@ fn what_ends_before_it_is_indexed_leaves_nothing_behind() {
     index(&mut conn);
     assert_eq!(sessions_of(&user, &mut conn), 0);
     assert_eq!(user_sessions::table.count().get_result::<i64>(&mut *conn).unwrap(), 0);
-    // The code stays taken, for whoever brings it again; that of a deleted user is forgotten with them.
+    // The code stays used, in case it is sent again; that of a deleted user is deleted with them.
     let codes: Vec<String> = exchanges::table.select(exchanges::user_id).load(&mut *conn).unwrap();
     assert_eq!(codes, [user.as_str()]);
 }

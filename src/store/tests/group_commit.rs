@@ -1,4 +1,4 @@
-//! Group commit: a bad write costs only itself.
+//! Group commit: a bad write affects only itself.
 
 use super::{Fresh, both, postgres, sqlite};
 use crate::store::schema::audit;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use tokio::sync::oneshot;
 
-/// What a writer takes together as long as no crowd waits.
+/// How many writes a writer takes at once while the queue is short.
 const FEW: usize = 24;
 
 /// Writes one row.
@@ -30,7 +30,7 @@ impl Write for Note {
     }
 }
 
-/// Holds the writer from the first `wait` of the test to the second: what is queued between is one group.
+/// Blocks the writer from the first `wait` of the test to the second, so that writes queued in between form a group.
 struct Hold(Arc<Barrier>);
 
 impl Write for Hold {
@@ -45,7 +45,7 @@ impl Write for Hold {
     }
 }
 
-/// Meets another transaction, as often as it says, and then gets through.
+/// Fails with a conflict this many times, and then succeeds.
 struct Obstructed(AtomicUsize);
 
 impl Write for Obstructed {
@@ -78,7 +78,7 @@ impl Write for Panic {
     }
 }
 
-/// Writes nothing, and says how many came together.
+/// Writes nothing, and returns the size of its batch.
 struct Count;
 
 impl Write for Count {
@@ -141,7 +141,7 @@ fn what_waits_is_committed_together_and_of_a_crowd_half() {
         let barrier = Arc::new(Barrier::new(2));
         let held = submit(&writer, Hold(barrier.clone()));
         barrier.wait();
-        // Whoever was committed among nine was told nine.
+        // Each member of a group of nine got the answer nine.
         let expected: Vec<usize> = groups.iter().flat_map(|group| vec![*group; *group]).collect();
         let answers: Vec<_> = expected.iter().map(|_| submit(&writer, Count)).collect();
         barrier.wait();
@@ -183,7 +183,7 @@ fn whoever_meets_another_transaction_is_tried_again() {
     }
 }
 
-/// Changes one row, waits until another write has changed its first one, and changes a second row.
+/// Updates one row, waits until another write has updated its first one, and updates a second row.
 struct InTurn {
     rows: [&'static str; 2],
     met: AtomicBool,
@@ -243,7 +243,7 @@ fn a_database_that_another_process_holds_is_unavailable_to_the_whole_group_at_on
     submit(&writer, Note("b".into())).blocking_recv().unwrap().unwrap();
 }
 
-/// That a power cut loses nothing no test can show; what SQLite needs for it is set where it writes.
+/// No test can show that a power failure loses nothing; this one checks the setting that SQLite needs for it.
 #[test]
 fn every_commit_on_sqlite_is_flushed() {
     #[derive(QueryableByName)]

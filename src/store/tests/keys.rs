@@ -1,4 +1,4 @@
-//! Keys come and go once, however many nodes decide it; what is sealed anew overwrites nothing newer.
+//! Keys are added and retired once, however many nodes try; resealing overwrites nothing newer.
 
 use super::sign_in::{AT, ONE, record, sign_in};
 use super::{Fresh, both};
@@ -22,7 +22,7 @@ fn write<W: Write>(conn: &mut DbConn, write: &W) -> W::Output {
     transact(conn, |conn| W::apply(&[write], conn)).unwrap().remove(0)
 }
 
-/// A database with its first keys, `old` and `refresh`, made at [`AT`].
+/// A database with its initial keys, `old` and `refresh`, created at [`AT`].
 fn with_first_keys(database: &Fresh) {
     let keys = vec![key("old", KeyPurpose::Sign, "EdDSA"), key("refresh", KeyPurpose::Refresh, "HS256")];
     write(&mut database.pool.get().unwrap(), &StoreFirstKeys { keys, at: Time::from_unix(AT) });
@@ -51,7 +51,7 @@ fn of_two_nodes_that_want_a_new_key_one_brings_it_in() {
                 };
                 [node(1), node(2)].map(|node| node.join().unwrap())
             });
-            // In the second round the newest key is younger than asked: neither does.
+            // In the second round the newest key is too young, so neither adds one.
             assert_eq!(one ^ two, round == 0, "{one} {two}");
         }
         assert_eq!(LoadKeys.run(&mut database.pool.get().unwrap()).unwrap().len(), 3);
@@ -93,7 +93,7 @@ fn the_only_key_that_signs_is_not_retired() {
         assert_eq!(write(&mut conn, &retire("old", AT + 45)), Retirement::Done);
         assert_eq!(write(&mut conn, &retire("old", AT + 46)), Retirement::Unknown);
         assert_eq!(write(&mut conn, &retire("refresh", AT + 46)), Retirement::Done);
-        // A purpose without a key is given one, the others keep theirs.
+        // Only a purpose without a key gets a new one.
         with_first_keys_after(&mut conn);
         assert_eq!(ids(&LoadKeys.run(&mut conn).unwrap()), ["new", "refresh 2"]);
     }

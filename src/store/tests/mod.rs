@@ -1,4 +1,4 @@
-//! The store by itself, on both databases.
+//! Tests of the store alone, on both databases.
 
 mod fresh_logins;
 mod group_commit;
@@ -12,7 +12,7 @@ use super::{Migrator, Pool, Purpose, open_pool};
 use crate::domain::DatabaseUrl;
 use diesel::connection::SimpleConnection;
 
-/// A fresh, migrated database that goes away with the test.
+/// A new, migrated database that is deleted with the test.
 struct Fresh {
     pool: Pool,
     writers: Pool,
@@ -20,7 +20,7 @@ struct Fresh {
     _folder: tempfile::TempDir,
 }
 
-/// A SQLite file of its own and a Postgres schema of its own.
+/// A new SQLite file and a new Postgres schema.
 fn both() -> [Fresh; 2] {
     [sqlite(), postgres()]
 }

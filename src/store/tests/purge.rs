@@ -1,4 +1,4 @@
-//! What nobody will ask for again is found on a walk in small bites, and nothing else is.
+//! Expired rows, and only these, are found by a scan in small batches.
 
 use super::fresh_logins::index;
 use super::sign_in::{AT, ONE, record, sign_in};
@@ -11,7 +11,7 @@ use crate::store::{
 };
 use diesel::prelude::*;
 
-/// Five people's logins; every second one has expired by `AT + 1000`.
+/// Logins of five people; every second one has expired by `AT + 1000`.
 fn five_logins(database: &Fresh) {
     for person in 0..5 {
         let mut login = sign_in(ONE, &format!("o{person}"), &format!("c{person}"), "key", 1);

@@ -1,5 +1,5 @@
-//! The life of sessions against a model: whatever happens in whatever order, a session has one good successor, a
-//! token that comes back late ends it, and what has ended never comes back.
+//! Sessions against a model: in any order of events, a session has one valid successor token, the reuse of an
+//! old token ends it, and an ended session never comes back.
 
 use super::sign_in::{AT, ONE, sign_in};
 use super::{Fresh, both};
@@ -12,16 +12,16 @@ use diesel::prelude::*;
 use proptest::prelude::*;
 use std::sync::Arc;
 
-/// Seconds: grace, how long a session is good unless it is refreshed, and however much it is.
+/// Seconds: the grace period, the idle timeout, and the lifetime of a session.
 const GRACE: i64 = 10;
 const IDLE: i64 = 100;
 const WHOLE: i64 = 300;
 
-/// Something that happens. Sessions are picked by number, whether they have ended or not.
+/// An event. Sessions are chosen by number, whether they have ended or not.
 #[derive(Debug, Clone)]
 enum Act {
     Login,
-    /// With the token that came this many generations before the newest.
+    /// With the token this many generations before the newest.
     Refresh(usize, i32),
     Logout(usize),
     LogoutEverywhere,
@@ -43,14 +43,14 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     proptest::collection::vec(act, 1..40)
 }
 
-/// A session as the model knows it.
+/// A session in the model.
 #[derive(Debug)]
 struct Modelled {
     id: SessionId,
     ended: bool,
     generation: i32,
     rotated_at: i64,
-    /// The first generation that was replaced in the present burst, and when.
+    /// The first generation that was replaced in the current burst, and when.
     burst: (i32, i64),
     expires_at: i64,
     ends_at: i64,
@@ -62,7 +62,7 @@ impl Modelled {
     }
 }
 
-/// What a refresh comes to.
+/// The result of a refresh.
 #[derive(Debug, PartialEq)]
 enum Outcome {
     Good(i32),
@@ -194,7 +194,7 @@ impl Run<'_> {
         self.model_end(&mut ended, picked);
     }
 
-    /// Exactly the picked sessions that had not ended ended.
+    /// Exactly those chosen sessions ended that had not ended before.
     fn model_end(&mut self, ended: &mut [SessionId], picked: impl Fn(usize, &Modelled) -> bool) {
         let mut expected = Vec::new();
         for (index, session) in self.sessions.iter_mut().enumerate() {
@@ -223,7 +223,7 @@ impl Run<'_> {
         }
     }
 
-    /// What the database shows is what the model holds.
+    /// The database shows what the model contains.
     fn check(&mut self) {
         let Some(user) = self.user.clone() else { return };
         let at = Time::from_unix(self.now);
@@ -237,7 +237,7 @@ impl Run<'_> {
         assert!(!self.banned || live.is_empty(), "a ban leaves no session");
     }
 
-    /// Deletes the user, of whom nothing but word must be left.
+    /// Deletes the user, who must leave nothing but the record of the change.
     fn delete(&mut self) {
         let Some(user) = self.user.clone() else { return };
         let (by, at) = (Actor::terminal(None), Time::from_unix(self.now));

@@ -1,4 +1,4 @@
-//! The sign-in transaction: order of exchanges, links by unionid, repeats within one group.
+//! The sign-in transaction: order of exchanges, linking by unionid, repeats within a group.
 
 use super::{Fresh, both};
 use crate::domain::{AppId, ClientInfo, LoginCode, OpenId, SessionId, Time, UnionId, UserId};
@@ -100,7 +100,7 @@ fn a_unionid_links_the_apps_of_one_company() {
         let (user, created) = user_of(&records[0]);
         assert!(created);
         assert_eq!(user_of(&records[1]), (user.clone(), false));
-        // Another person of the first app, whose unionid shows up only at the second sign-in.
+        // Another person of the first app, whose unionid appears only with the second sign-in.
         let (other, _) = user_of(&record(&database, &[sign_in(ONE, "o2", "c3", "k3", 3)])[0]);
         let mut later = sign_in(ONE, "o2", "c4", "k3", 4);
         later.unionid = UnionId::parse("u2");

@@ -1,4 +1,4 @@
-//! The list of users against a model: whatever is asked, a walk over its pages finds what a filter in memory does.
+//! The list of users against a model: for any query, its pages together equal what an in-memory filter finds.
 
 use super::sign_in::ONE;
 use super::{Fresh, both};
@@ -8,7 +8,7 @@ use diesel::connection::SimpleConnection;
 use proptest::option::of;
 use proptest::prelude::*;
 
-/// A user as the model knows them: small numbers, so that much of it is equal.
+/// A user in the model, with small numbers, so that many values are equal.
 #[derive(Debug, Clone)]
 struct Person {
     id: String,
@@ -26,7 +26,7 @@ struct Person {
 const BEGAN: i64 = 1_800_000_000;
 
 impl Person {
-    /// Person number `n`, made up from it.
+    /// Generates person number `n`.
     fn new(n: u32) -> Self {
         let some = |every: u32, value: u32| n.is_multiple_of(every).then_some(value as u8);
         Self {
@@ -160,7 +160,7 @@ fn questions() -> impl Strategy<Value = Question> {
     })
 }
 
-/// Walks over all pages.
+/// Reads all pages.
 fn walk(database: &Fresh, question: &Question) -> (Vec<String>, usize) {
     let mut conn = database.pool.get().unwrap();
     let (mut seen, mut after) = (Vec::new(), None);

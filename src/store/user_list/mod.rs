@@ -1,6 +1,6 @@
-//! The list of users: filtered, sorted, a page at a time. A page begins behind the last user of the one before
-//! it (keyset), so that the ten-thousandth costs what the first one does and nobody is shown twice or left out
-//! because others come and go meanwhile.
+//! The list of users, filtered, sorted and paginated. Pagination is by keyset: a page begins after the last
+//! user of the previous one. So page 10,000 costs as much as the first, and no user is shown twice or skipped
+//! because others come and go.
 
 mod search;
 
@@ -14,38 +14,38 @@ use diesel::sql_types::Integer;
 use search::Found;
 use std::collections::{HashMap, HashSet};
 
-/// Users that match are counted up to this many.
+/// Matching users are counted up to this number.
 const MOST_COUNTED: usize = 10_000;
 
 type Backend = <DbConn as Connection>::Backend;
 type Users<'a> = users::BoxedQuery<'a, Backend>;
 
-/// A page of the users who match.
+/// A page of the matching users.
 ///
-/// By `created_at` a page is read along an index, and likewise who is searched for. By `last_login_at`, which
-/// has none, and where hardly anybody matches, the table is read.
+/// Sorting by `created_at` and searching use an index. Sorting by `last_login_at`, which has none, and
+/// filters that hardly anybody matches, scan the table.
 #[derive(Debug)]
 pub struct ListUsers {
-    /// Which users.
+    /// The filter.
     pub filter: UserFilter,
-    /// In which order.
+    /// The order.
     pub order: UserOrder,
-    /// How many at most.
+    /// Maximum number of users.
     pub limit: u32,
-    /// Behind which place; `None`: from the beginning.
+    /// The position after which to start; `None` starts at the beginning.
     pub after: Option<UserCursor>,
 }
 
-/// A page, and what there is beside it.
+/// A page and its totals.
 #[derive(Debug)]
 pub struct UserPage {
     /// The users, in order.
     pub users: Vec<User>,
-    /// Where the next page begins; `None` at the end.
+    /// The position of the next page; `None` at the end.
     pub next: Option<UserCursor>,
-    /// How many match in all.
+    /// The number of matching users.
     pub total: usize,
-    /// Are there more than `total`, which was counted no further?
+    /// Was counting stopped at `total`?
     pub total_is_estimate: bool,
 }
 
@@ -81,9 +81,9 @@ impl ListUsers {
         UserCursor { at, id: user.id.clone() }
     }
 
-    /// Sorted, and from behind the cursor on.
+    /// Sorts, and starts after the cursor.
     fn in_order<'a>(&'a self, users: Users<'a>) -> Users<'a> {
-        // The first bound says nothing new; it is what lets the index be entered at the place.
+        // The first bound is redundant, but lets the database seek in the index.
         macro_rules! page {
             ($column:expr, $beyond:ident, $not_before:ident, $direction:ident) => {{
                 let users = users.order(($column.$direction(), users::id.$direction()));
@@ -107,7 +107,7 @@ impl ListUsers {
     }
 }
 
-/// The users to whom all of the filter applies.
+/// The users who meet all conditions of the filter.
 fn matching<'a>(filter: &'a UserFilter, found: Option<&'a Found>) -> Users<'a> {
     let mut matching = users::table.into_boxed();
     if let Some(found) = found {
@@ -140,7 +140,7 @@ fn matching<'a>(filter: &'a UserFilter, found: Option<&'a Found>) -> Users<'a> {
     matching
 }
 
-/// Adds what lies in other tables: two queries for the page.
+/// Adds the data of other tables, with two queries for the page.
 fn into_users(rows: Vec<UserRow>, conn: &mut DbConn) -> Result<Vec<User>, StoreError> {
     let ids: Vec<&str> = rows.iter().map(UserRow::id).collect();
     let granted = user_roles::table.filter(user_roles::user_id.eq_any(&ids)).order(user_roles::role);

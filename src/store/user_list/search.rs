@@ -1,8 +1,8 @@
-//! Users by a text: the beginning of an id, of an openid, a unionid or a nickname, or a phone number.
+//! Searches users by text: a prefix of an id, openid, unionid or nickname, or a phone number.
 //!
-//! Where few people match they are looked up in an index first, and the list then holds to them. Where very many
-//! do, such as by the `o` that openids begin with, a condition is made of it instead: along the order of the list
-//! a page is full soon.
+//! If few users match, they are looked up in an index first, and the list is restricted to their ids. If very
+//! many match, as for the `o` that openids begin with, the text becomes a condition instead: scanned in the
+//! order of the list, a page then fills up soon.
 
 use super::Backend;
 use crate::domain::UserSearch;
@@ -12,13 +12,13 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-/// More than so many by one field are very many.
+/// More matches than this in one field are very many.
 const FEW: usize = 5_000;
 
-/// After every text that has more characters of any kind.
+/// Sorts after any character that may follow a prefix.
 const LAST_CHARACTER: char = '\u{10FFFF}';
 
-/// What a search comes to: these users, and whoever very many others match by.
+/// The result of a search: the ids found, and the fields in which very many match.
 pub(super) struct Found {
     id_range: (String, String),
     beginning: Beginning,
@@ -27,7 +27,7 @@ pub(super) struct Found {
     many_by: Vec<Field>,
 }
 
-/// Where the text may stand.
+/// A searched field.
 #[derive(Debug, Clone, Copy)]
 enum Field {
     Id,
@@ -37,15 +37,15 @@ enum Field {
     OpenId,
 }
 
-/// The beginning of a text, in the form in which the dialect finds it in an index.
+/// A prefix, in the form in which the dialect's index supports it.
 enum Beginning {
-    /// Texts are in the order of their bytes: from here, up to there.
+    /// Texts sort bytewise: from the first bound up to, but excluding, the second.
     Between(String, String),
-    /// The order is the locale's, so a pattern is needed.
+    /// Texts sort by locale, so a pattern is needed.
     Like(String),
 }
 
-/// Does something with the condition that `column` begins so.
+/// Uses the condition that `column` starts with the prefix.
 macro_rules! begins {
     ($column:expr, $beginning:expr, $condition:ident => $done:expr) => {
         match $beginning {
@@ -75,14 +75,14 @@ impl Beginning {
     }
 }
 
-/// The ids that begin so. They are hexadecimal, so a range of them is the same in every locale; a text that is not
-/// begins none, and its range is empty.
+/// The range of ids with this prefix. Ids are hexadecimal, so the range is the same in every locale; for any
+/// other text it is empty.
 fn id_range(prefix: &str) -> (String, String) {
     let is_hex = prefix.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if is_hex { (prefix.to_owned(), format!("{prefix}g")) } else { (String::new(), String::new()) }
 }
 
-/// Looks the text up wherever it may stand.
+/// Searches all fields.
 pub(super) fn find(search: &UserSearch, conn: &mut DbConn) -> Result<Found, StoreError> {
     let (beginning, phones) = (Beginning::of(search.prefix(), conn), search.phones());
     let id_range = id_range(search.prefix());
@@ -107,8 +107,8 @@ pub(super) fn find(search: &UserSearch, conn: &mut DbConn) -> Result<Found, Stor
     Ok(found)
 }
 
-/// Users whose whole openid or unionid it is, which an index finds in every locale. No other one begins so: those of
-/// WeChat are of one length.
+/// Users with exactly this openid or unionid, which an index finds in every locale. No other id starts with
+/// it, as WeChat's ids have the same length.
 fn by_whole_identity(search: &UserSearch, conn: &mut DbConn) -> Result<Vec<String>, StoreError> {
     let users = identities::table.select(identities::user_id).limit(FEW as i64 + 1);
     let openid = identities::appid.eq_any(apps(conn)?).and(identities::openid.eq(search.prefix()));
@@ -122,7 +122,7 @@ fn by_unionid(beginning: &Beginning, conn: &mut DbConn) -> Result<Vec<String>, S
     Ok(begins!(identities::unionid, beginning, begins => users.filter(begins).load(conn))?)
 }
 
-/// Users by the beginning of an openid, of whichever mini-program.
+/// Users by a prefix of an openid, in any mini-program.
 fn by_openid(beginning: &Beginning, conn: &mut DbConn) -> Result<Vec<String>, StoreError> {
     let users = identities::table.select(identities::user_id).limit(FEW as i64 + 1);
     let mut found = Vec::new();
@@ -138,7 +138,7 @@ fn by_openid(beginning: &Beginning, conn: &mut DbConn) -> Result<Vec<String>, St
     Ok(found)
 }
 
-/// Every appid that an identity has, found by leaps over the index: an openid lies behind its appid.
+/// All appids of identities, found by a skip scan of the index, which starts with the appid.
 fn apps(conn: &mut DbConn) -> Result<Vec<String>, StoreError> {
     let mut apps: Vec<String> = Vec::new();
     loop {
@@ -154,11 +154,11 @@ fn apps(conn: &mut DbConn) -> Result<Vec<String>, StoreError> {
 type Condition<'a> = Box<dyn BoxableExpression<users::table, Backend, SqlType = Bool> + 'a>;
 
 impl Found {
-    /// The condition that picks them from the table of users.
+    /// The condition that selects the matching users.
     pub(super) fn condition(&self) -> Condition<'_> {
         let mut many = self.many_by.iter().map(|field| self.by(*field));
         let first = match many.next() {
-            // Without an `OR FALSE`, which would keep SQLite from entering the index of the other half.
+            // Without an `OR FALSE`, which would keep SQLite from using the index for the other operand.
             Some(first) if self.ids.is_empty() => first,
             Some(first) => Box::new(first.or(users::id.eq_any(&self.ids))),
             None => Box::new(users::id.eq_any(&self.ids)),

@@ -1,5 +1,5 @@
-//! The access tokens of one app: the stable ones and the legacy ones, side by side, each with the one
-//! before it for the five minutes in which both work.
+//! The access tokens of one app: a stable and a legacy one, independent of each other, each with its
+//! predecessor for the five minutes in which both work.
 
 use super::wire::Errcode;
 use crate::crypto::random_bytes;
@@ -7,17 +7,17 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::VecDeque;
 
-/// How long a token lives, in seconds.
+/// Lifetime of a token, in seconds.
 const LIFETIME: i64 = 7200;
-/// How long the token before still works, and how early a new one is made, in seconds.
+/// How long the previous token still works, and how early a new one is issued, in seconds.
 const OVERLAP: i64 = 300;
-/// Forced refreshes sooner than this after the last do nothing. Seconds.
+/// A forced refresh sooner than this after the last one does nothing. Seconds.
 const FORCE_INTERVAL: i64 = 30;
 const FORCED_PER_DAY: u32 = 20;
 const STABLE_PER_MINUTE: u32 = 10_000;
 const STABLE_PER_DAY: u32 = 500_000;
 const LEGACY_PER_DAY: u32 = 2_000;
-/// How many dead tokens are remembered, to tell "expired" from "not the latest".
+/// How many dead tokens are remembered, to distinguish "expired" from "not the latest".
 const REMEMBERED_DEAD: usize = 32;
 
 struct Token {
@@ -25,14 +25,14 @@ struct Token {
     ends_at: i64,
 }
 
-/// A token and the one before it.
+/// A token and its predecessor.
 #[derive(Default)]
 struct Line {
     current: Option<Token>,
     previous: Option<Token>,
 }
 
-/// Counts calls within a minute or a day.
+/// Counts the calls in a minute or a day.
 #[derive(Default)]
 struct Quota {
     period: i64,
@@ -52,7 +52,7 @@ pub(super) struct AccessTokens {
     legacy_today: Quota,
 }
 
-/// A token and the seconds it has left.
+/// A token and its remaining lifetime in seconds.
 pub(super) type Granted = (String, i64);
 
 impl AccessTokens {
@@ -81,7 +81,7 @@ impl AccessTokens {
         Ok(self.stable.succeed(now))
     }
 
-    /// `/cgi-bin/token`: every call makes a new token.
+    /// `/cgi-bin/token`: every call issues a new token.
     pub(super) fn legacy(&mut self, now: i64) -> Result<Granted, Errcode> {
         self.legacy_today.take(day_of(now), LEGACY_PER_DAY).ok_or(45009)?;
         let outlived = self.legacy.previous.take().map(|token| token.text);
@@ -89,7 +89,7 @@ impl AccessTokens {
         Ok(self.legacy.succeed(now))
     }
 
-    /// Does this token work? If not, the errcode says why, and `None` that it never was this app's.
+    /// Is this token valid? If not, the errcode says why; `None` means that this app does not know it.
     pub(super) fn check(&self, text: &str, now: i64) -> Option<Result<(), Errcode>> {
         let living =
             [&self.stable, &self.legacy].into_iter().flat_map(|line| [&line.current, &line.previous]);
@@ -101,7 +101,7 @@ impl AccessTokens {
         }
     }
 
-    /// Replaces the tokens behind everybody's back: the old ones answer 40001.
+    /// Replaces the tokens unexpectedly: the old ones get 40001.
     pub(super) fn rotate(&mut self, now: i64) {
         let had_legacy = self.legacy.current.is_some();
         self.kill(40001);
@@ -111,7 +111,7 @@ impl AccessTokens {
         }
     }
 
-    /// Ends the tokens before their time: they answer 42001.
+    /// Expires the tokens early: they get 42001.
     pub(super) fn expire(&mut self) {
         self.kill(42001);
     }
@@ -136,7 +136,7 @@ impl AccessTokens {
 }
 
 impl Line {
-    /// Puts a new token in place; the old one works on for the overlap.
+    /// Issues a new token; the old one stays valid for the overlap.
     fn succeed(&mut self, now: i64) -> Granted {
         let new = Token { text: new_token(), ends_at: now + LIFETIME };
         let granted = (new.text.clone(), LIFETIME);
@@ -149,7 +149,7 @@ impl Line {
 }
 
 impl Quota {
-    /// Counts one call; `None` when the period's quota is used up.
+    /// Counts a call; `None` if the period's quota is exhausted.
     fn take(&mut self, period: i64, limit: u32) -> Option<()> {
         if self.period != period {
             *self = Quota { period, used: 0 };
@@ -164,13 +164,13 @@ fn day_of(now: i64) -> i64 {
     (now + 8 * 3600).div_euclid(86400)
 }
 
-/// One to three digits, an underscore, and 136 letters.
+/// One to three digits, an underscore, and 136 base64url characters.
 fn new_token() -> String {
     let bytes = random_bytes::<102>();
     format!("{}_{}", u32::from(bytes[0]) % 100 + 1, URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Could this text be an access token at all?
+/// Does this text have the form of an access token?
 pub(super) fn is_token_shaped(text: &str) -> bool {
     let shaped = |(digits, rest): (&str, &str)| {
         digits.bytes().all(|b| b.is_ascii_digit()) && !digits.is_empty() && rest.len() >= 100

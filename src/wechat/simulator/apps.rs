@@ -1,4 +1,4 @@
-//! The simulated mini programs: their secrets, their switches and what hangs on them.
+//! The simulated mini-programs: their secrets, switches and state.
 
 use super::access_tokens::AccessTokens;
 use super::locks::{lock, read, write};
@@ -9,25 +9,24 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, RwLock};
 
-/// The most apps that are registered on first use.
+/// Most apps that are registered on first use.
 const CAPACITY: usize = 1000;
 
-/// The peculiarities of a simulated app.
+/// The configurable behaviour of a simulated app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct AppSwitches {
-    /// Is the app bound to an Open Platform account, so that logins carry a `unionid`? Default: yes.
+    /// Is the app bound to an Open Platform account, so that logins return a `unionid`? Default: yes.
     pub unionid: bool,
     /// Has the owner frozen the secret (40243)? Default: no.
     pub frozen: bool,
-    /// Do logins carry `"expires_in":7200` and escaped slashes, as until 2018? Default: no.
+    /// Do logins return `"expires_in":7200` and escaped slashes, as until 2018? Default: no.
     pub legacy_expires_in: bool,
-    /// A login gets a new session key when the present one is at least this old, in seconds. Default: 3600;
-    /// 0 means at every login.
+    /// A login gets a new session key if the current one is at least this old, in seconds. Default: 3600; 0
+    /// means at every login.
     pub key_rotation_seconds: i64,
-    /// Does trying a code with another app's appid use the code up? Default: yes.
+    /// Does sending a code with another app's appid use it up? Default: yes.
     pub burn_on_wrong_app: bool,
-    /// The errcode for a phone code sent with another user's openid, which WeChat does not document.
-    /// Default: 40003.
+    /// The errcode for a phone code sent with another user's openid, which WeChat does not document. Default: 40003.
     pub phone_openid_errcode: i64,
 }
 
@@ -44,18 +43,18 @@ impl Default for AppSwitches {
     }
 }
 
-/// A mini program to simulate.
+/// A mini-program to simulate.
 #[derive(Clone, Default)]
 pub struct SimulatedApp {
     /// Its appid.
     pub appid: String,
     /// Its AppSecret.
     pub secret: String,
-    /// Its peculiarities.
+    /// Its behaviour.
     pub switches: AppSwitches,
 }
 
-/// Shows nothing of the secret.
+/// Omits the secret.
 impl std::fmt::Debug for SimulatedApp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SimulatedApp")
@@ -65,7 +64,7 @@ impl std::fmt::Debug for SimulatedApp {
     }
 }
 
-/// What a caller of the control API wants changed in an app.
+/// The changes to an app that a request to the control API asks for.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AppChange {
@@ -79,16 +78,16 @@ pub(super) struct AppChange {
 }
 
 impl AppChange {
-    /// Does every value mean something?
+    /// Are all values valid?
     pub(super) fn is_sound(&self) -> bool {
         self.key_rotation_seconds.is_none_or(|seconds| seconds >= 0) && self.phone_openid_errcode != Some(0)
     }
 }
 
-/// One app at work.
+/// The state of an app.
 pub(super) struct App {
     pub(super) appid: String,
-    /// `None` until the first call names one.
+    /// `None` until the first call sets it.
     secret: RwLock<Option<String>>,
     switches: RwLock<AppSwitches>,
     pub(super) tokens: Mutex<AccessTokens>,
@@ -106,12 +105,12 @@ impl App {
         })
     }
 
-    /// The switches as they stand.
+    /// The current switches.
     pub(super) fn switches(&self) -> AppSwitches {
         *read(&self.switches)
     }
 
-    /// Is this the secret? The first secret of an app that has none becomes its own.
+    /// Is this the secret? If the app has none yet, the first one becomes its secret.
     pub(super) fn check_secret(&self, given: &str) -> Result<(), Errcode> {
         let known = read(&self.secret).as_deref().map(|secret| secret == given);
         let fits = known.unwrap_or_else(|| {
@@ -125,7 +124,7 @@ impl App {
         }
     }
 
-    /// Changes what was named.
+    /// Applies the given changes.
     pub(super) fn change(&self, change: AppChange) {
         if let Some(secret) = change.secret {
             *write(&self.secret) = Some(secret);
@@ -143,7 +142,7 @@ impl App {
     }
 }
 
-/// All apps. With none configured, any well-formed appid is taken.
+/// All apps. If none is configured, any well-formed appid is accepted.
 pub(super) struct Apps {
     configured: Vec<SimulatedApp>,
     apps: RwLock<HashMap<String, Arc<App>>>,
@@ -156,7 +155,7 @@ impl Apps {
         apps
     }
 
-    /// The configured apps as they were at the start, and no others.
+    /// Restores the configured apps to their initial state and removes all others.
     pub(super) fn reset(&self) {
         let fresh = |app: &SimulatedApp| {
             (app.appid.clone(), App::new(&app.appid, Some(app.secret.clone()), app.switches))
@@ -164,7 +163,7 @@ impl Apps {
         *write(&self.apps) = self.configured.iter().map(fresh).collect();
     }
 
-    /// The app of this id; `None` where WeChat would say 40013.
+    /// The app with this id; `None` where WeChat would answer 40013.
     pub(super) fn get(&self, appid: &str) -> Option<Arc<App>> {
         let known = read(&self.apps).get(appid).cloned();
         if known.is_some() || !self.configured.is_empty() {
@@ -179,13 +178,13 @@ impl Apps {
         Some(apps.entry(appid.to_owned()).or_insert_with(new).clone())
     }
 
-    /// The one app there is.
+    /// The app, if there is exactly one.
     pub(super) fn only(&self) -> Option<Arc<App>> {
         let apps = read(&self.apps);
         if apps.len() == 1 { apps.values().next().cloned() } else { None }
     }
 
-    /// The app whose access token this is, as long as it works.
+    /// The app that this access token belongs to, if the token is valid.
     pub(super) fn of_token(&self, token: &str, now: i64) -> Result<Arc<App>, Errcode> {
         let apps = read(&self.apps);
         let verdict = apps.values().find_map(|app| Some((lock(&app.tokens).check(token, now)?, app)));
@@ -197,7 +196,7 @@ impl Apps {
         }
     }
 
-    /// All apps, in order of their ids.
+    /// All apps, sorted by id.
     pub(super) fn all(&self) -> Vec<Arc<App>> {
         let mut all: Vec<_> = read(&self.apps).values().cloned().collect();
         all.sort_by(|a, b| a.appid.cmp(&b.appid));

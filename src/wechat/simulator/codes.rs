@@ -1,50 +1,50 @@
-//! The one-use codes of `wx.login` and of the phone button: those handed out by the control API, those
-//! that are spelled out, and what is remembered of every code that was ever tried.
+//! The single-use codes of `wx.login` and of the phone button: those issued by the control API,
+//! self-describing ones, and a record of every code that was tried.
 
 use super::locks::Shards;
 use super::spelled::{Kind, Spelled};
 use crate::crypto::{hex, random_bytes};
 use std::hash::{BuildHasher, RandomState};
 
-/// How long a code is good unless told otherwise, in seconds.
+/// Default lifetime of a code, in seconds.
 pub(super) const LIFETIME: i64 = 300;
 
-/// How long a code that was tried is remembered, in seconds; one that was used until room is needed.
+/// How long a tried code is remembered, in seconds; a used one is kept until its space is needed.
 const REMEMBERED: i64 = LIFETIME + 30;
 
-/// The most codes remembered: some 30 bytes each.
+/// Most codes remembered, at some 30 bytes each.
 const CAPACITY: usize = 4_000_000;
 
-/// A code made by the control API.
+/// A code issued by the control API.
 #[derive(Clone)]
 pub(super) struct Issued {
     pub(super) kind: Kind,
     pub(super) appid: String,
     pub(super) user: String,
-    /// The number of a phone code, where it is not the user's own.
+    /// The number of a phone code, if it differs from the user's own.
     pub(super) phone: Option<String>,
     pub(super) expires_at: i64,
 }
 
-/// What a code turned out to stand for.
+/// What a code was redeemed for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Redeemed {
     pub(super) user: String,
     pub(super) phone: Option<String>,
 }
 
-/// Why a code is worth nothing.
+/// Why a code is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// Never made, expired or of the other kind.
+    /// Never issued, expired, or of the other kind.
     Invalid,
-    /// Used before, or burnt.
+    /// Used before, or burnt by another app.
     Used,
-    /// Made for another app.
+    /// Issued for another app.
     OtherApp,
 }
 
-/// What is remembered of a code that was tried.
+/// What is remembered of a tried code.
 #[derive(Default)]
 struct Tried {
     forget_at: i64,
@@ -59,13 +59,13 @@ pub(super) struct Codes {
     tried: Shards<u64, Tried>,
 }
 
-/// Who a code belongs to, before it is known whether it was used.
+/// The owner of a code, whether it was used or not.
 struct Owner {
     user: String,
     phone: Option<String>,
-    /// `None`: either kind will do.
+    /// `None` allows either kind.
     kind: Option<Kind>,
-    /// `None`: whichever app comes first.
+    /// `None` allows any app.
     appid: Option<String>,
 }
 
@@ -74,7 +74,7 @@ impl Codes {
         Self { hasher: RandomState::new(), issued: Shards::new(CAPACITY), tried: Shards::new(CAPACITY) }
     }
 
-    /// Makes a code: 32 characters for a login, 64 for a phone number.
+    /// Issues a code: 32 characters for a login, 64 for a phone number.
     pub(super) fn issue(&self, issued: Issued, now: i64) -> String {
         let code = match issued.kind {
             Kind::Login => hex(&random_bytes::<16>()),
@@ -86,7 +86,7 @@ impl Codes {
         code
     }
 
-    /// Notes that a code was tried once more, and says how often that makes.
+    /// Records a try of a code; returns the number of tries so far.
     pub(super) fn note_call(&self, code: &str, now: i64) -> u32 {
         self.with_tried(code, now, |tried| {
             tried.calls = tried.calls.saturating_add(1);
@@ -94,7 +94,7 @@ impl Codes {
         })
     }
 
-    /// Uses up a code. With `burn`, a try by the wrong app uses it up as well.
+    /// Uses up a code. With `burn`, so does a try by the wrong app.
     pub(super) fn redeem(
         &self,
         code: &str,
@@ -121,12 +121,12 @@ impl Codes {
         })
     }
 
-    /// The codes made by the control API that are not forgotten yet.
+    /// How many codes of the control API are remembered.
     pub(super) fn issued_count(&self) -> usize {
         self.issued.len()
     }
 
-    /// The codes tried that are not forgotten yet.
+    /// How many tried codes are remembered.
     pub(super) fn tried_count(&self) -> usize {
         self.tried.len()
     }
@@ -149,7 +149,7 @@ impl Codes {
         }
     }
 
-    /// Codes that were tried are kept as 64 bits of a keyed hash, which is enough to know them again.
+    /// Identifies tried codes by 64 bits of a keyed hash, which is enough to recognise them.
     fn with_tried<T>(&self, code: &str, now: i64, act: impl FnOnce(&mut Tried) -> T) -> T {
         let hash = self.hasher.hash_one(code);
         let mut shard = self.tried.of(&hash);

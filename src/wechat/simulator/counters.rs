@@ -1,4 +1,4 @@
-//! How often each endpoint was called and what came of it.
+//! Counts the calls of each endpoint and their results.
 
 use super::endpoint::Endpoint;
 use super::locks::lock;
@@ -23,22 +23,22 @@ struct Counter {
 pub(super) struct Counters([Counter; Endpoint::ALL.len()]);
 
 impl Counters {
-    /// A call came in.
+    /// Counts a call.
     pub(super) fn call(&self, endpoint: Endpoint) {
         self.of(endpoint).calls.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A code was tried, and not for the first time perhaps.
+    /// Records how many times a code was tried.
     pub(super) fn code(&self, endpoint: Endpoint, calls: u32) {
         self.of(endpoint).max_calls_per_code.fetch_max(u64::from(calls), Ordering::Relaxed);
     }
 
-    /// A fault hit a call.
+    /// Counts a fault.
     pub(super) fn fault(&self, endpoint: Endpoint) {
         self.of(endpoint).faults.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A call was carried out or refused.
+    /// Counts a success or an error of a call.
     pub(super) fn outcome(&self, endpoint: Endpoint, errcode: Errcode) {
         let counter = self.of(endpoint);
         match errcode {
@@ -47,7 +47,7 @@ impl Counters {
         }
     }
 
-    /// Everything back to zero.
+    /// Resets everything to zero.
     pub(super) fn clear(&self) {
         for counter in &self.0 {
             let numbers = [&counter.calls, &counter.ok, &counter.faults, &counter.max_calls_per_code];
@@ -58,7 +58,7 @@ impl Counters {
         }
     }
 
-    /// The counts as the control API shows them.
+    /// The counts as returned by the control API.
     pub(super) fn to_json(&self) -> Value {
         let of = |endpoint: Endpoint| {
             let counter = self.of(endpoint);

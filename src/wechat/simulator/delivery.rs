@@ -1,4 +1,4 @@
-//! Brings a push to the developer's server: HTTP/1.0 over TCP, as much as a push needs.
+//! Sends a push to the developer's server: HTTP/1.0 over TCP, as far as a push needs it.
 
 use serde::Serialize;
 use std::io;
@@ -10,37 +10,37 @@ use url::Url;
 /// WeChat tries three times in all.
 const ATTEMPTS: usize = 3;
 
-/// The most of an answer that is read, in bytes.
+/// The longest response that is read, in bytes.
 const MAX_ANSWER: u64 = 64 * 1024;
 
 /// One HTTP request.
 pub(super) struct Request {
     pub(super) url: Url,
-    /// `None` makes it a GET.
+    /// `None` means GET.
     pub(super) body: Option<Body>,
 }
 
-/// What a POST carries.
+/// The body of a POST.
 pub(super) struct Body {
     pub(super) content_type: String,
     pub(super) text: String,
 }
 
-/// What became of one attempt.
+/// The result of an attempt.
 #[derive(Debug, Serialize)]
 pub(super) struct Attempt {
-    /// The HTTP status, where there was an answer.
+    /// The HTTP status, if there was a response.
     pub(super) status: Option<u16>,
-    /// The answer's body.
+    /// The body of the response.
     pub(super) body: String,
-    /// Why there was no answer.
+    /// Why there was no response.
     pub(super) error: Option<String>,
-    /// Milliseconds until then.
+    /// Milliseconds that it took.
     pub(super) elapsed_ms: u128,
 }
 
-/// Tries until there is an answer, thrice at most, and hangs up each time after `patience`; with `twice`,
-/// a push that was answered is brought once more, as happens when an answer is late.
+/// Tries until there is a response, three times at most, each with a timeout of `patience`. With `twice`, a
+/// push that was answered is sent again, as happens when a response is late.
 pub(super) async fn deliver(request: &Request, patience: Duration, twice: bool) -> Vec<Attempt> {
     let mut attempts = Vec::new();
     let mut answers = 0;
@@ -75,7 +75,7 @@ async fn exchange(request: &Request) -> io::Result<(u16, String)> {
     parse_answer(&answer).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// HTTP/1.0, so that the answer is never chunked and ends with the connection.
+/// Uses HTTP/1.0, so that the response is never chunked and ends with the connection.
 fn in_bytes(request: &Request, host: &str, port: u16) -> String {
     let mut target = request.url.path().to_owned();
     if let Some(query) = request.url.query() {

@@ -1,8 +1,8 @@
-//! Which URLs of WeChat's are answered, and what is peculiar to each.
+//! The simulated endpoints of WeChat, and their differences.
 
 use super::wire::Family;
 
-/// The URLs that are answered.
+/// The simulated endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Endpoint {
     CodeToSession,
@@ -16,7 +16,7 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
-    /// All of them, in the order of their numbers.
+    /// All of them, in the order of their discriminants.
     pub(super) const ALL: [Self; 8] = [
         Endpoint::CodeToSession,
         Endpoint::StableToken,
@@ -42,12 +42,12 @@ impl Endpoint {
         }
     }
 
-    /// The last part of the path, which names the endpoint in the control API.
+    /// The last segment of the path, which names the endpoint in the control API.
     pub(super) fn name(self) -> &'static str {
         self.path().rsplit('/').next().unwrap_or_default()
     }
 
-    /// How it words its answers.
+    /// The format of its responses.
     pub(super) fn family(self) -> Family {
         match self {
             Endpoint::CodeToSession => Family::Sns,
@@ -61,7 +61,7 @@ impl Endpoint {
         }
     }
 
-    /// Does it take its parameters as JSON in the body, and so by POST only?
+    /// Does it take its parameters as JSON in the body, and therefore by POST only?
     pub(super) fn takes_json(self) -> bool {
         matches!(self, Endpoint::StableToken | Endpoint::GetUserPhoneNumber | Endpoint::CheckEncryptedMessage)
     }

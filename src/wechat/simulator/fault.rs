@@ -3,17 +3,17 @@
 use super::wire::Errcode;
 use std::time::Duration;
 
-/// The longest delay that may be asked for.
+/// The longest delay that can be requested.
 const MAX_LATENCY_MS: u64 = 120_000;
 
-/// One thing that goes wrong.
+/// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FaultKind {
-    /// A failure in WeChat's own words.
+    /// An error in WeChat's format.
     Errcode(Errcode),
-    /// The errcode as text instead of a number.
+    /// The errcode as a string instead of a number.
     ErrcodeString(Errcode),
-    /// The wording of errmsg until 2021, with `hints: [ req_id: … ]`.
+    /// An errmsg in the format until 2021, with `hints: [ req_id: … ]`.
     OldErrmsg(Errcode),
     /// An HTTP status with a short HTML page.
     Http(u16),
@@ -33,37 +33,37 @@ pub(super) enum FaultKind {
     Redirect,
     /// A body that never ends.
     Endless,
-    /// The connection closes without an answer.
+    /// The connection is closed without a response.
     Reset,
-    /// No answer at all.
+    /// No response at all.
     Timeout,
-    /// The right answer, late.
+    /// The correct response, late.
     Latency,
-    /// The right answer, a few bytes at a time.
+    /// The correct response, a few bytes at a time.
     SlowBody,
-    /// The right answer, cut in half, its length declared so.
+    /// The correct response, cut in half, with a matching length.
     Truncated,
-    /// The right answer, but the connection closes in its middle.
+    /// The correct response, but the connection is closed half-way.
     CutBody,
-    /// The right answer and more than 64 KiB of padding.
+    /// The correct response and more than 64 KiB of padding.
     Huge,
-    /// The right answer without `openid`.
+    /// The correct response without `openid`.
     NoOpenid,
-    /// The right answer without `session_key`.
+    /// The correct response without `session_key`.
     NoSessionKey,
-    /// The right answer without `access_token`.
+    /// The correct response without `access_token`.
     NoAccessToken,
-    /// The right answer with a `session_key` that is not 16 bytes.
+    /// The correct response with a `session_key` that is not 16 bytes.
     BadSessionKey,
-    /// The right answer with numbers for texts and texts for numbers.
+    /// The correct response with numbers and strings exchanged.
     WrongTypes,
-    /// The right answer with `"errcode":0,"errmsg":"ok"` added.
+    /// The correct response with `"errcode":0,"errmsg":"ok"` added.
     ErrcodeZero,
-    /// The right answer with fields nobody has heard of.
+    /// The correct response with unknown fields.
     ExtraFields,
 }
 
-/// The names without a number in them, and whether the call is carried out before the fault.
+/// The names without a number, and whether the call is executed before the fault.
 const NAMES: [(&str, FaultKind, bool); 26] = [
     ("errcode-string", FaultKind::ErrcodeString(40029), false),
     ("old-errmsg", FaultKind::OldErrmsg(40029), false),
@@ -93,19 +93,19 @@ const NAMES: [(&str, FaultKind, bool); 26] = [
     ("extra-fields", FaultKind::ExtraFields, false),
 ];
 
-/// A fault and its circumstances.
+/// A fault with its parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fault {
-    /// What goes wrong.
+    /// Its kind.
     pub(super) kind: FaultKind,
-    /// Is the call carried out (a code used up, a token made) before it goes wrong?
+    /// Is the call executed (a code used up, a token issued) before the fault?
     pub(super) after: bool,
-    /// How long it takes.
+    /// The delay.
     pub(super) latency: Duration,
 }
 
 impl Fault {
-    /// Reads a fault's name: one of the table, an errcode, `http<status>` or `latency-<milliseconds>`.
+    /// Parses a fault's name: one of the table, an errcode, `http<status>` or `latency-<milliseconds>`.
     pub(super) fn named(name: &str) -> Option<Self> {
         let mut latency = Duration::ZERO;
         let known = NAMES.iter().find(|(known, ..)| *known == name).map(|(_, kind, after)| (*kind, *after));
@@ -126,7 +126,7 @@ impl Fault {
         Some(Self { kind, after, latency })
     }
 
-    /// Does the fault change the true answer, rather than stand in its place?
+    /// Does the fault modify the correct response, rather than replace it?
     pub(super) fn needs_true_answer(&self) -> bool {
         use FaultKind::{
             BadSessionKey, CutBody, ErrcodeZero, ExtraFields, Huge, Latency, NoAccessToken, NoOpenid,

@@ -1,4 +1,4 @@
-//! The faults that lie in wait, and how they are ordered through the control API.
+//! The scheduled faults, and the format in which the control API takes them.
 
 use super::fault::{Fault, FaultKind, milliseconds_of};
 use super::locks::lock;
@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// A fault as the control API is told of it.
+/// A fault as given to the control API.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FaultOrder {
@@ -20,25 +20,25 @@ pub(super) struct FaultOrder {
     /// A delay in milliseconds; for `slow-body`, the pause between pieces.
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_ms: Option<u64>,
-    /// How many calls it hits; all until cleared where absent.
+    /// How many calls it affects; if absent, all until it is removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) times: Option<u32>,
-    /// Which share of the calls it hits, in percent; all where absent.
+    /// The share of calls it affects, in percent; all if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) percent: Option<u8>,
-    /// Which endpoint it hits; all where absent.
+    /// The endpoint it affects; all if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) endpoint: Option<String>,
-    /// Which app it hits; all where absent.
+    /// The app it affects; all if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) appid: Option<String>,
-    /// Is the call carried out before it goes wrong?
+    /// Is the call executed before the fault?
     #[serde(skip_serializing_if = "Option::is_none")]
     after_consuming: Option<bool>,
 }
 
 impl FaultOrder {
-    /// The fault that is wanted, or what is wrong with the order.
+    /// The requested fault, or what is wrong with the request.
     fn fault(&self) -> Result<Fault, String> {
         let name = self.fault.as_str();
         let plain = |kind| Fault { kind, after: false, latency: Duration::ZERO };
@@ -63,7 +63,7 @@ impl FaultOrder {
     }
 }
 
-/// A fault that lies in wait.
+/// A scheduled fault.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Rule {
     id: u64,
@@ -73,10 +73,10 @@ pub(super) struct Rule {
     fault: Fault,
 }
 
-/// All faults that lie in wait.
+/// All scheduled faults.
 pub(super) struct Faults {
     rules: Mutex<Vec<Rule>>,
-    /// As many as there are rules, so that a call without faults takes no lock.
+    /// The number of rules, so that a call takes no lock if there is none.
     active: AtomicUsize,
     next_id: AtomicU64,
 }
@@ -86,7 +86,7 @@ impl Faults {
         Self { rules: Mutex::default(), active: AtomicUsize::new(0), next_id: AtomicU64::new(1) }
     }
 
-    /// Adds a fault, or says what is wrong with it.
+    /// Adds a fault, or returns what is wrong with it.
     pub(super) fn add(&self, order: FaultOrder) -> Result<Rule, String> {
         let fault = order.fault()?;
         let rule = Rule { id: self.next_id.fetch_add(1, Ordering::Relaxed), order, fault };
@@ -99,7 +99,7 @@ impl Faults {
         lock(&self.rules).clone()
     }
 
-    /// Takes one fault away; says whether it was there.
+    /// Removes a fault; returns whether it existed.
     pub(super) fn remove(&self, id: u64) -> bool {
         self.change(|rules| {
             let before = rules.len();
@@ -108,12 +108,12 @@ impl Faults {
         })
     }
 
-    /// Takes all faults away.
+    /// Removes all faults.
     pub(super) fn clear(&self) {
         self.change(Vec::clear);
     }
 
-    /// The fault that hits this call, if any. `dice` is any number; `appid` is asked for only when needed.
+    /// The fault that affects this call, if any. `dice` is any number; `appid` is evaluated only if needed.
     pub(super) fn strike(
         &self,
         endpoint: &str,

@@ -1,4 +1,4 @@
-//! Answers with something wrong about them.
+//! Faulty responses.
 
 use super::endpoint::Endpoint;
 use super::fault::{Fault, FaultKind};
@@ -14,20 +14,20 @@ use serde_json::{Value, json};
 use std::io;
 use std::time::Duration;
 
-/// "No answer at all" lasts longer than any sensible client waits, but not for ever.
+/// "No response" lasts longer than any sensible client waits, but not forever.
 const NO_ANSWER: Duration = Duration::from_secs(120);
 
 /// More than the 64 KiB that a careful client reads.
 const HUGE: usize = 100 * 1024;
 
-/// The pause between the pieces of a slow body, where none is asked for.
+/// The default pause between the pieces of a slow body.
 const SLOW_PAUSE: Duration = Duration::from_millis(200);
 
 const ERROR_PAGE: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body bgcolor=\"white\">\r\n\
      <center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n";
 
-/// Answers a call that a fault has struck. A fault that comes after the call was carried out leaves a
-/// refusal as it is: a code that is used already is still used.
+/// Answers a call with a fault. If the call is executed first and fails, its error is returned unchanged: a
+/// used code is still used.
 pub(super) async fn answer(
     fault: Fault,
     endpoint: Endpoint,
@@ -56,7 +56,7 @@ pub(super) async fn answer(
     replace(fault.kind, endpoint, state, asked).await
 }
 
-/// What stands in the place of the true answer.
+/// The response that replaces the correct one.
 async fn replace(kind: FaultKind, endpoint: Endpoint, state: &State, asked: Asked) -> HttpResponse {
     let family = endpoint.family();
     let sent = |body: String| HttpResponse::Ok().content_type(family.content_type()).body(body);
@@ -91,12 +91,12 @@ async fn replace(kind: FaultKind, endpoint: Endpoint, state: &State, asked: Aske
             tokio::time::sleep(NO_ANSWER).await;
             hang_up()
         }
-        // The other kinds change the true answer.
+        // The other kinds modify the correct response.
         _ => sent(String::new()),
     }
 }
 
-/// The true answer, with something wrong about it.
+/// Modifies the correct response.
 fn spoil(fault: Fault, reply: Reply) -> HttpResponse {
     let Reply { content_type, body, .. } = reply;
     let sent = |body: String| HttpResponse::Ok().content_type(content_type).body(body);
@@ -119,7 +119,7 @@ fn spoil(fault: Fault, reply: Reply) -> HttpResponse {
     }
 }
 
-/// The true answer with other fields.
+/// Changes the fields of the correct response.
 fn altered(kind: FaultKind, body: &str) -> String {
     let Ok(Value::Object(mut fields)) = serde_json::from_str(body) else { return body.to_owned() };
     match kind {
@@ -146,7 +146,7 @@ fn altered(kind: FaultKind, body: &str) -> String {
     Value::Object(fields).to_string()
 }
 
-/// Closes the connection without a byte: a body that fails before the head is flushed.
+/// Closes the connection without sending a byte, by a body that fails before the head is flushed.
 fn hang_up() -> HttpResponse {
     HttpResponse::Ok().streaming(stream::once(async { Err::<Bytes, _>(broken()) }))
 }
@@ -155,7 +155,7 @@ fn broken() -> io::Error {
     io::ErrorKind::ConnectionReset.into()
 }
 
-/// Some bytes, a moment for them to leave, and then the end of the connection.
+/// Sends some bytes, waits until they have left, and closes the connection.
 fn broken_after(beginning: Bytes) -> impl Stream<Item = io::Result<Bytes>> {
     stream::once(async { Ok(beginning) }).chain(stream::once(async {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -176,7 +176,7 @@ fn slowly(body: String, pause: Duration) -> impl Stream<Item = io::Result<Bytes>
     })
 }
 
-/// JSON may begin with as many blanks as it likes.
+/// JSON may start with any number of spaces.
 fn blanks() -> impl Stream<Item = io::Result<Bytes>> {
     stream::repeat_with(|| Ok(Bytes::from_static(&[b' '; 4096]))).then(|piece| async {
         tokio::time::sleep(Duration::from_millis(1)).await;

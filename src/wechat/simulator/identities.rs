@@ -1,4 +1,4 @@
-//! The people of the simulated WeChat: made on first mention, the same after every restart.
+//! The users of the simulated WeChat: created on first mention, and the same after every restart.
 
 use crate::crypto::MacKey;
 use base64::Engine;
@@ -6,20 +6,20 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Devtools' virtual accounts have the numbers 12066600001 to 12066600024, which no message ever reaches.
+/// The virtual accounts of the DevTools have the numbers 12066600001 to 12066600024, which receive no messages.
 const VIRTUAL_NUMBERS: u64 = 24;
 
-/// A user's openid in one app: `o` and 27 URL-safe characters.
+/// A user's openid in an app: `o` and 27 URL-safe characters.
 pub(super) fn openid(appid: &str, user: &str) -> String {
     identifier(b"openid", &[appid, user])
 }
 
-/// A user's unionid over all apps: `o` and 27 URL-safe characters.
+/// A user's unionid across all apps: `o` and 27 URL-safe characters.
 pub(super) fn unionid(user: &str) -> String {
     identifier(b"unionid", &[user])
 }
 
-/// Is this the name of a simulated user? 1 to 64 letters, digits, `-` and `_`.
+/// Is this a valid name for a simulated user? 1 to 64 letters, digits, `-` and `_`.
 pub(super) fn is_user_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
@@ -43,21 +43,21 @@ fn digest(namespace: &[u8], parts: &[&str]) -> [u8; 32] {
     digest
 }
 
-/// What WeChat knows of a user besides the ids.
+/// What WeChat knows about a user besides the ids.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Profile {
-    /// The number without the country's code.
+    /// The number without the country code.
     pub(super) phone: String,
-    /// `countryCode` as it stands in the answer: the documented text, or the number that was seen as well.
+    /// `countryCode` in the response: a string as documented, or a number as also observed.
     pub(super) country_code: Value,
-    /// Does WeChat know a unionid for this user (where the app has the switch on)?
+    /// Does WeChat know a unionid for this user (if the app's switch is on)?
     pub(super) unionid: bool,
     /// High-risk users get 40226.
     pub(super) blocked: bool,
 }
 
 impl Profile {
-    /// The profile of a user nobody has changed.
+    /// The initial profile of a user.
     pub(super) fn of(user: &str) -> Self {
         let number = u64::from(digest(b"phone", &[user])[0]) % VIRTUAL_NUMBERS + 1;
         Self {
@@ -69,7 +69,7 @@ impl Profile {
     }
 }
 
-/// What a caller of the control API wants changed in a profile.
+/// The changes to a profile that a request to the control API asks for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProfileChange {
@@ -80,12 +80,12 @@ pub(super) struct ProfileChange {
 }
 
 impl ProfileChange {
-    /// A country's code is a text or a number, if it is given.
+    /// Is the country code, if given, a string or a number?
     pub(super) fn is_sound(&self) -> bool {
         self.country_code.as_ref().is_none_or(|code| code.is_string() || code.is_u64())
     }
 
-    /// Changes what was named.
+    /// Applies the given changes.
     pub(super) fn apply(self, profile: &mut Profile) {
         if let Some(phone) = self.phone {
             profile.phone = phone;

@@ -1,4 +1,4 @@
-//! Locks and sharded maps, so that parallel calls rarely wait for each other and memory stays bounded.
+//! Locks and sharded maps: parallel calls rarely wait for each other, and memory is bounded.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -6,10 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 
 const SHARDS: usize = 16;
 
-/// Below this size a shard is never searched for entries to forget.
+/// Smaller shards are never purged.
 const SMALLEST_PURGE: usize = 256;
 
-/// Locks; what a panicking holder left behind is still whole enough for a simulator.
+/// Locks, ignoring poisoning: what a panicked holder leaves behind is good enough for a simulator.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -24,14 +24,14 @@ pub(super) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A map in pieces, each behind a lock of its own, that forgets what has gone stale.
+/// A sharded map with a lock per shard, which evicts stale entries.
 pub(super) struct Shards<K, V> {
     hasher: RandomState,
     shards: [Mutex<Shard<K, V>>; SHARDS],
     capacity: usize,
 }
 
-/// One piece of the map.
+/// A shard of the map.
 pub(super) struct Shard<K, V> {
     entries: HashMap<K, V>,
     purge_at: usize,
@@ -39,26 +39,26 @@ pub(super) struct Shard<K, V> {
 }
 
 impl<K: Eq + Hash, V> Shards<K, V> {
-    /// An empty map. Should more than `capacity` entries all be fresh, pieces of it are forgotten whole.
+    /// An empty map. If more than `capacity` entries are fresh, whole shards are evicted.
     pub(super) fn new(capacity: usize) -> Self {
         let capacity = capacity / SHARDS;
         let shard = || Shard { entries: HashMap::new(), purge_at: SMALLEST_PURGE, capacity };
         Self { hasher: RandomState::new(), shards: std::array::from_fn(|_| Mutex::new(shard())), capacity }
     }
 
-    /// Locks the piece that holds this key.
+    /// Locks the shard of this key.
     pub(super) fn of<Q: Hash + ?Sized>(&self, key: &Q) -> MutexGuard<'_, Shard<K, V>> {
-        // The map inside uses the low bits of its own hash; any bits will do here.
+        // The inner map hashes independently, so any bits will do here.
         let index = self.hasher.hash_one(key) as usize % SHARDS;
         lock(&self.shards[index])
     }
 
-    /// How many entries there are, stale ones that nobody met yet included.
+    /// The number of entries, including stale ones that were not evicted yet.
     pub(super) fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).entries.len()).sum()
     }
 
-    /// Forgets everything.
+    /// Removes all entries.
     pub(super) fn clear(&self) {
         for shard in &self.shards {
             *lock(shard) =
@@ -68,13 +68,13 @@ impl<K: Eq + Hash, V> Shards<K, V> {
 }
 
 impl<K: Eq + Hash, V> Shard<K, V> {
-    /// The entries, for looking up and changing.
+    /// The entries, for lookups and changes.
     pub(super) fn entries(&mut self) -> &mut HashMap<K, V> {
         &mut self.entries
     }
 
-    /// Makes room before an insertion. Each time the shard has doubled it drops what is no longer fresh, so
-    /// the search costs a constant per insertion.
+    /// Makes room before an insertion. The shard is purged of stale entries each time it has doubled, so the
+    /// cost per insertion is constant.
     pub(super) fn make_room(&mut self, mut is_fresh: impl FnMut(&V) -> bool) {
         if self.entries.len() < self.purge_at {
             return;

@@ -1,11 +1,10 @@
-//! A WeChat of our own: it answers WeChat's URLs as WeChat does, quirks and failures included, and lets
-//! a test or a developer hand out codes, turn keys and break things through `/simulator/…`.
+//! A simulator of WeChat. It serves WeChat's URLs with their quirks and errors, and lets a test or a
+//! developer issue codes, rotate keys and inject faults through `/simulator/…`.
 //!
-//! Everything lives in memory. Ids derive from names, so `alice` has the same openid after a restart. What
-//! WeChat does not document is a switch ([`AppSwitches`]), never a guess to rely on.
+//! All state is in memory. Ids are derived from names, so `alice` has the same openid after a restart. Where
+//! WeChat's behaviour is not documented, it is a switch ([`AppSwitches`]), so that nobody relies on a guess.
 //!
-//! `endpoints/` holds WeChat's side, `control/` the developer's; `service` carries a call from one to the
-//! other and lets faults strike on the way.
+//! `endpoints/` implements WeChat's side, `control/` the developer's; `service` dispatches calls and applies faults.
 
 mod access_tokens;
 mod apps;
@@ -40,19 +39,19 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longer than any client pauses, so that a bench never pays for a new connection.
+/// Longer than the pauses of any client, so that a benchmark never pays for a new connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(300);
 
-/// How long stopping waits for answers that faults hold back, in seconds.
+/// How long a shutdown waits for responses that faults delay, in seconds.
 const SHUTDOWN_TIMEOUT: u64 = 1;
 
-/// What a simulator is made of.
+/// The configuration of a simulator.
 #[derive(Debug, Clone)]
 pub struct SimulatorOptions {
-    /// The apps to simulate. With none, any well-formed appid is taken, and the first secret sent with it
-    /// is its secret from then on.
+    /// The apps to simulate. If there are none, any well-formed appid is accepted, and the first secret sent
+    /// with it becomes its secret.
     pub apps: Vec<SimulatedApp>,
-    /// Threads that answer.
+    /// The number of worker threads.
     pub workers: usize,
 }
 
@@ -70,13 +69,13 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// A simulator in which nothing has happened yet.
+    /// A simulator in its initial state.
     pub fn new(options: SimulatorOptions) -> Self {
         Self { state: Arc::new(State::new(options.apps)), workers: options.workers.max(1) }
     }
 
-    /// Serves WeChat's URLs and the control API on this listener. Await or spawn the server; its handle
-    /// stops it. It leaves signals to the caller.
+    /// Serves WeChat's URLs and the control API on this listener. Await or spawn the server; its handle stops
+    /// it. The server does not handle signals.
     pub fn serve(&self, listener: TcpListener) -> io::Result<Server> {
         let simulator = self.clone();
         let app = move || {
@@ -88,7 +87,7 @@ impl Simulator {
             .workers(self.workers)
             .keep_alive(KEEP_ALIVE)
             .tcp_nodelay(true)
-            // A call held back by a fault ends when its caller hangs up.
+            // A call delayed by a fault ends when its caller disconnects.
             .h1_allow_half_closed(false)
             .shutdown_timeout(SHUTDOWN_TIMEOUT)
             .disable_signals()

@@ -1,5 +1,5 @@
-//! Message pushes as WeChat writes them: the URL check, plain and secure mode, JSON and XML, and the oddities
-//! seen in the field.
+//! Message pushes in WeChat's format: the URL check, plain and secure mode, JSON and XML, and oddities
+//! observed in practice.
 
 use super::delivery::{Body, Request};
 use crate::crypto::random_bytes;
@@ -10,70 +10,70 @@ use serde_json::{Map, Value};
 use std::fmt::Write;
 use url::Url;
 
-/// Every event comes from the same pusher, whoever it is about.
+/// All events come from the same sender, whichever user they concern.
 const PUSHER: &str = "oPusher000000000000000000000";
 
-/// How a push is written.
+/// The format of a push.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Format {
-    /// As the console's default for mini programs.
+    /// The console's default for mini-programs.
     #[default]
     Json,
-    /// The older form.
+    /// The older format.
     Xml,
 }
 
-/// A push that is ordered through the control API.
+/// A push requested through the control API.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PushOrder {
-    /// Where to.
+    /// The target URL.
     pub(super) url: String,
-    /// The Token of the console.
+    /// The Token set in the console.
     token: String,
-    /// The EncodingAESKey of the console; with it the push is encrypted.
+    /// The EncodingAESKey set in the console; if given, the push is encrypted.
     aes_key: Option<String>,
-    /// How it is written.
+    /// The format.
     #[serde(default)]
     format: Format,
-    /// `user_info_modified`, `user_authorization_revoke`, `user_authorization_cancellation`, or any other;
-    /// absent: the URL check.
+    /// `user_info_modified`, `user_authorization_revoke`, `user_authorization_cancellation`, or any other; if
+    /// absent, the URL check.
     pub(super) event: Option<String>,
-    /// The app it is about.
+    /// The app it concerns.
     pub(super) appid: Option<String>,
-    /// The user it is about.
+    /// The user it concerns.
     pub(super) user: Option<String>,
-    /// Other fields, which replace those of the same name.
+    /// Other fields, which override those with the same name.
     #[serde(default)]
     fields: Map<String, Value>,
-    /// WeChat says `text/xml` of JSON as well; this is said instead.
+    /// Overrides the content type, which WeChat sets to `text/xml` even for JSON.
     content_type: Option<String>,
-    /// Blanks inside keys and values, as in WeChat's own samples.
+    /// Adds spaces to keys and values, as in WeChat's own samples.
     #[serde(default)]
     stray_spaces: bool,
-    /// Leave `OpenID` out.
+    /// Omits `OpenID`.
     #[serde(default)]
     omit_openid: bool,
-    /// A signature that does not fit.
+    /// Signs with a wrong token.
     #[serde(default)]
     forged: bool,
-    /// The appid inside the ciphertext, where it is to be a wrong one.
+    /// A wrong appid inside the ciphertext.
     encrypted_appid: Option<String>,
-    /// Bring it twice though it is answered.
+    /// Sends it again even though it was answered.
     #[serde(default)]
     pub(super) duplicate: bool,
-    /// How long to wait for an answer, in milliseconds; 5000 where absent.
+    /// The timeout in milliseconds; 5000 if absent.
     pub(super) timeout_ms: Option<u64>,
 }
 
-/// The app and the user a push is about.
+/// The app and the user that a push concerns.
 pub(super) struct Subject {
     pub(super) app: AppId,
     pub(super) openid: Option<String>,
 }
 
-/// What is wrong with an order.
+/// Why a request is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum InvalidPush {
     #[error("`url` is not an http:// URL")]
@@ -87,7 +87,7 @@ pub(super) enum InvalidPush {
 }
 
 impl PushOrder {
-    /// The HTTP request that brings this push.
+    /// The HTTP request of this push.
     pub(super) fn request(&self, subject: &Subject, now: i64) -> Result<Request, InvalidPush> {
         let mut url = Url::parse(&self.url).map_err(|_| InvalidPush::Url)?;
         if url.scheme() != "http" || url.host_str().is_none() {
@@ -162,7 +162,7 @@ impl PushOrder {
                 Value::Object(message.iter().map(with_stray_spaces).collect()).to_string()
             }
             (Format::Xml, false) => xml_of(message),
-            // A blank inside a tag's name would be no XML, so only the values have them.
+            // A space in a tag's name is not valid XML, so only the values get them.
             (Format::Xml, true) => xml_of(
                 &message
                     .iter()
@@ -178,7 +178,7 @@ fn with_stray_spaces((key, value): (&String, &Value)) -> (String, Value) {
     (format!(" {key}"), value)
 }
 
-/// Texts in CDATA, numbers bare, as WeChat does.
+/// Strings in CDATA, numbers bare, as in WeChat's XML.
 fn xml_of(fields: &Map<String, Value>) -> String {
     let mut xml = String::from("<xml>");
     for (key, value) in fields {

@@ -1,10 +1,10 @@
-//! An answer of WeChat's, before it goes out.
+//! A response of WeChat before it is sent.
 
 use super::state::State;
 use super::wire::{Asked, Errcode, Family, failure};
 use actix_web::HttpResponse;
 
-/// What WeChat answers: always with status 200.
+/// WeChat's response; its status is always 200.
 pub(super) struct Reply {
     pub(super) content_type: &'static str,
     /// 0 is success.
@@ -13,7 +13,7 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// The refusal of a call.
+    /// The error response to a call.
     pub(super) fn failure(family: Family, errcode: Errcode, asked: Asked, state: &State) -> Self {
         Self {
             content_type: family.content_type(),
@@ -22,7 +22,7 @@ impl Reply {
         }
     }
 
-    /// The reply as it goes out.
+    /// Converts to an HTTP response.
     pub(super) fn into_response(self) -> HttpResponse {
         HttpResponse::Ok().content_type(self.content_type).body(self.body)
     }

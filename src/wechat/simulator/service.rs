@@ -1,4 +1,4 @@
-//! Carries a call to WeChat's URLs through: take it apart, let a fault strike, carry it out, answer.
+//! Handles a call to WeChat's URLs: parses it, applies a fault, executes it, and responds.
 
 use super::endpoint::Endpoint;
 use super::endpoints::{self, Call};
@@ -13,7 +13,7 @@ use actix_web::web::{self, Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use std::sync::Arc;
 
-/// WeChat's URLs; on any other one WeChat says 40066.
+/// WeChat's URLs; all others get 40066.
 pub(super) fn routes(cfg: &mut web::ServiceConfig, state: &Arc<State>) {
     cfg.app_data(Data::from(state.clone()));
     for endpoint in Endpoint::ALL {
@@ -54,7 +54,7 @@ fn carry_out(endpoint: Endpoint, state: &State, call: &Call<'_>) -> Reply {
     reply
 }
 
-/// The fault that the code spells out, else one that lies in wait for this call.
+/// The fault spelled out in the code, or else a scheduled one.
 fn fault_of(endpoint: Endpoint, state: &State, call: &Call<'_>) -> Option<Fault> {
     let spelled = call.code(endpoint).and_then(|code| {
         let calls = read(&state.codes).note_call(code, call.asked.now);

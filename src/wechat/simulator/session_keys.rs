@@ -1,17 +1,17 @@
-//! The session keys of one app's users: one valid key each, the one before it for tests of staleness.
+//! The session keys of an app's users: one valid key each, and its predecessor for tests with stale keys.
 
 use super::locks::{Shard, Shards};
 use crate::crypto::random_bytes;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// A user that did nothing for this long is forgotten, so the key is dead, as with WeChat. Seconds.
+/// A user idle for this long may be evicted, which invalidates the key, as with WeChat. Seconds.
 const IDLE: i64 = 3600;
 
-/// The most users of one app that are remembered.
+/// Most users per app that are remembered.
 const CAPACITY: usize = 1_000_000;
 
-/// The keys of one user in one app.
+/// The keys of a user in an app.
 struct Keys {
     user: Box<str>,
     current: Box<str>,
@@ -21,7 +21,7 @@ struct Keys {
     alive: bool,
 }
 
-/// All keys of one app, by openid.
+/// All keys of an app, by openid.
 pub(super) struct SessionKeys(Shards<Box<str>, Keys>);
 
 impl SessionKeys {
@@ -29,13 +29,12 @@ impl SessionKeys {
         Self(Shards::new(CAPACITY))
     }
 
-    /// How many users have a key.
+    /// How many users are remembered.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// The key a login gives: the one there is, or a new one where that is dead or older than `period`
-    /// seconds.
+    /// The key for a login: the current one, or a new one if that is dead or at least `period` seconds old.
     pub(super) fn sign_in(&self, openid: &str, user: &str, now: i64, period: i64) -> String {
         let mut shard = self.0.of(openid);
         let keys = keys_of(&mut shard, openid, user, now);
@@ -46,7 +45,7 @@ impl SessionKeys {
         keys.current.to_string()
     }
 
-    /// The user behind an openid that has signed in.
+    /// The user with this openid, if they have signed in.
     pub(super) fn user(&self, openid: &str) -> Option<String> {
         self.0.of(openid).entries().get(openid).map(|keys| keys.user.to_string())
     }
@@ -57,13 +56,13 @@ impl SessionKeys {
         shard.entries().get(openid).filter(|keys| keys.alive).map(|keys| keys.current.to_string())
     }
 
-    /// The key before the present one.
+    /// The previous key.
     pub(super) fn previous(&self, openid: &str) -> Option<String> {
         let mut shard = self.0.of(openid);
         shard.entries().get(openid).and_then(|keys| keys.previous.as_deref()).map(str::to_owned)
     }
 
-    /// Makes a new key, as an early `wx.login` on another device would.
+    /// Creates a new key, as an early `wx.login` on another device would.
     pub(super) fn rotate(&self, openid: &str, user: &str, now: i64) -> String {
         let mut shard = self.0.of(openid);
         let keys = keys_of(&mut shard, openid, user, now);
@@ -71,12 +70,12 @@ impl SessionKeys {
         keys.current.to_string()
     }
 
-    /// Ends the key without a successor; the next login makes one.
+    /// Invalidates the key; the next login creates one.
     pub(super) fn expire(&self, openid: &str, user: &str, now: i64) {
         keys_of(&mut self.0.of(openid), openid, user, now).alive = false;
     }
 
-    /// `resetusersessionkey`: a new key that inherits the old one's age.
+    /// `resetusersessionkey`: creates a key that inherits the old one's age.
     pub(super) fn reset(&self, openid: &str) -> Option<String> {
         let mut shard = self.0.of(openid);
         let keys = shard.entries().get_mut(openid).filter(|keys| keys.alive)?;

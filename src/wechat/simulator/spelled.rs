@@ -1,13 +1,13 @@
-//! Codes that say themselves what they stand for.
+//! Self-describing codes.
 
 use super::fault::Fault;
 use super::identities::is_user_name;
 use serde::{Deserialize, Serialize};
 
-/// The user that fault codes speak of, where they name none.
+/// The user of fault codes that name none.
 const FAULTY_USER: &str = "fault";
 
-/// Which of the two kinds of code; they are not interchangeable.
+/// The kinds of code, which are not interchangeable.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
@@ -18,14 +18,14 @@ pub(super) enum Kind {
     Phone,
 }
 
-/// When the fault of a fault code happens.
+/// When the fault of a fault code occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Occasion<'a> {
     /// `fault.<fault>.<nonce>`: every time.
     Always,
-    /// `fault.<fault>.once.<user>.<nonce>`: the first time; then it is a code of the user.
+    /// `fault.<fault>.once.<user>.<nonce>`: the first time; afterwards it is a code of the user.
     Once(&'a str),
-    /// `fault.<fault>.burn.<user>.<nonce>`: the first time, which uses the code up.
+    /// `fault.<fault>.burn.<user>.<nonce>`: the first time, which uses up the code.
     Burn(&'a str),
 }
 
@@ -38,19 +38,19 @@ impl<'a> Occasion<'a> {
     }
 }
 
-/// What a code says of itself.
+/// The meaning of a code.
 #[derive(Debug, PartialEq)]
 pub(super) enum Spelled<'a> {
     /// `sim.<user>.<nonce>` and `sim-phone.<user>.<nonce>`.
     User(Kind, &'a str),
     /// `fault.…`.
     Fault(Fault, Occasion<'a>),
-    /// It is none of the spelled-out codes.
+    /// Not a self-describing code.
     Nothing,
 }
 
 impl<'a> Spelled<'a> {
-    /// Reads a code.
+    /// Parses a code.
     pub(super) fn read(code: &'a str) -> Self {
         let Some((family, rest)) = code.split_once('.') else { return Spelled::Nothing };
         match family {

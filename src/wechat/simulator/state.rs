@@ -1,4 +1,4 @@
-//! All that the simulated WeChat remembers.
+//! The state of the simulated WeChat.
 
 use super::apps::Apps;
 use super::codes::Codes;
@@ -16,17 +16,17 @@ use std::sync::atomic::{AtomicI64, Ordering};
 /// How long `checkencryptedmsg` knows a ciphertext, in seconds.
 pub(super) const CIPHERTEXT_KNOWN: i64 = 3 * 86400;
 
-/// The most ciphertexts remembered.
+/// Most ciphertexts that are remembered.
 const CIPHERTEXTS: usize = 100_000;
 
-/// The whole state; every part has its own locks.
+/// The whole state; each part has its own locks.
 pub(super) struct State {
     pub(super) apps: Apps,
     pub(super) codes: RwLock<Codes>,
     pub(super) faults: Faults,
     pub(super) counters: Counters,
     pub(super) noise: Noise,
-    /// SHA-256 of encrypted phone data, and the Unix second it was made.
+    /// SHA-256 of encrypted phone data, and the Unix second of its creation.
     pub(super) ciphertexts: Shards<String, i64>,
     profiles: RwLock<HashMap<String, Profile>>,
     clock_offset: AtomicI64,
@@ -46,7 +46,7 @@ impl State {
         }
     }
 
-    /// Forgets everything but the configured apps.
+    /// Restores the initial state, with the configured apps only.
     pub(super) fn reset(&self) {
         self.apps.reset();
         *write(&self.codes) = Codes::new();
@@ -62,22 +62,22 @@ impl State {
         Clock::shifted(self.clock_offset()).now().unix()
     }
 
-    /// How far WeChat's clock was moved ahead, in seconds.
+    /// How far WeChat's clock is ahead, in seconds.
     pub(super) fn clock_offset(&self) -> i64 {
         self.clock_offset.load(Ordering::Relaxed)
     }
 
-    /// Moves WeChat's clock.
+    /// Advances WeChat's clock.
     pub(super) fn advance_clock(&self, seconds: i64) {
         self.clock_offset.fetch_add(seconds, Ordering::Relaxed);
     }
 
-    /// What WeChat knows of a user.
+    /// The profile of a user.
     pub(super) fn profile(&self, user: &str) -> Profile {
         read(&self.profiles).get(user).cloned().unwrap_or_else(|| Profile::of(user))
     }
 
-    /// Changes what WeChat knows of a user.
+    /// Changes the profile of a user.
     pub(super) fn change_profile(&self, user: &str, change: impl FnOnce(&mut Profile)) -> Profile {
         let mut profiles = write(&self.profiles);
         let profile = profiles.entry(user.to_owned()).or_insert_with(|| Profile::of(user));
@@ -85,7 +85,7 @@ impl State {
         profile.clone()
     }
 
-    /// A user as this app sees it: is there a unionid, and is the login blocked?
+    /// A user as this app sees them: is there a unionid, and is the login blocked?
     pub(super) fn standing(&self, app: &App, user: &str) -> Standing {
         let profiles = read(&self.profiles);
         let profile = profiles.get(user);
@@ -97,7 +97,7 @@ impl State {
     }
 }
 
-/// A user as one app sees it.
+/// A user as an app sees them.
 pub(super) struct Standing {
     pub(super) openid: String,
     pub(super) unionid: bool,

@@ -1,12 +1,12 @@
-//! How WeChat words its answers: errcodes, errmsg texts and the request id in them.
+//! WeChat's response formats: errcodes, errmsg texts and the request ids in them.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A number out of WeChat's table of return codes.
+/// A number from WeChat's table of return codes.
 pub(super) type Errcode = i64;
 
-/// What an endpoint decided: the JSON of success, or the errcode of failure.
+/// The result of an endpoint: the JSON of a success, or the errcode of a failure.
 pub(super) type Outcome = Result<String, Errcode>;
 
 /// The families of URLs, which differ in how they join errmsg and request id.
@@ -14,14 +14,14 @@ pub(super) type Outcome = Result<String, Errcode>;
 pub(super) enum Family {
     /// `/sns/…`: a comma before the rid, and `text/plain`.
     Sns,
-    /// `/cgi-bin/…` and `/wxa/…`: a blank before the rid.
+    /// `/cgi-bin/…` and `/wxa/…`: a space before the rid.
     Cgi,
     /// `/wxa/business/…`: a hint and the rid.
     Business,
 }
 
 impl Family {
-    /// The `Content-Type` of its answers.
+    /// The `Content-Type` of its responses.
     pub(super) fn content_type(self) -> &'static str {
         match self {
             Family::Sns => "text/plain",
@@ -30,11 +30,11 @@ impl Family {
     }
 }
 
-/// A source of numbers that only have to look random.
+/// A source of numbers that only need to look random.
 pub(super) struct Noise(AtomicU64);
 
 impl Noise {
-    /// Starts somewhere unforeseen.
+    /// Starts at a random number.
     pub(super) fn new() -> Self {
         Self(AtomicU64::new(u64::from_ne_bytes(crate::crypto::random_bytes())))
     }
@@ -47,13 +47,13 @@ impl Noise {
         z ^ (z >> 31)
     }
 
-    /// A request id: the Unix time in hex, then two groups that mean nothing.
+    /// A request id: the Unix time in hex, then two meaningless groups.
     fn rid(&self, now: i64) -> String {
         let random = self.next();
         format!("{:08x}-{:08x}-{:08x}", now, random >> 32, random & 0xffff_ffff)
     }
 
-    /// The six, four and six letters of a business hint, or the eighteen of an old `req_id`.
+    /// Random groups of characters: 6-4-6 for a business hint, 8-6-1 for an old `req_id`.
     fn letters(&self, groups: &[usize]) -> String {
         const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
         let letter = |_| LETTERS[(self.next() % 62) as usize] as char;
@@ -62,7 +62,7 @@ impl Noise {
     }
 }
 
-/// Who asks and when, as far as an errmsg shows it.
+/// The caller and the time, for errmsg.
 #[derive(Clone, Copy)]
 pub(super) struct Asked {
     /// Unix seconds.
@@ -77,7 +77,7 @@ pub(super) fn failure(family: Family, errcode: Errcode, asked: Asked, noise: &No
     format!(r#"{{"errcode":{errcode},"errmsg":"{errmsg}"}}"#)
 }
 
-/// The JSON of a failure as `/sns/…` worded it until 2021.
+/// The JSON of a failure in the `/sns/…` format until 2021.
 pub(super) fn old_failure(errcode: Errcode, noise: &Noise) -> String {
     let hint = noise.letters(&[8, 6, 1]);
     let text = text_of(errcode);
@@ -98,7 +98,7 @@ pub(super) fn errmsg(family: Family, errcode: Errcode, asked: Asked, noise: &Noi
     }
 }
 
-/// Servers with IPv6 are shown both forms of their address.
+/// WeChat shows both the IPv4 and the IPv6 form of the address.
 fn not_in_whitelist(peer: Option<IpAddr>) -> String {
     match peer {
         Some(IpAddr::V6(ip)) => format!("invalid ip {ip} ipv6 {ip}, not in whitelist"),
@@ -107,7 +107,7 @@ fn not_in_whitelist(peer: Option<IpAddr>) -> String {
     }
 }
 
-/// The English texts of errcodes, as seen in real answers where they are known.
+/// The English texts of errcodes, as observed in real responses where known.
 const TEXTS: &[(Errcode, &str)] = &[
     (-1, "system error"),
     (0, "ok"),

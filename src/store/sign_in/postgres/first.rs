@@ -1,4 +1,4 @@
-//! People's first sign-ins on Postgres, where another node may be writing the same people down.
+//! First sign-ins on Postgres, where another node may be creating the same identities.
 
 use super::statements::{DeleteUsers, FindUsersByUnionId, InsertIdentities, InsertUsers, LockUnionIds};
 use super::{Identities, find_identities, identity_key, owned};
@@ -7,7 +7,7 @@ use crate::store::sign_in::RecordSignIn;
 use diesel::prelude::*;
 use std::collections::{HashMap, HashSet};
 
-/// First sign-ins. Another node may be doing the same for the same people: what it wrote first stands.
+/// Creates missing identities. If another node creates the same ones, the first to write wins.
 pub(super) fn create_identities(
     batch: &[&RecordSignIn],
     identities: &mut Identities,

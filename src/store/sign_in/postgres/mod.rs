@@ -1,5 +1,5 @@
-//! Sign-in on Postgres: a few statements for the whole group, over arrays that travel as one parameter each.
-//! Rows are taken in the order of their keys, so that two nodes never wait for each other in a circle.
+//! Sign-in on Postgres: a few statements for the whole group, with one array parameter per column. Rows are
+//! locked in key order, so that two nodes never deadlock.
 
 mod first;
 mod statements;
@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 /// `(appid, openid)` or `(appid, code hash)`.
 type Key<'a> = (&'a str, &'a str);
 
-/// An identity as it was found, or made.
+/// An identity, found or just created.
 struct Identity {
     user: User,
     unionid: Option<String>,
@@ -92,7 +92,7 @@ fn owned((a, b): Key<'_>) -> (String, String) {
 
 type Pair<'a> = (&'a RecordSignIn, &'a Identity);
 
-/// Writes the exchange records; gives back the positions of the codes that were not recorded before.
+/// Writes the exchange records; returns the indices of the codes that were new.
 fn take_codes(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<Vec<usize>, StoreError> {
     let mut seen = HashSet::new();
     let first: Vec<usize> = (0..pairs.len())
@@ -113,7 +113,7 @@ fn take_codes(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<Vec<usize>,
 }
 
 fn keep_session_keys(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), StoreError> {
-    // Of several sign-ins of one person in a group, the exchange that began last has the key that counts.
+    // If a person signs in several times in a group, the key of the exchange that began last wins.
     let mut latest: HashMap<Key<'_>, &RecordSignIn> = HashMap::new();
     for (sign_in, identity) in pairs {
         let changed = identity.key_digest.as_deref() != Some(sign_in.session_key_digest.as_str());
@@ -175,7 +175,7 @@ fn open_sessions(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), Stor
     Ok(())
 }
 
-/// What became of each sign-in, in the order in which they came.
+/// The result of each sign-in, in order.
 fn outcomes(pairs: &[Pair<'_>], fresh: &[usize]) -> Vec<SignInRecord> {
     let fresh: HashSet<usize> = fresh.iter().copied().collect();
     let mut announced: HashSet<&UserId> = HashSet::new();

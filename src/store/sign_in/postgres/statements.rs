@@ -1,4 +1,4 @@
-//! The statements of a sign-in on Postgres. Each takes the whole group, an array a column.
+//! The statements of a sign-in on Postgres. Each takes the whole group, one array per column.
 
 use crate::store::prepared::prepared;
 use chrono::NaiveDateTime;
@@ -10,9 +10,9 @@ type OptionalTexts<'a> = Vec<Option<&'a str>>;
 type Times = Vec<NaiveDateTime>;
 
 prepared! {
-    /// The users behind identities, and what is known of their session keys. The users are held (as the session's
-    /// reference to them will do anyway), so that nobody is banned or deleted before the sign-in is written down:
-    /// a ban then finds the session, or the sign-in the ban.
+    /// The users behind identities, and what is stored of their session keys. Locks the users, as the
+    /// session's foreign key will do anyway, so that nobody is banned or deleted before the sign-in is
+    /// written: either the ban finds the session, or the sign-in finds the ban.
     FindIdentities on Pg { appids: Array<Text> = Texts<'a>, openids: Array<Text> = Texts<'a> } ->
     (Text, Text, (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp, Nullable<Text>, Bool),
      Nullable<Text>, Nullable<Text>, Timestamp),
@@ -26,28 +26,28 @@ prepared! {
 }
 
 prepared! {
-    /// Takes a lock a unionid until the transaction ends: two apps' first sign-ins of one person take turns.
+    /// Takes a lock per unionid until the transaction ends, which serializes a person's first sign-ins to two apps.
     LockUnionIds on Pg { unionids: Array<Text> = Texts<'a> } -> (),
     "SELECT pg_advisory_xact_lock(key)
      FROM (SELECT DISTINCT hashtextextended(unionid, 0) AS key FROM unnest(?) AS t (unionid) ORDER BY 1) AS k"
 }
 
 prepared! {
-    /// The users whom other apps of the same company know by these unionids; the oldest of each.
+    /// The users whom other apps of the company know by these unionids; the oldest of each.
     FindUsersByUnionId on Pg { unionids: Array<Text> = Texts<'a> } -> (Text, Text),
     "SELECT DISTINCT ON (i.unionid) i.unionid, u.id FROM identities i JOIN users u ON u.id = i.user_id
      WHERE i.unionid = ANY (?) ORDER BY i.unionid, u.created_at, u.id"
 }
 
 prepared! {
-    /// Users who sign in for the first time.
+    /// Creates users who sign in for the first time.
     InsertUsers on Pg { ids: Array<Text> = Texts<'a>, times: Array<Timestamp> = Times } -> (),
     "INSERT INTO users (id, status, created_at, last_login_at)
      SELECT id, 'active', at, at FROM unnest(?, ?) AS t (id, at)"
 }
 
 prepared! {
-    /// People's first sign-ins to one mini-program; gives back those that no other node wrote first.
+    /// Creates identities; returns those that no other node created first.
     InsertIdentities on Pg {
         appids: Array<Text> = Texts<'a>, openids: Array<Text> = Texts<'a>, user_ids: Array<Text> = Texts<'a>,
         unionids: Array<Nullable<Text>> = OptionalTexts<'a>, session_keys: Array<Binary> = Vec<&'a [u8]>,
@@ -60,12 +60,12 @@ prepared! {
 }
 
 prepared! {
-    /// Candidates whom nobody needed after all.
+    /// Deletes new users that turned out not to be needed.
     DeleteUsers on Pg { ids: Array<Text> = Texts<'a> } -> (), "DELETE FROM users WHERE id = ANY (?)"
 }
 
 prepared! {
-    /// Changed session keys, unless a newer exchange was faster; the replaced ones are kept for a while.
+    /// Replaces changed session keys, unless a newer exchange was faster; the replaced ones are kept for a while.
     ReplaceSessionKeys on Pg {
         appids: Array<Text> = Texts<'a>, openids: Array<Text> = Texts<'a>, session_keys: Array<Binary> = Vec<&'a [u8]>,
         digests: Array<Text> = Texts<'a>, began: Array<Timestamp> = Times, until: Array<Timestamp> = Times,
@@ -77,7 +77,7 @@ prepared! {
 }
 
 prepared! {
-    /// Unionids that show up, or change, after the first sign-in.
+    /// Sets unionids that appear or change after the first sign-in.
     SetUnionIds on Pg {
         appids: Array<Text> = Texts<'a>, openids: Array<Text> = Texts<'a>, unionids: Array<Text> = Texts<'a>,
     } -> (),
@@ -86,7 +86,7 @@ prepared! {
 }
 
 prepared! {
-    /// Takes the codes; gives back those that were not taken before.
+    /// Records the codes; returns those that were not recorded before.
     InsertExchanges on Pg {
         appids: Array<Text> = Texts<'a>, codes: Array<Text> = Texts<'a>, user_ids: Array<Text> = Texts<'a>,
         session_ids: Array<Text> = Texts<'a>, keys: Array<Nullable<Text>> = OptionalTexts<'a>,
@@ -98,7 +98,7 @@ prepared! {
 }
 
 prepared! {
-    /// Opens sessions and puts the logins into the audit log, each under the id of its session.
+    /// Opens sessions and writes the logins to the audit log, each with the id of its session.
     OpenSessions on Pg {
         ids: Array<Text> = Texts<'a>, user_ids: Array<Text> = Texts<'a>, appids: Array<Text> = Texts<'a>,
         openids: Array<Text> = Texts<'a>, times: Array<Timestamp> = Times, expires: Array<Timestamp> = Times,

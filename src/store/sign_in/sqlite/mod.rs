@@ -1,4 +1,4 @@
-//! Sign-in on SQLite. The write lock is held from the start, so what is read here stays true.
+//! Sign-in on SQLite. The write lock is held from the beginning, so what was read stays true.
 
 mod statements;
 mod times;
@@ -15,7 +15,7 @@ use statements::{
 pub(in crate::store) use statements::{LOGINS, WRITE_LOGIN};
 use times::{parse, text};
 
-/// A user and what is stored of the session key they come with.
+/// A user, and what is stored of the identity's session key.
 struct Found {
     user: User,
     created: bool,
@@ -86,7 +86,7 @@ fn find(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Option<Fo
     }))
 }
 
-/// A first sign-in: a new identity, of a new user unless a sister app knows the person already.
+/// Creates an identity, and a user unless another app of the company knows the person already.
 fn create(sign_in: &RecordSignIn, at: &str, conn: &mut SqliteConnection) -> Result<Found, StoreError> {
     let unionid = sign_in.unionid.as_ref().map(|unionid| unionid.as_str());
     let linked: Option<String> = match unionid {

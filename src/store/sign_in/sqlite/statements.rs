@@ -1,12 +1,12 @@
-//! The statements of a sign-in on SQLite. Times are bound, and read, as the text that diesel would make of
-//! them, so that each is written once for all statements.
+//! The statements of a sign-in on SQLite. Times are bound and read as text in diesel's format, so that each
+//! is formatted once for all statements.
 
 use crate::store::prepared::prepared;
 use diesel::sql_types::{Binary, Bool, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
 prepared! {
-    /// Takes the code, unless it was taken before: a moment ago, or so long that it is indexed.
+    /// Records the code, unless it is in `fresh_codes` or already indexed.
     TakeCode on Sqlite {
         appid: Text = &'a str, code_hash: Text = &'a str,
         indexed_appid: Text = &'a str, indexed_code_hash: Text = &'a str,
@@ -16,7 +16,7 @@ prepared! {
 }
 
 prepared! {
-    /// Leaves word of a login that opens no session: its code is taken.
+    /// Records a login that opens no session, as its code is used up.
     InsertFreshLogin on Sqlite {
         user_id: Text = &'a str, session_id: Text = &'a str, appid: Text = &'a str, code_hash: Text = &'a str,
         idempotency_key: Nullable<Text> = Option<&'a str>, exchanged_at: Text = &'a str,
@@ -26,7 +26,7 @@ prepared! {
 }
 
 prepared! {
-    /// The user behind an identity, and what is known of its session key.
+    /// The user behind an identity, and what is stored of its session key.
     FindIdentity on Sqlite { appid: Text = &'a str, openid: Text = &'a str } ->
     (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Text,
      Nullable<Text>, Nullable<Text>, Text, Nullable<Text>, Bool),
@@ -39,20 +39,20 @@ prepared! {
 }
 
 prepared! {
-    /// The user whom another app of the same company knows by this unionid; the oldest, should there be more.
+    /// The user whom another app of the company knows by this unionid; the oldest, if there are several.
     FindUserByUnionId on Sqlite { unionid: Text = &'a str } -> Text,
     "SELECT u.id FROM identities i JOIN users u ON u.id = i.user_id WHERE i.unionid = ?
      ORDER BY u.created_at, u.id LIMIT 1"
 }
 
 prepared! {
-    /// A user who signs in for the first time.
+    /// Creates a user who signs in for the first time.
     InsertUser on Sqlite { id: Text = &'a str, created_at: Text = &'a str, last_login_at: Text = &'a str } -> (),
     "INSERT INTO users (id, status, created_at, last_login_at) VALUES (?, 'active', ?, ?)"
 }
 
 prepared! {
-    /// A person's first sign-in to one mini-program.
+    /// Creates an identity.
     InsertIdentity on Sqlite {
         appid: Text = &'a str, openid: Text = &'a str, user_id: Text = &'a str,
         unionid: Nullable<Text> = Option<&'a str>, session_key: Binary = &'a [u8], digest: Text = &'a str,
@@ -64,7 +64,7 @@ prepared! {
 }
 
 prepared! {
-    /// A changed session key; the replaced one is kept for a while.
+    /// Replaces a changed session key; the old one is kept for a while.
     ReplaceSessionKey on Sqlite {
         until: Text = &'a str, session_key: Binary = &'a [u8], digest: Text = &'a str,
         began_at: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str,
@@ -75,19 +75,19 @@ prepared! {
 }
 
 prepared! {
-    /// A unionid that shows up, or changes, after the first sign-in.
+    /// Sets a unionid that appears or changes after the first sign-in.
     SetUnionId on Sqlite { unionid: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str } -> (),
     "UPDATE identities SET unionid = ? WHERE appid = ? AND openid = ?"
 }
 
-/// A view of the writing connection, into which a login is written; what writes it is [`WRITE_LOGIN`].
+/// A view on the writing connection; inserting into it writes a login, by [`WRITE_LOGIN`].
 pub(in crate::store) const LOGINS: &str = "CREATE TEMP VIEW logins
         (session_id, user_id, appid, openid, code_hash, idempotency_key, at, expires_at, ends_at, ip, user_agent)
     AS SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL;";
 
-/// The rows of a login: word of it for the indexes, the session, and the entry in the audit log, which has the id of
-/// the session. One statement for three of them, because each costs as much again to bind and to step as to write.
-/// (`OR FAIL` at its use: what fails rolls the whole transaction back, so SQLite need not be able to undo it alone.)
+/// Writes the rows of a login: the entry in `fresh_logins`, the session, and the audit entry, which has the session's
+/// id. One statement for all three, because binding and stepping each costs as much again as its write. (Used with
+/// `OR FAIL`: a failure rolls back the whole transaction, so SQLite need not be able to undo the statement.)
 pub(in crate::store) const WRITE_LOGIN: &str =
     "CREATE TEMP TRIGGER write_login INSTEAD OF INSERT ON logins BEGIN
         INSERT INTO fresh_logins (user_id, session_id, appid, code_hash, idempotency_key, exchanged_at)
@@ -101,7 +101,7 @@ pub(in crate::store) const WRITE_LOGIN: &str =
     END;";
 
 prepared! {
-    /// Opens a session, and leaves word of it.
+    /// Opens a session and records the login.
     InsertLogin on Sqlite {
         session_id: Text = &'a str, user_id: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str,
         code_hash: Text = &'a str, idempotency_key: Nullable<Text> = Option<&'a str>, at: Text = &'a str,

@@ -1,11 +1,11 @@
-//! Times in the form of diesel's in SQLite, `2026-01-02 03:04:05.678901`. So put together and taken apart, they cost
-//! a tenth of what chrono's patterns do.
+//! Times in diesel's format for SQLite, `2026-01-02 03:04:05.678901`, formatted and parsed by hand at a tenth
+//! of the cost of chrono's patterns.
 
 use crate::domain::Time;
 use crate::store::StoreError;
 use chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
 
-/// A time as the database holds it.
+/// Formats a time as stored.
 pub(super) fn text(time: Time) -> String {
     let stored = time.to_stored();
     let numbers = [stored.year() as u32, stored.month(), stored.day()];
@@ -15,7 +15,7 @@ pub(super) fn text(time: Time) -> String {
         text.push_str(before);
         push_digits(&mut text, number, width);
     }
-    // As short as it can be said: in no, three or six digits.
+    // As few fractional digits as are exact: none, three or six.
     match stored.nanosecond() / 1000 {
         0 => {}
         micros if micros % 1000 == 0 => {
@@ -30,7 +30,7 @@ pub(super) fn text(time: Time) -> String {
     text
 }
 
-/// How many digits each number of a time has, and what stands before it.
+/// The number of digits of each component, and the separator before it.
 const PLACES: [(u32, &str); 6] = [(4, ""), (2, "-"), (2, "-"), (2, " "), (2, ":"), (2, ":")];
 
 fn push_digits(text: &mut String, number: u32, width: u32) {
@@ -39,10 +39,10 @@ fn push_digits(text: &mut String, number: u32, width: u32) {
     }
 }
 
-/// A time that the database holds. What somebody wrote in another way is left to chrono.
+/// Parses a stored time. Leaves other formats, which somebody else may have written, to chrono.
 pub(super) fn parse(text: &str) -> Result<Time, StoreError> {
     let exact = || {
-        // What is ASCII may be cut anywhere.
+        // ASCII can be sliced at any byte.
         let text = Some(text).filter(|text| text.is_ascii())?;
         let (date, clock) = (text.get(..10)?, text.get(11..19)?);
         let date = NaiveDate::from_ymd_opt(

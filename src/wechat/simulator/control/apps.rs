@@ -33,7 +33,7 @@ struct TurnAccessToken {
     action: Action,
 }
 
-/// Turns or ends a user's session key behind the client's back.
+/// Rotates or expires a user's session key, unexpectedly for the client.
 pub(super) async fn session_keys(state: Data<State>, body: Bytes) -> Answer {
     let order: TurnSessionKey = parse(&body)?;
     require_user_name(&order.user)?;
@@ -48,7 +48,7 @@ pub(super) async fn session_keys(state: Data<State>, body: Bytes) -> Answer {
     })))
 }
 
-/// Turns or ends an app's access tokens behind the client's back.
+/// Rotates or expires an app's access tokens, unexpectedly for the client.
 pub(super) async fn access_tokens(state: Data<State>, body: Bytes) -> Answer {
     let order: TurnAccessToken = parse(&body)?;
     let app = app_of(&state, order.appid.as_deref())?;
@@ -59,7 +59,7 @@ pub(super) async fn access_tokens(state: Data<State>, body: Bytes) -> Answer {
     Ok(HttpResponse::Ok().json(json!({"appid": app.appid, "action": order.action})))
 }
 
-/// Changes what WeChat knows of a user.
+/// Changes a user's profile.
 pub(super) async fn change_user(state: Data<State>, user: Path<String>, body: Bytes) -> Answer {
     let change: ProfileChange = parse(&body)?;
     require_user_name(&user)?;

@@ -11,7 +11,7 @@ use actix_web::web::{Bytes, Data};
 use serde::Deserialize;
 use serde_json::json;
 
-/// A year: longer than any code needs to live.
+/// A year, longer than any code needs to be valid.
 const MAX_LIFETIME: i64 = 366 * 86400;
 
 #[derive(Deserialize)]
@@ -25,7 +25,7 @@ struct IssueCode {
     phone: Option<String>,
 }
 
-/// What `wx.login` or the phone button would hand to the mini program.
+/// Issues a code, like `wx.login` or the phone button.
 pub(super) async fn issue(state: Data<State>, body: Bytes) -> Answer {
     let order: IssueCode = parse(&body)?;
     require_user_name(&order.user)?;

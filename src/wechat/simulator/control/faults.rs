@@ -1,4 +1,4 @@
-//! `/simulator/faults`: what goes wrong from now on.
+//! `/simulator/faults`: the faults of future calls.
 
 use super::{Answer, ControlError, app_of, parse};
 use crate::wechat::simulator::endpoint::Endpoint;

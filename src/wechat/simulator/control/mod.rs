@@ -1,4 +1,4 @@
-//! The developer's side: `/simulator/…`, JSON in and out. Errors are `{"error":"…"}`.
+//! The control API for developers: `/simulator/…`, with JSON in and out. Errors are `{"error":"…"}`.
 
 mod apps;
 mod codes;
@@ -19,16 +19,16 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Why an order is not carried out.
+/// Why a request is rejected.
 #[derive(Debug, thiserror::Error)]
 enum ControlError {
-    /// The order makes no sense.
+    /// The request is invalid.
     #[error("{0}")]
     Invalid(String),
-    /// There is no such thing.
+    /// Its target does not exist.
     #[error("{0}")]
     NotFound(&'static str),
-    /// A page of somebody else's gives it.
+    /// It comes from a foreign page.
     #[error("only pages of this machine may give orders here, and those opened by this server's own address")]
     Foreign,
 }
@@ -47,10 +47,10 @@ impl ResponseError for ControlError {
     }
 }
 
-/// What each order gives.
+/// The result of a request.
 type Answer = Result<HttpResponse, ControlError>;
 
-/// The control routes, with the state they work on.
+/// The control routes, with their state.
 pub(super) fn routes(cfg: &mut ServiceConfig, state: &Arc<State>) {
     let not_found = || async { ControlError::NotFound("there is no such control route").error_response() };
     let foreign = || async { ControlError::Foreign.error_response() };
@@ -77,7 +77,7 @@ pub(super) fn routes(cfg: &mut ServiceConfig, state: &Arc<State>) {
     cfg.service(scope);
 }
 
-/// `GET /simulator`: the state in short.
+/// `GET /simulator`: a summary of the state.
 async fn summary(state: Data<State>) -> HttpResponse {
     let app = |app: Arc<App>| json!({"appid": app.appid, "users": app.session_keys.len(), "switches": app.switches()});
     let apps: Vec<Value> = state.apps.all().into_iter().map(app).collect();
@@ -104,10 +104,10 @@ struct AdvanceClock {
     advance_seconds: i64,
 }
 
-/// `POST /simulator/clock`: moves WeChat's clock, so that codes, keys and tokens age at once.
+/// `POST /simulator/clock`: advances WeChat's clock, so that codes, keys and tokens age at once.
 async fn advance_clock(state: Data<State>, body: Bytes) -> Answer {
     let AdvanceClock { advance_seconds } = parse(&body)?;
-    // Ten years are further than any test looks, and keep all sums in range.
+    // Ten years suffice for any test, and keep all sums in range.
     let offset = state.clock_offset().saturating_add(advance_seconds);
     if offset.unsigned_abs() > 10 * 366 * 86400 {
         return Err(ControlError::Invalid(
@@ -123,13 +123,13 @@ async fn reset(state: Data<State>) -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 
-/// Reads a JSON body whatever its content type; an empty body is an empty object.
+/// Parses a JSON body of any content type; an empty body is an empty object.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {
     let body = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| ControlError::Invalid(error.to_string()))
 }
 
-/// The app that is meant: the one named, else the only one there is.
+/// The named app, or else the only one.
 fn app_of(state: &State, appid: Option<&str>) -> Result<Arc<App>, ControlError> {
     match appid {
         Some(appid) => state.apps.get(appid).ok_or(ControlError::NotFound("there is no such app")),

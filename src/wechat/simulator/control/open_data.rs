@@ -1,4 +1,4 @@
-//! `POST /simulator/open-data`: the twin of `wx.getUserInfo` and its kin.
+//! `POST /simulator/open-data`: the counterpart of `wx.getUserInfo` and similar functions.
 
 use super::{Answer, ControlError, app_of, parse, require_user_name};
 use crate::crypto::{random_bytes, sha256_hex};
@@ -12,7 +12,7 @@ use actix_web::web::{Bytes, Data};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// Under which of the user's session keys.
+/// The session key to encrypt with.
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum WhichKey {
@@ -33,7 +33,7 @@ struct EncryptOpenData {
     watermark_appid: Option<String>,
 }
 
-/// What the mini program would be given: the data encrypted, and its open part signed.
+/// What the mini-program would get: the encrypted data, and its public part, signed.
 pub(super) async fn encrypt(state: Data<State>, body: Bytes) -> Answer {
     let order: EncryptOpenData = parse(&body)?;
     require_user_name(&order.user)?;
@@ -66,7 +66,7 @@ pub(super) async fn encrypt(state: Data<State>, body: Bytes) -> Answer {
 fn session_key(app: &App, order: &EncryptOpenData, now: i64) -> Result<SessionKey, ControlError> {
     let openid = openid(&app.appid, &order.user);
     let key = match order.key {
-        // A user who never signed in signs in now, as wx.login would.
+        // A user who never signed in signs in now, as with `wx.login`.
         WhichKey::Current => Some(app.session_keys.sign_in(&openid, &order.user, now, i64::MAX)),
         WhichKey::Previous => app.session_keys.previous(&openid),
     };
@@ -74,7 +74,7 @@ fn session_key(app: &App, order: &EncryptOpenData, now: i64) -> Result<SessionKe
     key.and_then(|key| SessionKey::parse(&key)).ok_or_else(missing)
 }
 
-/// The anonymous profile that WeChat gives since 2022, with the ids.
+/// The anonymous profile that WeChat returns since 2022, with the ids.
 fn default_data(state: &State, app: &App, user: &str) -> Map<String, Value> {
     let standing = state.standing(app, user);
     let mut data = Map::new();
@@ -92,7 +92,7 @@ fn default_data(state: &State, app: &App, user: &str) -> Map<String, Value> {
     data
 }
 
-/// `rawData` is the data without what identifies the user.
+/// `rawData` is the data without the user's ids and the watermark.
 fn open_part(fields: &Map<String, Value>) -> Map<String, Value> {
     let hidden = ["openId", "unionId", "watermark"];
     let open = |(key, _): &(&String, &Value)| !hidden.contains(&key.as_str());

@@ -1,17 +1,17 @@
-//! Which pages may give orders. A browser lets any page send a request to a program on its own machine; what it does
-//! not let it do is lie about where it comes from.
+//! Which pages may use the control API. A browser lets any page send requests to a program on its own
+//! machine, but does not let it forge its origin.
 
 use actix_web::http::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
 use url::{Host, Url};
 
-/// Does this order come from a page that is not the developer's own? Who names no origin is no page.
+/// Does this request come from a page that is not the developer's own? Without an `Origin` it comes from no page.
 pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return false };
     let origin = origin.to_str().ok().and_then(|origin| Url::parse(origin).ok());
     origin.is_none_or(|origin| !is_own(&origin, headers.get(HOST)))
 }
 
-/// A page of this machine's, or the demo page called by an address. A name may point to anywhere, also to here.
+/// A page on this machine, or the demo page opened by IP address. A name may resolve to any address, even this one.
 fn is_own(origin: &Url, host: Option<&HeaderValue>) -> bool {
     let address = match origin.host() {
         Some(Host::Domain(name)) => return name == "localhost",

@@ -1,4 +1,4 @@
-//! `POST /simulator/pushes`: brings a push to the developer's server and reports what it answered.
+//! `POST /simulator/pushes`: sends a push to the developer's server and reports the response.
 
 use super::{Answer, ControlError, app_of, parse, require_user_name};
 use crate::domain::AppId;
@@ -11,7 +11,7 @@ use actix_web::web::{Bytes, Data};
 use serde_json::json;
 use std::time::Duration;
 
-/// WeChat hangs up after five seconds. Milliseconds.
+/// WeChat's timeout of five seconds. Milliseconds.
 const PATIENCE: u64 = 5000;
 
 pub(super) async fn send(state: Data<State>, body: Bytes) -> Answer {

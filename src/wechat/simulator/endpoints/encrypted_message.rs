@@ -5,7 +5,7 @@ use crate::wechat::simulator::state::{CIPHERTEXT_KNOWN, State};
 use crate::wechat::simulator::wire::Outcome;
 use serde_json::json;
 
-/// Did WeChat make this encrypted phone data within the last three days? (`vaild` is WeChat's spelling.)
+/// Did WeChat create this encrypted phone data within the last three days? (`vaild` is WeChat's spelling.)
 pub(super) fn check(state: &State, call: &Call<'_>) -> Outcome {
     call.body.as_ref().map_err(|errcode| *errcode)?;
     require(&call.query.access_token, 41001)?;

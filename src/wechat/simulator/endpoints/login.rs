@@ -8,7 +8,7 @@ use crate::wechat::simulator::spelled::Kind;
 use crate::wechat::simulator::state::State;
 use crate::wechat::simulator::wire::Outcome;
 
-/// The parameters count only in the query: a POST that has them in its body is told 41002.
+/// Exchanges a code. Only parameters in the query count: with parameters in a POST body the answer is 41002.
 pub(super) fn code_to_session(state: &State, call: &Call<'_>) -> Outcome {
     let query = &call.query;
     require(&query.appid, 41002)?;
@@ -46,7 +46,7 @@ pub(super) fn code_to_session(state: &State, call: &Call<'_>) -> Outcome {
     }))
 }
 
-/// A JSON object whose fields stand in an order that changes from call to call, as WeChat's do.
+/// A JSON object with its fields in an order that varies from call to call, as with WeChat.
 fn in_any_order(random: u64, write: impl FnOnce(&mut Vec<String>)) -> String {
     let mut fields = Vec::with_capacity(4);
     write(&mut fields);

@@ -1,4 +1,4 @@
-//! WeChat's own URLs, one file for each kind of call.
+//! WeChat's own endpoints, one file per kind of call.
 
 mod encrypted_message;
 mod login;
@@ -13,7 +13,7 @@ use actix_web::http::Method;
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// Carries a call out.
+/// Executes a call.
 pub(super) fn run(endpoint: Endpoint, state: &State, call: &Call<'_>) -> Outcome {
     match endpoint {
         Endpoint::CodeToSession => login::code_to_session(state, call),
@@ -27,14 +27,14 @@ pub(super) fn run(endpoint: Endpoint, state: &State, call: &Call<'_>) -> Outcome
     }
 }
 
-/// One call, taken apart.
+/// A parsed call.
 pub(super) struct Call<'a> {
     pub(super) asked: Asked,
     query: Query<'a>,
     body: Result<Value, Errcode>,
 }
 
-/// The parameters that any endpoint takes in its query.
+/// The query parameters of all endpoints.
 #[derive(Default)]
 struct Query<'a> {
     appid: Cow<'a, str>,
@@ -48,7 +48,7 @@ struct Query<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// Takes a call apart. What is missing is empty; what is wrong shows when it is asked for.
+    /// Parses a call. Missing parameters are empty; errors surface when a parameter is used.
     pub(super) fn read(
         endpoint: Endpoint,
         method: &Method,
@@ -65,7 +65,7 @@ impl<'a> Call<'a> {
         Self { asked, query: Query::read(query), body }
     }
 
-    /// The one-use code in the call, if it carries one.
+    /// The single-use code of the call, if any.
     pub(super) fn code(&self, endpoint: Endpoint) -> Option<&str> {
         let code = match endpoint {
             Endpoint::CodeToSession => &*self.query.js_code,
@@ -75,7 +75,7 @@ impl<'a> Call<'a> {
         Some(code).filter(|code| !code.is_empty())
     }
 
-    /// The app on whose behalf the call is made, as far as that can be told.
+    /// The app of the call, as far as it can be determined.
     pub(super) fn appid(&self, state: &State) -> Option<String> {
         if !self.query.access_token.is_empty() {
             return state
@@ -88,7 +88,7 @@ impl<'a> Call<'a> {
         Some(appid.to_owned()).filter(|appid| !appid.is_empty())
     }
 
-    /// A text in the JSON body; empty where it is missing.
+    /// A string in the JSON body; empty if missing.
     fn text(&self, name: &str) -> &str {
         self.body.as_ref().ok().and_then(|body| body.get(name)).and_then(Value::as_str).unwrap_or_default()
     }
@@ -115,7 +115,7 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Refuses a call that lacks a parameter.
+/// Rejects a call without this parameter.
 fn require(value: &str, errcode: Errcode) -> Result<(), Errcode> {
     if value.is_empty() { Err(errcode) } else { Ok(()) }
 }

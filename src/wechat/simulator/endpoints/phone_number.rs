@@ -9,8 +9,7 @@ use crate::wechat::simulator::state::State;
 use crate::wechat::simulator::wire::Outcome;
 use serde_json::{Value, json};
 
-/// The number behind a code of the phone button. A code that an errcode answers is not used up, but for
-/// one sent with somebody else's openid.
+/// The phone number of a code. An error does not use up the code, unless it is due to another user's openid.
 pub(super) fn phone_number(state: &State, call: &Call<'_>) -> Outcome {
     let body = call.body.as_ref().map_err(|errcode| *errcode)?;
     require(&call.query.access_token, 41001)?;
@@ -37,7 +36,7 @@ pub(super) fn phone_number(state: &State, call: &Call<'_>) -> Outcome {
     Ok(json!({"errcode": 0, "errmsg": "ok", "phone_info": info}).to_string())
 }
 
-/// The number as WeChat shows it: `phoneNumber` carries the country's code of foreign numbers only.
+/// The number in WeChat's format: `phoneNumber` includes the country code of foreign numbers only.
 fn phone_info(profile: &Profile) -> Value {
     let country_code = match &profile.country_code {
         Value::String(text) => text.clone(),

@@ -1,4 +1,4 @@
-//! The calls that prove knowledge of a session key without sending it: `/wxa/checksession`,
+//! The endpoints where the caller proves possession of a session key without sending it: `/wxa/checksession`,
 //! `/wxa/resetusersessionkey` and `/wxa/business/getuserencryptkey`.
 
 use super::{Call, require};
@@ -11,16 +11,16 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use std::sync::Arc;
 
-/// How long an encryption key lives, in seconds.
+/// Lifetime of an encryption key, in seconds.
 const ENCRYPT_KEY_LIFETIME: i64 = 3600;
 
-/// Is the key that signed the call the user's valid one?
+/// Was the call signed with the user's valid key?
 pub(super) fn check_session(state: &State, call: &Call<'_>) -> Outcome {
     signed(state, call, 87009)?;
     Ok(r#"{"errcode":0,"errmsg":"ok"}"#.to_owned())
 }
 
-/// A new session key for the old one, whose age it inherits.
+/// Replaces the session key; the new one inherits the age of the old one.
 pub(super) fn reset_session_key(state: &State, call: &Call<'_>) -> Outcome {
     let app = signed(state, call, 87007)?;
     let openid = &*call.query.openid;
@@ -28,7 +28,7 @@ pub(super) fn reset_session_key(state: &State, call: &Call<'_>) -> Outcome {
     Ok(json!({"errcode": 0, "errmsg": "ok", "openid": openid, "session_key": session_key}).to_string())
 }
 
-/// The three newest encryption keys; the older two are dead already, as each lives for one hour.
+/// The three newest encryption keys; the older two have expired, as each is valid for one hour.
 pub(super) fn encrypt_keys(state: &State, call: &Call<'_>) -> Outcome {
     let app = signed(state, call, 87007)?;
     let now = call.asked.now;
@@ -50,8 +50,8 @@ pub(super) fn encrypt_keys(state: &State, call: &Call<'_>) -> Outcome {
     Ok(json!({"errcode": 0, "errmsg": "ok", "key_info_list": keys}).to_string())
 }
 
-/// Checks access token and signature: lowercase hex of the HMAC over nothing, under the key's own 24
-/// characters. `dead` is the errcode for a user without a valid key.
+/// Checks the access token and the signature, an HMAC over the empty string, in lowercase hex, keyed with the
+/// session key in base64. `dead` is the errcode for a user without a valid key.
 fn signed(state: &State, call: &Call<'_>, dead: Errcode) -> Result<Arc<App>, Errcode> {
     let query = &call.query;
     require(&query.access_token, 41001)?;

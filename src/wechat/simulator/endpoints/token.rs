@@ -9,7 +9,7 @@ use crate::wechat::simulator::wire::{Errcode, Outcome};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The stable token: the same for everyone who asks, until it nears its end.
+/// The stable token: the same for all callers until it is about to expire.
 pub(super) fn stable_token(state: &State, call: &Call<'_>) -> Outcome {
     let body = call.body.as_ref().map_err(|errcode| *errcode)?;
     if !body.is_object() {
@@ -21,7 +21,7 @@ pub(super) fn stable_token(state: &State, call: &Call<'_>) -> Outcome {
     Ok(answer(&granted))
 }
 
-/// The legacy token: a new one at every call.
+/// The legacy token: a new one for every call.
 pub(super) fn legacy_token(state: &State, call: &Call<'_>) -> Outcome {
     let query = &call.query;
     let app = authorised(state, &query.grant_type, &query.appid, &query.secret)?;

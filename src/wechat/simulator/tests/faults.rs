@@ -1,4 +1,4 @@
-//! Faults, spelled out in codes and lying in wait.
+//! Faults, spelled out in codes and scheduled.
 
 use super::*;
 use std::time::Instant;
@@ -42,7 +42,7 @@ async fn a_reset_before_spares_the_code_and_one_after_uses_it_up() {
     ] {
         let first = world.get(&World::login_path(APP, code)).await;
         assert_eq!(first.is_err(), code.contains("reset"), "{code}");
-        // Clients repeat a call on a fresh connection by themselves only if the server hung up an idle one.
+        // Clients retry a call on a new connection by themselves only if the server closed an idle one.
         let second = world.login(code).await;
         match then {
             None => assert_eq!(second["openid"], identities::openid(APP, "alice"), "{code}"),

@@ -1,4 +1,4 @@
-//! The simulator over real HTTP, as a client and a developer meet it.
+//! Tests of the simulator over real HTTP, as clients and developers use it.
 
 mod faults;
 
@@ -14,7 +14,7 @@ const APP: &str = "wx0123456789abcdef";
 const OTHER_APP: &str = "wxfedcba9876543210";
 const SECRET: &str = "9f86d081884c7d659a2feaa0c55ad015";
 
-/// A running simulator; dropped with the test's runtime.
+/// A running simulator, which is dropped with the test's runtime.
 struct World {
     base: String,
     http: reqwest::Client,
