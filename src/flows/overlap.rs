@@ -1,10 +1,11 @@
 //! Tracks which codes are being signed in on this node right now. A request that overlaps with the one for which
 //! WeChat exchanged the code is concurrent with it, however late its record is found. So is a request that
 //! overlaps with such a concurrent one: of many requests sent together, the last may arrive after the first was
-//! answered. Overlapping with refused requests does not count.
+//! answered. Where another node exchanged the code, a request that its record shows to be concurrent stands for the
+//! exchange here. Overlapping with refused requests does not count.
 
 use crate::domain::{AppId, CodeHash};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Key = (AppId, CodeHash);
@@ -17,6 +18,10 @@ struct UnderWay {
     together: usize,
     /// How many had an exchange, including those that have ended since.
     exchanges: usize,
+    /// The requests, in their order, of which it is not known yet whether they are concurrent with an exchange.
+    undecided: BTreeSet<u64>,
+    /// The number of the next request.
+    next: u64,
 }
 
 /// All sign-ins in progress.
@@ -30,6 +35,7 @@ pub(super) struct Overlap {
     /// Whether every request concurrent with the exchange had ended when this one began.
     late: bool,
     has_exchange: bool,
+    number: u64,
 }
 
 impl Overlaps {
@@ -40,8 +46,11 @@ impl Overlaps {
         let late = under_way.exchanges > 0 && under_way.together == 0;
         under_way.requests += 1;
         under_way.together += usize::from(!late);
+        let number = under_way.next;
+        under_way.next += 1;
+        under_way.undecided.insert(number);
         drop(codes);
-        Overlap { all: self.clone(), key, late, has_exchange: false }
+        Overlap { all: self.clone(), key, late, has_exchange: false, number }
     }
 
     fn codes(&self) -> MutexGuard<'_, HashMap<Key, UnderWay>> {
@@ -50,14 +59,24 @@ impl Overlaps {
 }
 
 impl Overlap {
-    /// Records that WeChat exchanged the code for this request.
+    /// Records that WeChat exchanged the code for this request, or for a concurrent one on another node.
     pub(super) fn note_exchange(&mut self) {
         if let Some(under_way) = self.all.codes().get_mut(&self.key)
             && !self.has_exchange
         {
             self.has_exchange = true;
             under_way.exchanges += 1;
+            under_way.undecided.remove(&self.number);
         }
+    }
+
+    /// Records that nothing makes this request concurrent with an exchange, unless an earlier one does. Returns whether
+    /// an earlier one still may.
+    pub(super) fn may_still_join(&self) -> bool {
+        let mut codes = self.all.codes();
+        let Some(under_way) = codes.get_mut(&self.key) else { return false };
+        under_way.undecided.remove(&self.number);
+        !self.late && under_way.undecided.first().is_some_and(|first| *first < self.number)
     }
 
     /// Whether this request is concurrent with another one, for which WeChat exchanged the code.
@@ -73,6 +92,7 @@ impl Drop for Overlap {
         if let Some(under_way) = codes.get_mut(&self.key) {
             under_way.requests -= 1;
             under_way.together -= usize::from(!self.late);
+            under_way.undecided.remove(&self.number);
             if under_way.requests == 0 {
                 codes.remove(&self.key);
             }
@@ -106,6 +126,22 @@ mod tests {
         assert!(overlaps.codes().is_empty());
         let refused: Vec<Overlap> = (0..3).map(|_| enter()).collect();
         assert!(refused.iter().all(|refused| !refused.with_an_exchange()));
+    }
+
+    #[test]
+    fn who_comes_later_waits_for_what_becomes_of_those_before() {
+        let overlaps = Overlaps::default();
+        let app = AppId::parse("wx0123456789abcdef").unwrap();
+        let code = LoginCode::parse("code").unwrap().hash();
+        let enter = || overlaps.enter(&app, &code);
+        let (mut first, second, third) = (enter(), enter(), enter());
+        assert!(second.may_still_join() && third.may_still_join());
+        first.note_exchange();
+        assert!(!second.may_still_join() && second.with_an_exchange() && third.with_an_exchange());
+        drop((first, second, third));
+        let (first, second) = (enter(), enter());
+        assert!(!first.may_still_join(), "nobody came before it");
+        assert!(!second.may_still_join() && !second.with_an_exchange());
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl Inner {
             Err(
                 spent @ (WeChatError::CodeUsed | WeChatError::CodeUsedBefore | WeChatError::OutcomeUnknown),
             ) => {
-                return self.repeat(&waiting, spent).await;
+                return self.repeat(&mut waiting, spent).await;
             }
             Err(error) => return Err(error.into()),
         };
@@ -165,7 +165,7 @@ impl Inner {
                 Ok(Issued { created, ..issued })
             }
             SignInRecord::Banned => Err(SignInError::Banned),
-            SignInRecord::Repeated => self.repeat(&waiting, WeChatError::CodeUsed).await,
+            SignInRecord::Repeated => self.repeat(&mut waiting, WeChatError::CodeUsed).await,
         }
     }
 
@@ -195,7 +195,7 @@ impl Inner {
     }
 
     /// Answers a request whose code was exchanged by another one; if there is no such one, with WeChat's error.
-    async fn repeat(&self, waiting: &Waiting<'_>, spent: WeChatError) -> Result<Issued, SignInError> {
+    async fn repeat(&self, waiting: &mut Waiting<'_>, spent: WeChatError) -> Result<Issued, SignInError> {
         let find =
             || FindExchange { app: waiting.app.clone(), code: waiting.code.clone(), at: self.clock.now() };
         let wait = if spent == WeChatError::CodeUsedBefore { Duration::ZERO } else { WAIT_FOR_RECORD };
@@ -216,9 +216,9 @@ impl Inner {
         };
         // A record from the future comes from a wrong clock and does not tell when the code was exchanged.
         let until_now = waiting.since..=self.clock.now().plus_seconds(CLOCK_DIFFERENCE_SECONDS);
-        let same_time =
-            appeared || waiting.overlap.with_an_exchange() || until_now.contains(&found.exchanged_at);
-        if !same_time && !self.is_replay(waiting, &found) {
+        if appeared || until_now.contains(&found.exchanged_at) {
+            waiting.overlap.note_exchange();
+        } else if !is_concurrent(&waiting.overlap).await && !self.is_replay(waiting, &found) {
             return Err(WeChatError::CodeUsed.into());
         }
         let (user, session) = (found.user, found.session);
@@ -243,4 +243,17 @@ impl Inner {
         let window_ends = found.exchanged_at.plus_seconds(self.limits.replay_window);
         same_key && self.limits.replay_window > 0 && self.clock.now() <= window_ends
     }
+}
+
+/// Whether a request overlaps with a concurrent one. What becomes of those that came before it may have to be awaited:
+/// they are all on their way here.
+async fn is_concurrent(overlap: &Overlap) -> bool {
+    let began = Instant::now();
+    while !overlap.with_an_exchange() {
+        if !overlap.may_still_join() || began.elapsed() > WAIT_FOR_RECORD {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    true
 }

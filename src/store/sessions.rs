@@ -146,7 +146,7 @@ pub(super) fn end(
 /// Most sessions that are listed, the latest ones: nobody reads more, and a person may open any number.
 const MOST_LISTED: usize = 1000;
 
-/// A user's sessions that have not ended by `at`, latest first, up to [`MOST_LISTED`].
+/// A user's sessions that have not ended by `at`, latest first, up to a thousand.
 #[derive(Debug)]
 pub struct ListSessions {
     /// The user.
