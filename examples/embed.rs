@@ -1,4 +1,4 @@
-//! A small API of its own, a list of notes for each user, with weauth mounted in it.
+//! A small API with a list of notes per user, and weauth mounted in it.
 //!
 //! ```text
 //! weauth simulate &
@@ -8,8 +8,8 @@
 //! cargo run --example embed
 //! ```
 //!
-//! `POST /auth/login` and the rest of weauth stand below `/auth`; `/notes` is the program's own. A handler
-//! that takes an [`AuthenticatedUser`] can't be called without a valid token.
+//! `POST /auth/login` and the rest of weauth are below `/auth`; `/notes` is the program's own. A handler that
+//! takes an [`AuthenticatedUser`] can't be called without a valid token.
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use weauth::config::Sources;
 use weauth::domain::UserId;
 use weauth::{AuthenticatedUser, Config, Problem, Settings, Weauth};
 
-/// Everybody's notes; a real program has a database for this, with a column for the user's id.
+/// All users' notes. A real program would keep them in a database, with a column for the user's id.
 #[derive(Default)]
 struct Notes(Mutex<BTreeMap<UserId, Vec<Note>>>);
 
@@ -29,20 +29,20 @@ struct Note {
     text: String,
 }
 
-/// `GET /notes`: one's own.
+/// `GET /notes`: the user's own notes.
 async fn list(user: AuthenticatedUser, notes: web::Data<Notes>) -> web::Json<Vec<Note>> {
     let notes = notes.0.lock().unwrap_or_else(PoisonError::into_inner);
     web::Json(notes.get(&user.id).cloned().unwrap_or_default())
 }
 
-/// `POST /notes`: one more.
+/// `POST /notes`: adds a note.
 async fn write(user: AuthenticatedUser, notes: web::Data<Notes>, note: web::Json<Note>) -> HttpResponse {
     let mut notes = notes.0.lock().unwrap_or_else(PoisonError::into_inner);
     notes.entry(user.id.clone()).or_default().push(note.0.clone());
     HttpResponse::Created().json(note.0)
 }
 
-/// `GET /notes/all`: everybody's, for those whose role carries the permission.
+/// `GET /notes/all`: everybody's notes, for users whose role grants the permission.
 async fn all(
     user: AuthenticatedUser,
     notes: web::Data<Notes>,

@@ -1,12 +1,12 @@
-//! Holds `src/` to its picture: who may know whom, and one home for each heavy dependency. The rules are the
-//! three tables at the top; whoever changes them changes the architecture.
+//! Enforces the architecture of `src/`: which part may import which, and one home for each heavy dependency. The
+//! rules are the three tables at the top; changing them changes the architecture.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "that is how a test fails")]
 
 use std::fs;
 use std::path::Path;
 
-/// Each folder of `src/` and the folders that it may import. `x!` means: of `x` only its error types.
+/// Each folder of `src/` and the folders that it may import. `x!` means only the error types of `x`.
 const MAY_IMPORT: &[(&str, &str)] = &[
     ("crypto", ""),
     ("domain", "crypto"),
@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("sharded", ""),
 ];
 
-/// These may import everything and are imported by none of the above: they put the parts together.
+/// These may import everything, and none of the above may import them: they put the parts together.
 const ABOVE_ALL: &[&str] = &["assembly", "cli", "lib", "main"];
 
 /// Each heavy dependency and the only places that may name it.
@@ -38,7 +38,7 @@ const HOME: &[(&str, &[&str])] = &[
     ("toml", &["config"]),
 ];
 
-/// A file with more lines is two files. What diesel generates is nobody's to split.
+/// A longer file must be split, except the one that diesel generates.
 const MOST_LINES: usize = 300;
 const GENERATED: &str = "store/schema.rs";
 
@@ -59,7 +59,7 @@ fn every_folder_of_the_source_has_its_rules() {
     }
 }
 
-/// Everything wrong with one file, each with what to do about it.
+/// All violations in one file, each with how to fix it.
 fn faults(path: &str, text: &str) -> Vec<String> {
     let mut faults = Vec::new();
     let lines = text.lines().count();
@@ -105,7 +105,7 @@ fn forbidden(layer: &str, import: &[String]) -> Option<String> {
     (!allowed.contains(&target)).then_some(message)
 }
 
-/// Every path of this crate that the file names, from the top folder on.
+/// Every path of this crate that the file names, starting at the top folder.
 fn imports(path: &str, code: &str) -> Vec<Vec<String>> {
     let depth = depth_of(path);
     let mut found = Vec::new();
@@ -123,7 +123,7 @@ fn imports(path: &str, code: &str) -> Vec<Vec<String>> {
         while let Some(shorter) = rest.strip_prefix("super::") {
             (rest, up) = (shorter, up + 1);
         }
-        // Within `mod tests` one step more leads to the same place; a top folder's name gives it away.
+        // Within `mod tests`, one more `super` leads to the same place; the name of a top folder still identifies it.
         if up >= depth {
             expand(rest, &[], &mut found);
         }
@@ -131,7 +131,7 @@ fn imports(path: &str, code: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// Reads `a::b`, `a::{b, c::d}` and `{a, b}` into full paths.
+/// Expands `a::b`, `a::{b, c::d}` and `{a, b}` into full paths.
 fn expand(text: &str, before: &[String], found: &mut Vec<Vec<String>>) {
     let text = text.trim_start();
     if let Some(group) = text.strip_prefix('{') {
@@ -172,7 +172,7 @@ fn items_of(group: &str) -> Vec<&str> {
     items
 }
 
-/// Does the code name this crate: `x::…`, `::x::…` or `use x;`?
+/// Whether the code names this crate: `x::…`, `::x::…` or `use x;`.
 fn names(code: &str, dependency: &str) -> bool {
     code.match_indices(dependency).any(|(at, _)| {
         let (before, after) = (&code[..at], &code[at + dependency.len()..]);

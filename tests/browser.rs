@@ -1,4 +1,4 @@
-//! The demo page of `weauth dev` in a real browser: a person's steps, and what they see.
+//! The demo page of `weauth dev` in a real browser: a user's steps, and what they see.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
@@ -16,11 +16,11 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How long a step of the page may take, its moving picture included.
+/// How long a step of the page may take, including its animation.
 const STEP: Duration = Duration::from_secs(30);
 
-/// The flags of a browser that is nobody's: no sandbox for root, no calls home, gone with its driver. It asks
-/// for less motion, so that nothing moves away under a click.
+/// Flags of a throwaway browser: no sandbox for root, no background calls, ends with its driver. It prefers
+/// reduced motion, so that nothing moves away under a click.
 const FLAGS: [&str; 12] = [
     "--headless",
     "--no-sandbox",
@@ -141,7 +141,7 @@ async fn what_a_person_types_is_never_markup() {
     demo.close().await;
 }
 
-/// The page, open in a browser of its own, in front of a server of its own.
+/// The page, open in its own browser, served by its own server.
 struct Demo {
     page: Client,
     driver: Process,
@@ -176,7 +176,7 @@ impl Demo {
         demo
     }
 
-    /// Ends the browser and stops the server, which must have nothing to complain about.
+    /// Closes the browser and stops the server, which must not have logged a panic.
     async fn close(self) {
         self.page.clone().close().await.unwrap();
         self.server.terminate();
@@ -185,7 +185,7 @@ impl Demo {
         assert!(!said.contains("panicked"), "{said}");
     }
 
-    /// Waits until something on the page is so.
+    /// Waits until an element matches.
     async fn see(&self, selector: &str) {
         let seen = self.page.wait().at_most(STEP).for_element(Locator::Css(selector)).await;
         if let Err(error) = seen {
@@ -194,7 +194,7 @@ impl Demo {
         }
     }
 
-    /// Clicks a button, as soon as the page has finished what it was doing, and waits for it to finish.
+    /// Clicks a button as soon as the page is idle, and waits until it is idle again.
     async fn click(&self, id: &str) {
         self.see("body:not([data-busy])").await;
         let button = self.page.find(Locator::Id(id)).await.unwrap();

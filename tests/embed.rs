@@ -1,4 +1,4 @@
-//! `examples/embed.rs`, as a stranger would run it: the real binary, against the simulated WeChat.
+//! Runs `examples/embed.rs` as a reader would: the real binary, against the simulated WeChat.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
 
@@ -21,13 +21,13 @@ struct Running {
 }
 
 impl Running {
-    /// Starts it, and waits until it says where it listens.
+    /// Starts it, and waits until it prints where it listens.
     fn start(command: &mut Command) -> Self {
         let child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut running = Self { child, address: String::new() };
         let mut lines = BufReader::new(running.child.stderr.take().unwrap());
         running.address = address_in(&mut lines);
-        // Read on, or the program would stop at a full pipe.
+        // Keep reading, or the program would block on a full pipe.
         std::thread::spawn(move || lines.lines().for_each(drop));
         running
     }
@@ -55,7 +55,7 @@ fn address_in(lines: &mut BufReader<ChildStderr>) -> String {
     }
 }
 
-/// Cargo builds examples beside the tests: `target/<profile>/examples`.
+/// Cargo builds examples next to the tests: `target/<profile>/examples`.
 fn example() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let example = test.parent().and_then(Path::parent).unwrap().join("examples/embed");
@@ -63,7 +63,7 @@ fn example() -> PathBuf {
     example
 }
 
-/// The example, the WeChat that it asks, and a client.
+/// The example, the WeChat simulator that it calls, and a client.
 struct World {
     api: Running,
     _wechat: Running,
@@ -100,7 +100,7 @@ impl World {
         request.header("content-type", "application/json").body(body.to_string())
     }
 
-    /// Logs in; gives back the token and the user's id.
+    /// Logs in; returns the token and the user's id.
     async fn login(&self, code: &str) -> (String, String) {
         let (status, answer) = json_of(self.post("/auth/login", &json!({"code": code}))).await;
         assert_eq!(status, StatusCode::OK, "{answer}");

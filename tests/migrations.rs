@@ -1,4 +1,4 @@
-//! The two folders of migrations say the same, and go up, down and up again on their databases.
+//! The two folders of migrations are equivalent, and go up, down and up again on their databases.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
 
@@ -73,8 +73,8 @@ mod tables_columns_and_indexes_are_those_of_sqlite {
     }
 }
 
-/// The tables that serve SQLite as indexes, and the index of Postgres that serves as one of them: by which a
-/// user's sessions are found.
+/// The tables that SQLite uses as indexes, and the Postgres index that corresponds to one of them: it finds a
+/// user's sessions.
 const ONLY_ON_SQLITE: [&str; 2] = ["fresh_logins.", "user_sessions."];
 const ONLY_ON_POSTGRES: [&str; 1] = ["sessions.sessions_of_user"];
 
@@ -82,7 +82,7 @@ fn is_of(excepted: &[&str], line: &str) -> bool {
     excepted.iter().any(|name| line.starts_with(name))
 }
 
-/// Each migration is applied by one of them, and reverted by one.
+/// When several processes migrate at once, exactly one applies, and one reverts, each migration.
 fn assert_turns_are_taken(target: &Target) {
     let all = migrations("sqlite").len();
     for (arguments, done, count) in [(&[][..], "applied ", all), (&["--revert", "1"], "reverted ", 5)] {
@@ -98,12 +98,12 @@ fn assert_turns_are_taken(target: &Target) {
     }
 }
 
-/// Every migration goes up, each comes down to what was there before it, and all go up again.
+/// Applies all migrations, reverts them one by one, each to the schema before it, and applies all again.
 fn assert_up_down_up(target: &Target) {
     let names = migrations("sqlite");
     target.migrate(&[]);
     let complete = (target.columns(), target.indexes());
-    target.migrate(&[]); // nothing left to do is no error
+    target.migrate(&[]); // having nothing to do is not an error
     assert_eq!((target.columns(), target.indexes()), complete);
 
     let status = target.migrate(&["--status"]);
@@ -129,7 +129,7 @@ fn assert_up_down_up(target: &Target) {
     assert_eq!(target.columns(), BTreeSet::new());
 }
 
-/// The version under which diesel keeps a migration: its date and number without dashes.
+/// The version that diesel stores for a migration: its date and number without dashes.
 fn version_of(name: &str) -> String {
     name.split('_').next().unwrap_or_default().replace('-', "")
 }
@@ -182,7 +182,7 @@ impl Target {
         output
     }
 
-    /// `table.column`, with a `!` where it may not be null.
+    /// `table.column`, with a `!` if it is NOT NULL.
     fn columns(&self) -> BTreeSet<String> {
         self.lines(
             "SELECT m.name || '.' || c.name || CASE WHEN c.\"notnull\" THEN '!' ELSE '' END AS line \
@@ -194,7 +194,7 @@ impl Target {
         )
     }
 
-    /// Indexes that have a name of their own, with their table.
+    /// Explicitly named indexes, with their table.
     fn indexes(&self) -> BTreeSet<String> {
         self.lines(
             "SELECT tbl_name || '.' || name AS line FROM sqlite_master \

@@ -1,5 +1,4 @@
-//! What the two READMEs show is what the program has: the client module, the settings, the error codes; and
-//! both show the same.
+//! The two READMEs match the program (client module, settings, error codes) and each other.
 
 #![expect(clippy::unwrap_used, reason = "that is how a test fails")]
 
@@ -82,7 +81,7 @@ fn both_have_the_same_parts() {
     assert_eq!(parts(READMES[0].1), parts(READMES[1].1));
 }
 
-/// A block of commands without what is said about them, which is in the reader's language.
+/// A block of commands without its comments, which are in the README's language.
 fn without_comments(block: &str) -> String {
     block
         .lines()

@@ -1,6 +1,6 @@
-//! The baseline: what the framework, reqwest and a signature cost, and nothing else. `POST /login` asks the
-//! simulator by reqwest (a client a worker) and signs with HS256, without a database; `POST /token/refresh` signs;
-//! `GET /me` answers JSON.
+//! The baseline: only what the framework, reqwest and a signature cost. `POST /login` calls the simulator through
+//! reqwest (one client per worker) and signs with HS256, without a database; `POST /token/refresh` signs; `GET
+//! /me` returns JSON.
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use jsonwebtoken::{EncodingKey, Header};
@@ -30,7 +30,7 @@ struct Bare {
     key: EncodingKey,
 }
 
-/// Serves until it is killed; prints its address as the first line.
+/// Serves until it is killed; prints its address on the first line.
 pub(crate) fn serve(simulator: &str) {
     let simulator = simulator.to_owned();
     actix_web::rt::System::new().block_on(async move {
@@ -82,7 +82,7 @@ fn tokens(bare: &Bare, subject: String) -> HttpResponse {
     }))
 }
 
-/// As many fields as weauth's `/me`, written anew each time, as a handler would.
+/// As many fields as weauth's `/me`, serialized for each request, as a handler would.
 #[derive(Serialize)]
 struct Me {
     id: &'static str,

@@ -1,4 +1,4 @@
-//! A load generator that costs little: HTTP/1.1 written by hand over keep-alive connections.
+//! A low-overhead load generator: HTTP/1.1 written by hand over keep-alive connections.
 
 use hdrhistogram::Histogram;
 use std::cell::RefCell;
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// What a run of requests came to.
+/// The result of a run of requests.
 pub(crate) struct Load {
     pub answered: u64,
     pub failed: u64,
     pub seconds: f64,
-    /// Of what was answered, in microseconds.
+    /// Of the answered requests, in microseconds.
     pub latency: Histogram<u64>,
 }
 
 impl Load {
-    /// A quick refusal must not count as a quick answer.
+    /// Only 200 counts as answered: a fast refusal must not look like a fast answer.
     fn note(&mut self, status: u16, took: Duration) {
         if status == 200 {
             self.answered += 1;
@@ -28,12 +28,12 @@ impl Load {
     }
 }
 
-/// Writes a request, knowing the body of the connection's last answer (at first nothing).
+/// Writes a request, given the body of the connection's last response (empty at first).
 pub(crate) trait Write: Fn(&mut Vec<u8>, &[u8]) {}
 
 impl<F: Fn(&mut Vec<u8>, &[u8])> Write for F {}
 
-/// Keeps `connections` busy for `duration`; each sends what `request` writes, one after the other.
+/// Keeps `connections` busy for `duration`; each sends what `request` writes, one request after the other.
 pub(crate) async fn load(
     address: &str,
     connections: usize,
@@ -72,7 +72,7 @@ pub(crate) struct Connection {
     stream: TcpStream,
     out: Vec<u8>,
     buffer: Vec<u8>,
-    /// Where the last answer's body begins.
+    /// Where the last response's body begins.
     body: usize,
     filled: usize,
 }
@@ -84,7 +84,7 @@ impl Connection {
         Self { stream, out: Vec::new(), buffer: vec![0; 8 * 1024], body: 0, filled: 0 }
     }
 
-    /// Sends a request and reads the whole answer; gives back its status.
+    /// Sends a request, reads the whole response and returns its status.
     pub(crate) async fn exchange(&mut self, request: &impl Write) -> u16 {
         self.out.clear();
         request(&mut self.out, &self.buffer[self.body..self.filled]);
@@ -106,13 +106,13 @@ impl Connection {
         }
     }
 
-    /// The body of the last answer.
+    /// The body of the last response.
     pub(crate) fn body(&self) -> &[u8] {
         &self.buffer[self.body..self.filled]
     }
 }
 
-/// Status, where the body begins and where it ends, once the head is there.
+/// The status and the start and end of the body, once the head is complete.
 fn complete(bytes: &[u8]) -> Option<(u16, usize, usize)> {
     let head = find(bytes, b"\r\n\r\n")?;
     let status = std::str::from_utf8(bytes.get(9..12)?).ok()?.parse().ok()?;
@@ -127,12 +127,12 @@ fn complete(bytes: &[u8]) -> Option<(u16, usize, usize)> {
     Some((status, head + 4, head + 4 + length))
 }
 
-/// The place of the first occurrence.
+/// The position of the first occurrence.
 pub(crate) fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
-/// A POST of JSON.
+/// Writes a POST of JSON.
 pub(crate) fn post_json(out: &mut Vec<u8>, path: &str, body: &str) {
     out.extend_from_slice(
         format!(

@@ -1,8 +1,8 @@
-//! The load bench: weauth over HTTP beside a bare actix-web handler, in the same run, in alternating rounds.
+//! The load benchmark: weauth over HTTP next to a bare actix-web handler, in the same run, in alternating rounds.
 //!
-//! `cargo bench --bench load` starts everything itself: the simulator, the bare server, weauth on SQLite
-//! and, where `TEST_DATABASE_URL` names a Postgres, weauth on Postgres. It prints ratios; single figures mean
-//! little on a shared machine. Arguments: `login`, `refresh`, `me`, `inflight`, `start` choose scenarios (default all);
+//! `cargo bench --bench load` starts everything itself: the simulator, the bare server, weauth on SQLite and, if
+//! `TEST_DATABASE_URL` names a Postgres, weauth on Postgres. It prints ratios; absolute figures mean little on a
+//! shared machine. Arguments: `login`, `refresh`, `me`, `inflight`, `start` choose scenarios (default all);
 //! `--rounds N`, `--seconds N`, `--connections N`.
 
 #![expect(clippy::expect_used, reason = "that is how a bench fails")]

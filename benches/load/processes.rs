@@ -1,4 +1,4 @@
-//! The processes under load: started, asked for their CPU time and memory, killed at the end.
+//! The processes under load: started, measured for CPU time and memory, killed at the end.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -14,7 +14,7 @@ pub(crate) struct Process {
     child: Child,
     /// `host:port`.
     pub address: String,
-    /// From start to the line that says it listens.
+    /// The time from start to the log line that says it listens.
     pub ready_after: Duration,
 }
 
@@ -35,7 +35,7 @@ impl Process {
             said.push_str(&line);
         };
         let ready_after = began.elapsed();
-        // The rest of the log is read and thrown away.
+        // The rest of the log is read and discarded.
         std::thread::spawn(move || std::io::copy(&mut rest, &mut std::io::sink()));
         Self { child, address, ready_after }
     }

@@ -1,6 +1,6 @@
 //! Medians, ranges and ratios.
 
-/// The middle of some figures, with their range.
+/// The median of some figures, with their range.
 pub(crate) struct Spread {
     pub median: f64,
     pub min: f64,

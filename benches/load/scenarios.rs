@@ -1,4 +1,4 @@
-//! What is measured.
+//! The measured scenarios.
 
 use crate::client::{Connection, Load, Write, find, load, post_json};
 use crate::processes::Process;
@@ -8,16 +8,16 @@ use std::cell::Cell;
 use std::io::Write as _;
 use std::time::Duration;
 
-/// Connections in the throughput scenarios, where `--connections` says no other number.
+/// Connections in the throughput scenarios, unless `--connections` gives another number.
 const CONNECTIONS: u64 = 64;
 
-/// People who log in, again and again.
+/// Users who log in, again and again.
 const USERS: u64 = 10_000;
 
-/// Sessions that ended while their tokens are still good, in the memory of whoever answers `/me`.
+/// Ended sessions whose tokens have not expired, held in memory by the server that answers `/me`.
 const ENDED_SESSIONS: u32 = 100_000;
 
-/// How the bench was called.
+/// The benchmark's arguments.
 struct Plan {
     chosen: Vec<String>,
     rounds: usize,
@@ -75,7 +75,7 @@ pub(crate) async fn run(arguments: &[String]) {
     }
 }
 
-/// Starts all of them; `prepare` is given each database as soon as it has its tables.
+/// Starts all servers; `prepare` is called with each database once it has its tables.
 fn servers(folder: &std::path::Path, scenario: &str, prepare: impl Fn(&str)) -> Servers {
     let simulator = Process::simulator();
     let mut list = vec![("bare actix handler", Process::bare(&simulator))];
@@ -96,7 +96,7 @@ thread_local! {
     static NONCE: Cell<u64> = const { Cell::new(0) };
 }
 
-/// A login of one of [`USERS`], with a code of its own.
+/// Writes a login of one of [`USERS`], with a fresh code.
 fn write_login(out: &mut Vec<u8>, _: &[u8]) {
     let nonce = NONCE.get() + 1;
     NONCE.set(nonce);
@@ -108,7 +108,7 @@ fn write_login(out: &mut Vec<u8>, _: &[u8]) {
     );
 }
 
-/// A refresh with the token of the last answer; where there is none, a login.
+/// Writes a refresh with the token of the last response, or a login if there is none.
 fn write_refresh(out: &mut Vec<u8>, last: &[u8]) {
     const NAME: &[u8] = br#""refresh_token":""#;
     let token = find(last, NAME).and_then(|at| last[at + NAME.len()..].split(|byte| *byte == b'"').next());
@@ -129,7 +129,7 @@ async fn throughput<R: Write + Clone + 'static>(
         load(&process.address, plan.connections, Duration::from_secs(2), request_for(index)).await;
     }
     for round in 0..plan.rounds {
-        // Who comes first one time comes last the next: what a server leaves to do falls on each of them.
+        // The order alternates, so that the work a server leaves behind affects each of them.
         let mut order: Vec<usize> = (0..servers.list.len()).collect();
         if round % 2 == 1 {
             order.reverse();
@@ -164,7 +164,7 @@ fn note(row: &mut Row, result: &Load, rate: f64, cpu: Duration) {
     row.failed += result.failed;
 }
 
-/// `/me` of a thousand people, each with their own token, while many sessions have ended.
+/// `/me` for a thousand users, each with their own token, while many sessions have ended.
 async fn me(plan: &Plan, servers: &Servers) {
     let mut requests: Vec<std::rc::Rc<Vec<Vec<u8>>>> = Vec::new();
     for (name, process) in &servers.list[1..] {
@@ -181,7 +181,7 @@ async fn me(plan: &Plan, servers: &Servers) {
         }
         requests.push(std::rc::Rc::new(list));
     }
-    // The bare handler reads requests of the same length, and does nothing with the token.
+    // The bare handler reads requests of the same length, and ignores the token.
     requests.insert(0, requests[0].clone());
     let next = std::rc::Rc::new(Cell::new(0));
     throughput("GET /me, 1,000 users, 100,000 ended sessions", plan, servers, |index| {
@@ -226,7 +226,7 @@ async fn in_flight(servers: &Servers) {
     }
 }
 
-/// From the start of the process to its first answer, on a database that exists; and what it takes idle.
+/// Startup time to the listening line on an existing database, and idle memory.
 fn start(folder: &std::path::Path) {
     let simulator = Process::simulator();
     let url = format!("sqlite://{}/start.db", folder.display());

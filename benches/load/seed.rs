@@ -1,13 +1,13 @@
-//! Rows that are there before a server starts.
+//! Inserts rows before a server starts.
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Writes down that so many sessions were ended ten minutes ago, as a logout of each would have, and no others.
+/// Records `count` sessions as ended ten minutes ago, as a logout of each would have, and no others.
 pub(crate) fn end_sessions(url: &str, count: u32) {
     let then = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis() - 600_000;
-    // Ids begin with their time; what follows only has to differ.
+    // Ids begin with their timestamp; the rest only has to differ.
     match url.strip_prefix("sqlite://") {
         Some(path) => {
             let sql = format!(

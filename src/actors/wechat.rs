@@ -198,8 +198,7 @@ pub struct WeChat {
 }
 
 impl WeChat {
-    /// Starts the actor on this thread's arbiter; at most `max_in_flight` logins of these apps wait for WeChat at
-    /// once.
+    /// Starts the actor on this thread's arbiter; at most `max_in_flight` logins wait for WeChat at once.
     pub fn start(client: Client, apps: Vec<App>, max_in_flight: usize) -> Self {
         let apps =
             apps.into_iter().map(|app| (app.id.clone(), (Arc::new(app), Circuit::default()))).collect();

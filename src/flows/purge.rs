@@ -11,7 +11,7 @@ use crate::store::{
 };
 use std::time::Duration;
 
-/// A code lives five minutes at WeChat; its record is kept for twice that, or for the replay window.
+/// A code lives five minutes at WeChat; its record is kept for twice that, or for the replay window if longer.
 const KEEP_EXCHANGES_SECONDS: i64 = 600;
 
 const BITE: i64 = 500;

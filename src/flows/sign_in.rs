@@ -26,7 +26,7 @@ const WAIT_FOR_RECORD: Duration = Duration::from_secs(2);
 /// The tolerated clock skew between two nodes.
 const CLOCK_DIFFERENCE_SECONDS: i64 = 5;
 
-/// A session ends after a year, however much it is used.
+/// However much it is used, a session ends after a year, or after the refresh token lifetime if that is longer.
 const SESSION_SECONDS: i64 = 365 * 24 * 3600;
 
 /// A login request.

@@ -1,4 +1,4 @@
-//! API keys of backends: how they are made, how they are presented, what they open, and how they end.
+//! API keys of backends: how they are created, presented and revoked, and what they grant.
 
 use crate::harness::{Answer, Builder, Database, Proxy, TestApp, on_both, on_postgres, on_sqlite};
 use base64::Engine;
@@ -28,14 +28,14 @@ on_postgres!(known_keys_outlive_the_database);
 
 const SCOPE: &str = "tokens:introspect";
 
-/// How long a node may take to hear of a revoked key.
+/// How long a node may take to learn of a revoked key.
 const A_SECOND: Duration = Duration::from_secs(1);
 
 fn introspect(app: &TestApp) -> RequestBuilder {
     app.request(Method::POST, "/token/introspect").header("Content-Type", "application/x-www-form-urlencoded")
 }
 
-/// Asks about a token that is none.
+/// Introspects an invalid token.
 async fn ask(app: &TestApp, key: &str) -> Answer {
     app.send(introspect(app).bearer_auth(key).body("token=x")).await
 }
@@ -148,7 +148,7 @@ async fn of_two_who_add_one_name_at_once_one_does(db: Database) {
     assert!(codes.iter().all(|code| matches!(code, Some(0 | 1))), "{codes:?}");
 }
 
-/// The harness waits for its commands as a task may, so a thread needs the runtime around it.
+/// The harness waits for its commands with `block_in_place`, so a thread must enter the runtime.
 fn add_in_runtime<'a, T: Send>(work: &'a (impl Fn() -> T + Sync)) -> impl FnOnce() -> T + Send + 'a {
     let runtime = tokio::runtime::Handle::current();
     move || {
@@ -212,7 +212,7 @@ async fn the_last_use_is_shown(db: Database) {
     await_last_use(&app).await;
 }
 
-/// Also of a key that was revoked right after.
+/// Works for a key that was revoked right after its use too.
 async fn await_last_use(app: &TestApp) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while listed(app)[0]["last_used_at"].is_null() {
@@ -236,7 +236,7 @@ async fn a_key_is_presented_in_three_ways(db: Database) {
     }
     ask_by_form(&app, &format!("client_id=shop.1_a-b&client_secret={key}")).await.ok();
     ask_by_form(&app, &format!("client_secret={encoded}&client_id=shop%2E1_a-b")).await.ok();
-    // Some clients name themselves in the form beside the header.
+    // Some clients identify themselves in the form as well as in the header.
     let beside = introspect(&app).header("Authorization", basic("shop.1_a-b", &key));
     app.send(beside.body("token=x&client_id=shop.1_a-b")).await.ok();
 }
@@ -279,7 +279,7 @@ async fn what_is_no_key_opens_nothing(db: Database) {
     let both = introspect(&app).bearer_auth(&key);
     let both = app.send(both.body(format!("token=x&client_id=shop&client_secret={key}"))).await;
     both.problem(400, "invalid_request");
-    // Without a key nothing is said about the form, and none is taken from the URL.
+    // Without a key, nothing is revealed about the form, and no key is accepted in the URL.
     app.post_json("/token/introspect", json!({"token": "x"})).await.problem(401, "token_missing");
     let in_url = app.request(Method::POST, "/token/introspect?client_id=shop&token=x");
     app.send(in_url).await.problem(400, "invalid_request");
@@ -354,7 +354,7 @@ async fn known_keys_outlive_the_database(db: Database) {
     ask(&app, &key).await.ok();
     let made_up = ask(&app, &format!("weauth_{}", "A".repeat(43))).await;
     made_up.problem_with_retry(503, "database_unavailable", "later");
-    revoke(&app, "shop"); // the command has a way of its own to the database
+    revoke(&app, "shop"); // the command has its own connection to the database
     ask(&app, &key).await.ok();
 
     proxy.mend();

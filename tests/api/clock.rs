@@ -1,4 +1,4 @@
-//! A clock that is off is told of, and does as little harm as can be.
+//! Clock skew is reported, and does as little harm as possible.
 
 use crate::harness::{Database, TestApp, await_revoked, on_both, on_postgres};
 use weauth::actors::{Db, DbSettings};

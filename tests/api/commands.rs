@@ -1,4 +1,4 @@
-//! The commands that look into the database: tables for people, JSON for scripts, exit codes for both.
+//! The commands that read the database: tables for people, JSON for scripts, exit codes for both.
 
 use crate::harness::{Database, TestApp, on_both, on_postgres, on_sqlite};
 use serde_json::Value;

@@ -1,11 +1,11 @@
-//! `weauth serve` refuses to start on a wrong setting, and names it and all the others.
+//! `weauth serve` refuses to start on a wrong setting, and reports it and all the others.
 
 use crate::harness::{ISSUER, app_secret, appid, master_key, run_weauth};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tempfile::TempDir;
 
-/// Settings with which the server would start.
+/// Settings with which the server starts.
 fn good() -> Vec<(&'static str, String)> {
     vec![
         ("DATABASE_URL", "sqlite://weauth.db".to_owned()),
@@ -122,7 +122,7 @@ fn wrong_usage_ends_with_2() {
     }
 }
 
-/// What `serve` says when these settings replace good ones.
+/// What `serve` prints when these settings replace good ones.
 fn refusal_of(wrong: &[(&'static str, &str)]) -> String {
     let mut settings = good();
     settings.retain(|(name, _)| wrong.iter().all(|(replaced, _)| replaced != name));
@@ -130,7 +130,7 @@ fn refusal_of(wrong: &[(&'static str, &str)]) -> String {
     refusal(&TempDir::new().unwrap(), &["serve"], settings)
 }
 
-/// What `weauth` says when it ends with 1, as it must.
+/// What `weauth` prints when it exits with 1, as it must.
 fn refusal(folder: &TempDir, arguments: &[&str], settings: Vec<(&str, String)>) -> String {
     let settings: Vec<_> = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let refused = run_weauth(folder.path(), arguments, &settings);

@@ -1,4 +1,4 @@
-//! What the server promised stays true when it is stopped, killed or started anew.
+//! What the server promised stays true when it is stopped, killed or restarted.
 
 use crate::harness::{
     Database, Gate, Login, Reply, ScriptedWeChat, TestApp, master_key, new_code, on_both, on_sqlite,
@@ -51,7 +51,7 @@ async fn after_a_kill_every_answered_login_is_in_the_database(db: Database) {
         answered.push(Login::from(&answer));
         match answered.len() {
             ..60 => under_way.push(sign_in()),
-            60 => app.kill(), // with 15 logins under way
+            60 => app.kill(), // with 15 logins in progress
             _ => {}
         }
     }
@@ -125,8 +125,6 @@ async fn a_new_master_key_before_the_old_one_is_taken(db: Database) {
     assert_eq!(app.login("alice").await.user_id(), alice.user_id());
 }
 
-/// Waits until nobody listens any more, which is the outside of "SIGTERM has arrived"; a server that keeps
-/// its socket open while it finishes is given two seconds.
 async fn the_database_is_for_its_owners_eyes(db: Database) {
     use std::os::unix::fs::PermissionsExt;
     let app = TestApp::on(db.clone()).await;
@@ -138,6 +136,8 @@ async fn the_database_is_for_its_owners_eyes(db: Database) {
     }
 }
 
+/// Waits until nobody listens any more, which is how SIGTERM shows from outside; a server that keeps its socket
+/// open while it finishes is given two seconds.
 async fn refuses_connections(app: &TestApp) {
     let address = app.url.trim_start_matches("http://");
     let refused = async {

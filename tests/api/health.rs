@@ -1,4 +1,4 @@
-//! Health, readiness, a database that goes away and comes back, and more work than was agreed.
+//! Health, readiness, a database outage and recovery, and overload.
 
 use crate::harness::{
     Builder, Database, Gate, Login, Proxy, Reply, ScriptedWeChat, TestApp, new_code, on_both, on_postgres,
@@ -68,7 +68,7 @@ async fn a_server_outlives_its_database(db: Database) {
     app.login_with(json!({"code": new_code()})).await.ok();
 }
 
-/// All of its connections are dead then.
+/// The restart leaves all of the server's connections dead.
 async fn a_database_that_was_started_anew_is_asked_as_if_nothing_were(db: Database) {
     let app = TestApp::on(db.clone()).await;
     let login = app.login("alice").await;
@@ -140,7 +140,7 @@ async fn login(app: &TestApp, code: &str) -> Login {
     Login::from(&app.login_with(json!({"code": code})).await)
 }
 
-/// Waits until the server says that it is ready.
+/// Waits until the server reports that it is ready.
 async fn until_ready(app: &TestApp) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while app.get("/readyz").await.status != 200 {

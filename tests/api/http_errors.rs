@@ -1,4 +1,4 @@
-//! Requests that are wrong in themselves, and what every answer has in common.
+//! Malformed requests, and what every response has in common.
 
 use crate::harness::{Answer, Builder, Database, ScriptedWeChat, TestApp, new_code, on_sqlite};
 use reqwest::{Method, RequestBuilder};
@@ -293,8 +293,8 @@ async fn what_became_of_a_phone_code_is_told_in_the_readers_language(db: Databas
     }
 }
 
-/// The problem that this request meets is told in Chinese alone and in English alone, as its reader asks; and what
-/// standard OAuth clients read of it in ASCII.
+/// Asserts that this request's problem is entirely in Chinese or in English, as requested, and that what standard
+/// OAuth clients read of it is ASCII.
 async fn speaks_both_languages(app: &TestApp, what: &str, request: impl Fn() -> RequestBuilder) {
     for (language, chinese) in [("zh-CN", true), ("en", false)] {
         let answer = app.send(request().header("Accept-Language", language)).await;

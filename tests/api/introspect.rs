@@ -1,4 +1,4 @@
-//! Introspection: which tokens are good, and what a backend is told of them.
+//! Introspection: which tokens are active, and what a backend learns about them.
 
 use crate::harness::{Builder, Database, Login, TestApp, on_both, on_sqlite};
 use crate::jwt;

@@ -1,4 +1,4 @@
-//! Takes access tokens apart and puts them together wrongly.
+//! Decodes access tokens and forges invalid ones.
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -16,17 +16,17 @@ pub fn header(token: &str) -> Value {
     part(token, 0)
 }
 
-/// Base64 without padding, as JWTs have it.
+/// Encodes as base64url without padding, as JWTs do.
 pub fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The bytes of such text.
+/// Decodes base64url without padding.
 pub fn decode(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).expect("base64 without padding")
 }
 
-/// Someone with a key of their own.
+/// An attacker with a key of their own.
 pub struct Forger(Ed25519KeyPair);
 
 impl Forger {
@@ -35,25 +35,25 @@ impl Forger {
         Self(Ed25519KeyPair::generate().unwrap())
     }
 
-    /// A token with a good signature of the wrong key.
+    /// A token with a valid signature by the wrong key.
     pub fn sign(&self, header: &Value, claims: &Value) -> String {
         let message = message(header, claims);
         let signature = encode(self.0.sign(message.as_bytes()).as_ref());
         format!("{message}.{signature}")
     }
 
-    /// A token with no signature at all.
+    /// A token without a signature.
     pub fn unsigned(header: &Value, claims: &Value) -> String {
         format!("{}.", message(header, claims))
     }
 
-    /// The key as a token's header could name it.
+    /// The public key, as a token's header could embed it.
     pub fn public_jwk(&self) -> Value {
         json!({"kty": "OKP", "crv": "Ed25519", "x": encode(self.0.public_key().as_ref())})
     }
 }
 
-/// A token with a good HMAC under this secret.
+/// A token with a valid HMAC under this secret.
 pub fn sign_hs256(secret: &[u8], header: &Value, claims: &Value) -> String {
     let message = message(header, claims);
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);

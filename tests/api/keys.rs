@@ -1,4 +1,4 @@
-//! Signing keys come and go, and nobody who verifies tokens notices.
+//! Signing keys are rotated and retired without any verifier noticing.
 
 use crate::harness::{Builder, Database, Login, TestApp, master_key, on_both, on_sqlite};
 use crate::jwt;
@@ -25,7 +25,7 @@ on_sqlite!(
     the_master_key_must_fit_for_a_rotation,
 );
 
-/// How long a node may take to hear of a change.
+/// How long a node may take to learn of a change.
 const WITHIN: Duration = Duration::from_secs(20);
 
 const JWKS: &str = "/.well-known/jwks.json";
@@ -60,8 +60,8 @@ async fn a_rotation_is_unnoticed_by_verifiers_who_keep_the_key_set_for_its_max_a
     assert_eq!(states(&app, &[]), ["signs", "verifies"]);
 }
 
-/// Logs in at one node and verifies each token at both, with their key sets as they are and as kept, until the key
-/// of this id has signed some.
+/// Logs in at one node and verifies each token at both, with their key sets both fresh and cached, until the key
+/// with this id has signed some.
 async fn call_until_signed_by(kid: &str, caller: usize, nodes: [&TestApp; 2]) {
     let mut kept = [Kept::fetch(nodes[0]).await, Kept::fetch(nodes[1]).await];
     let began = Instant::now();
@@ -78,7 +78,7 @@ async fn call_until_signed_by(kid: &str, caller: usize, nodes: [&TestApp; 2]) {
             kept.renew_if_stale(verifier).await;
             assert!(kept.verifies(&token), "the key set, kept for its max-age, lacks the key of a token");
         }
-        // Thickly about the moment at which the key begins to sign.
+        // More often around the moment when the key begins to sign.
         let pause = if began.elapsed() < Duration::from_secs(40) { 1000 } else { 100 };
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
@@ -96,7 +96,7 @@ async fn a_key_is_retired_when_its_last_token_has_ended(db: Database) {
     app.me(&old).await.ok();
     assert_eq!(states(&app, &["--all"]), ["signs", "verifies"]);
 
-    // As if both had begun long ago: the last token of the old one has ended.
+    // As if both had begun long ago: the last token of the old one has expired.
     db.execute(&format!(
         "UPDATE keys SET active_from = '2026-01-02 00:00:00' WHERE purpose = 'sign';
          UPDATE keys SET active_from = '2026-01-01 00:00:00' WHERE id = '{old_kid}'"
@@ -180,7 +180,7 @@ async fn a_damaged_key_costs_a_running_server_nothing(db: Database) {
         app.me(token).await.ok();
     }
 
-    // The damaged row keeps neither a new key from coming nor an old one from going.
+    // The damaged row prevents neither rotation nor retirement.
     assert!(app.weauth(&["keys", "rotate", "--in", "0"]).status.success());
     until_signed_by_another(&app, &second).await;
     assert!(app.weauth(&["keys", "retire", &first]).status.success());
@@ -229,7 +229,7 @@ async fn a_key_is_replaced_by_age_once_over_all_nodes(db: Database) {
     for node in [&app, &other] {
         until("the next key is published", async || kids(node).await.len() == 2).await;
     }
-    // A second look of each node finds nothing more to do.
+    // A second read by each node finds nothing more to do.
     tokio::time::sleep(Duration::from_secs(7)).await;
     assert_eq!(states(&app, &["--all"]), ["next", "signs"]);
     assert_eq!(db.count("audit WHERE action = 'key.rotate' AND actor = 'server'"), 1);
@@ -289,7 +289,7 @@ async fn the_master_key_must_fit_for_a_rotation(db: Database) {
     assert_eq!(states(&app, &["--all"]), ["signs"]);
 }
 
-/// A key set as a verifier keeps it: for as long as `Cache-Control` says, and not a moment less.
+/// A key set as a verifier caches it: for exactly as long as `Cache-Control` says.
 struct Kept {
     keys: JwkSet,
     stale_at: Instant,

@@ -1,4 +1,4 @@
-//! What is too large, too slow or no HTTP at all: refused or cut off, never held.
+//! What is too large, too slow or not HTTP is refused or cut off, never held.
 
 use crate::harness::{Database, TestApp, on_sqlite};
 use serde_json::json;
@@ -162,7 +162,7 @@ async fn a_slow_client_holds_nobody_else(db: Database) {
     assert!(began.elapsed() < Duration::from_secs(5), "the login took {:?}", began.elapsed());
 }
 
-/// What it does not take is held for 30 seconds, by a clock of the system that looks less and less often.
+/// Unread data is held for 30 seconds, measured by a kernel timer that checks less and less often.
 async fn a_client_that_takes_no_answers_is_cut_off(db: Database) {
     let app = TestApp::on(db).await;
     let mut stream = app.connect().await;
@@ -172,8 +172,7 @@ async fn a_client_that_takes_no_answers_is_cut_off(db: Database) {
     assert!(cut_off.is_ok(), "the connection is held for ever");
 }
 
-/// Sends a beginning and then, each second, `drop`; gives what came back and how long the server put up
-/// with it.
+/// Sends `beginning` and then `drop` every second; returns the response and how long the server kept the connection.
 async fn cut_off_after(app: &TestApp, beginning: &[u8], drop: &[u8]) -> (String, Duration) {
     let (mut read, mut write) = app.connect().await.into_split();
     let began = Instant::now();
@@ -193,7 +192,7 @@ async fn cut_off_after(app: &TestApp, beginning: &[u8], drop: &[u8]) -> (String,
     (String::from_utf8_lossy(&answer).into_owned(), began.elapsed())
 }
 
-/// Closed without a word, or answered with an error of the client's.
+/// Whether the connection was closed without a response, or with a 4xx.
 fn is_refusal(answer: &str) -> bool {
     answer.is_empty() || answer.starts_with("HTTP/1.1 4")
 }

@@ -1,4 +1,4 @@
-//! Signing in, where everything goes well, and what is asked for wrongly.
+//! Logins that succeed, and malformed login requests.
 
 use crate::harness::{
     Builder, Database, Login, Reply, ScriptedWeChat, TestApp, new_code, on_both, on_sqlite,
@@ -186,7 +186,7 @@ async fn a_wrong_code_is_refused_before_wechat_is_asked(db: Database) {
 async fn the_mock_code_of_devtools_is_explained(db: Database) {
     let wechat = ScriptedWeChat::start().await;
     let app = TestApp::with_wechat(db, &wechat).await;
-    let mock = "the code is a mock one"; // what a project without an appid is given
+    let mock = "the code is a mock one"; // what a project without an appid gets
 
     let problem = app.login_with(json!({"code": mock})).await.problem(401, "wechat_code_invalid");
 
@@ -242,7 +242,7 @@ async fn tokens_and_personal_data_are_never_cached(db: Database) {
     }
 }
 
-/// Every field of the user that the contract names, in its form.
+/// Asserts that the user has every field of the contract, well-formed.
 #[track_caller]
 fn assert_user(user: &Value) {
     assert!(user["id"].as_str().is_some_and(|id| !id.is_empty()), "{user}");

@@ -1,4 +1,4 @@
-//! `WEAUTH_RATE_LIMIT`: so many logins a minute from one address, through either face.
+//! `WEAUTH_RATE_LIMIT`: the limit of logins per minute from one address, over both endpoints.
 
 use crate::harness::{Builder, Database, TestApp, on_sqlite};
 use reqwest::Method;

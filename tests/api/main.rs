@@ -1,4 +1,4 @@
-//! The server as its clients meet it: the real binary over real HTTP, on both databases.
+//! The server as its clients see it: the real binary over real HTTP, on both databases.
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]

@@ -1,4 +1,4 @@
-//! The master key is replaced while everything runs; and what is left to do when it is lost.
+//! Replacing the master key while everything runs, and recovering when it is lost.
 
 use crate::harness::{Database, TestApp, master_key, on_both};
 use crate::jwt;
@@ -15,7 +15,7 @@ on_both!(
     a_damaged_key_of_refresh_tokens_costs_a_login,
 );
 
-/// Identities that were made under the old key, each with two session keys.
+/// Identities created under the old key, each with two session keys.
 const IDENTITIES: usize = 4000;
 
 async fn everything_moves_to_the_new_master_key_while_people_log_in(db: Database) {
@@ -154,7 +154,7 @@ async fn a_damaged_key_of_refresh_tokens_costs_a_login(db: Database) {
     let id = mend.split_once('`').unwrap().0;
 
     assert!(app.weauth(&["keys", "retire", id]).status.success());
-    // Nothing is sealed with a key that does not fit, though one is missing.
+    // Nothing is sealed with a key that does not fit, even though one is missing.
     let wrong = app.weauth_with(&["serve"], &[("WEAUTH_MASTER_KEY", &master_key())]);
     assert!(wrong.said.contains("does not fit"), "{}", wrong.said);
 
@@ -165,7 +165,7 @@ async fn a_damaged_key_of_refresh_tokens_costs_a_login(db: Database) {
     assert_eq!(app.login("alice").await.user_id(), alice.user_id());
 }
 
-/// Many identities of one user, as logins under this master key would have left them.
+/// Inserts many identities of one user, as logins under this master key would have.
 fn fill(db: &Database, master: &str, user: &str) {
     let master = MasterKeys::parse(master).unwrap();
     let mut rows = String::new();
@@ -186,7 +186,7 @@ fn fill(db: &Database, master: &str, user: &str) {
     ));
 }
 
-/// How many values were sealed anew, and how many were not in need of it.
+/// How many values were reencrypted, and how many were already current.
 fn counts(said: &str) -> (usize, usize) {
     let line = said.lines().find(|line| line.contains("values sealed anew")).expect("a line with the counts");
     let mut numbers = line.split(|c: char| !c.is_ascii_digit()).filter(|n| !n.is_empty());

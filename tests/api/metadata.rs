@@ -1,4 +1,4 @@
-//! `GET /.well-known/oauth-authorization-server`: what a client finds out by itself.
+//! `GET /.well-known/oauth-authorization-server`: what a client discovers by itself.
 
 use crate::harness::{Builder, Database, ISSUER, TestApp, on_sqlite};
 use serde_json::json;

@@ -17,7 +17,7 @@ on_sqlite!(
 
 const ROLES: &str = "[roles.editor]\npermissions = [\"notes:write\", \"notes:read\"]\n";
 
-/// Names that a client could try.
+/// Header names that a client could try to spoof.
 const SPOOFED: [&str; 8] = [
     "X-User-Id",
     "x-user-roles",
@@ -77,7 +77,7 @@ async fn a_refusal_reaches_the_client_as_weauth_wrote_it(db: Database) {
     let problem = forged.problem(401, "token_invalid");
     assert_eq!(problem["retry"], "relogin", "on which the mini-program acts");
     assert!(forged.header("www-authenticate").contains(r#"error="invalid_token""#), "{forged:?}");
-    // Nobody reaches the location itself.
+    // Clients can't reach the internal location itself.
     assert_eq!(nginx.send(Method::GET, "/_verify", Some(&bob), "").await.status, 404);
 
     let asking = Nginx::with(&app, |configuration| {
@@ -101,7 +101,7 @@ async fn an_ended_session_gets_no_further_than_nginx(db: Database) {
     answer.problem(401, "token_revoked");
 }
 
-/// What the backend heard of the user; an empty list it does not hear of at all.
+/// Asserts which user headers the backend received; for an empty list there is none.
 #[track_caller]
 fn assert_heard(answer: &Answer, login: &Login, roles: Option<&str>, permissions: Option<&str>) {
     let claims = login.claims();
@@ -121,7 +121,7 @@ fn assert_heard(answer: &Answer, login: &Login, roles: Option<&str>, permissions
     }
 }
 
-/// A running nginx with a backend behind it that answers with the request it got.
+/// A running nginx with a backend behind it that echoes the request.
 struct Nginx {
     url: String,
     http: Client,
@@ -148,7 +148,7 @@ impl Nginx {
         panic!("nginx did not start on five free ports");
     }
 
-    /// `None` where somebody else took the port between the look and the start.
+    /// `None` if somebody else took the port between the check and the start.
     async fn try_start(locations: &str) -> Option<Self> {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
@@ -195,7 +195,7 @@ impl Nginx {
     }
 }
 
-/// nginx, which many systems keep where only root looks.
+/// The nginx binary, which many systems keep outside a normal user's PATH.
 fn program() -> &'static str {
     let found = ["nginx", "/usr/sbin/nginx", "/usr/local/sbin/nginx"]
         .into_iter()
@@ -203,7 +203,7 @@ fn program() -> &'static str {
     found.expect("nginx is missing: `tests/run` installs it, or install the package 'nginx-light'")
 }
 
-/// A backend that answers every request with that request, word for word.
+/// A backend that answers every request with that request, verbatim.
 async fn echoing_backend() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -225,7 +225,7 @@ async fn echoing_backend() -> String {
     address.to_string()
 }
 
-/// Has the request arrived to the end of its body?
+/// Whether the request has arrived to the end of its body.
 fn is_whole(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request);
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };

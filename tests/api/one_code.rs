@@ -1,4 +1,4 @@
-//! One code is exchanged once, whoever brings it, how often and how many at a time.
+//! One code is exchanged once, whoever sends it, however often and however concurrently.
 
 use crate::harness::{
     Answer, Builder, Database, Gate, Login, Reply, ScriptedWeChat, TestApp, new_code, on_both,
@@ -25,7 +25,7 @@ on_both!(
     the_replay_window_can_be_turned_off,
 );
 
-/// Time for requests that are on their way to be taken in by the server.
+/// Time for requests that were sent to reach the server.
 const ARRIVAL: Duration = Duration::from_millis(500);
 
 async fn sixty_callers_with_one_code_share_one_exchange(db: Database) {
@@ -102,7 +102,7 @@ async fn fifty_first_logins_at_once_make_one_user(db: Database) {
 async fn two_nodes_that_get_one_code_give_one_session(db: Database) {
     let one = TestApp::on(db.clone()).await;
     let two = one.second_node().await;
-    one.fault(json!({"fault": "latency", "latency_ms": 500})).await; // so that all come at the same time
+    one.fault(json!({"fault": "latency", "latency_ms": 500})).await; // so that all are concurrent
     for round in 0..10 {
         let code = one.code_for(&format!("person-{round}"));
         let callers = (0..6).map(|n| [&one, &two][n % 2].login_with(json!({"code": code})));
@@ -130,7 +130,7 @@ async fn a_node_that_comes_second_waits_for_the_first(db: Database) {
     };
     let wechat_answers = async {
         second.reached_by(1).await;
-        second.open(); // the second node hears "used" while the first has heard nothing yet
+        second.open(); // the second node hears "used" while the first has no answer yet
         first.open();
     };
 
@@ -228,7 +228,7 @@ fn login_request(code: &str, idempotency_key: Option<&str>) -> String {
     )
 }
 
-/// All were answered, with one user and one session, and one of them made the user.
+/// Asserts that all succeeded with one user and one session, and that one of them created the user.
 #[track_caller]
 fn assert_one_session(answers: &[Answer]) {
     let logins: Vec<Login> = answers.iter().map(Login::from).collect();

@@ -1,5 +1,5 @@
-//! TLS towards Postgres, as libpq's `sslmode` asks for it: in a build with the feature `postgres-tls`, against the
-//! Postgres of `tests/run`, which has a certificate of its own.
+//! TLS to Postgres according to libpq's `sslmode`: in a build with the feature `postgres-tls`, against the
+//! Postgres of `tests/run`, which has its own certificate.
 
 use crate::harness::{Builder, Database, on_postgres};
 use std::path::{Path, PathBuf};

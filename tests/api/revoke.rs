@@ -1,4 +1,4 @@
-//! Revocation: a token that a backend brings ends its session, here at once and elsewhere within a second.
+//! Revocation: a backend's token ends its session, here at once and on other nodes within a second.
 
 use crate::harness::{Answer, Builder, Database, Login, TestApp, on_both, on_sqlite};
 use reqwest::Method;
@@ -30,7 +30,7 @@ async fn refresh(app: &TestApp, token: &str) -> Answer {
     app.post_json("/token/refresh", json!({"refresh_token": token})).await
 }
 
-/// Nothing of this session opens anything, here or on the other node.
+/// Asserts that no token of this session works, here or on the other node.
 async fn assert_ended(app: &TestApp, two: &TestApp, login: &Login) {
     app.me(&login.access_token).await.problem(401, "token_revoked");
     for node in [app, two] {

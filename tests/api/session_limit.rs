@@ -1,4 +1,4 @@
-//! `WEAUTH_MAX_SESSIONS`: the newest sessions stay, whoever logs in however often and wherever.
+//! `WEAUTH_MAX_SESSIONS`: the newest sessions stay, however often and wherever a user logs in.
 
 use crate::harness::{Answer, Builder, Database, Login, await_revoked, on_both};
 use futures_util::future::join_all;

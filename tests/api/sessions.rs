@@ -1,4 +1,4 @@
-//! The life of a session: it is refreshed, looked at, and ended, here and on every other node.
+//! A session's life: it is refreshed, listed and ended, here and on every other node.
 
 use crate::harness::{Answer, Builder, Database, Login, TestApp, await_revoked, on_both};
 use futures_util::future::join_all;
@@ -67,7 +67,7 @@ async fn a_refresh_gives_new_tokens_of_the_same_session(db: Database) {
     assert_eq!(body["user"]["created"], false);
     assert_ne!(refresh_token(&body), first);
     assert_eq!(app.me(&refreshed.access_token).await.ok()["id"], login.user_id());
-    // The whole chain goes on.
+    // The whole chain continues.
     let mut token = refresh_token(&body);
     for _ in 0..5 {
         token = refresh_token(&refresh(&app, &token).await.ok());
@@ -86,7 +86,7 @@ async fn fifty_refreshes_at_once_get_one_successor_and_sign_nobody_out(db: Datab
     }
 }
 
-/// Each goes on with the token that it got last, however far the others are.
+/// Each continues with the token that it received last, however far ahead the others are.
 async fn clients_that_refresh_again_and_again_at_once_sign_nobody_out(db: Database) {
     let app = TestApp::on(db.clone()).await;
     let (login, first) = refresh_token_of(&app, "alice").await;
@@ -97,7 +97,7 @@ async fn clients_that_refresh_again_and_again_at_once_sign_nobody_out(db: Databa
         }
     };
     join_all((0..20).map(|_| client())).await;
-    // One who was late from the very beginning.
+    // A client that is still at the very first token.
     let answer = refresh(&app, &first).await;
     assert_eq!(Login::from(&answer).sid(), login.sid());
     assert_eq!(db.count("sessions"), 1);
@@ -161,7 +161,7 @@ async fn a_session_that_was_not_used_in_time_has_ended(db: Database) {
     let (login, token) = refresh_token_of(&app, "alice").await;
     tokio::time::sleep(Duration::from_millis(1100)).await;
     refresh(&app, &token).await.problem(401, "refresh_token_invalid");
-    app.me(&login.access_token).await.ok(); // it has a time of its own, and can still be ended
+    app.me(&login.access_token).await.ok(); // it has its own lifetime, and can still be ended
     assert_eq!(logout(&app, &login.access_token, None).await.status.as_u16(), 204);
     app.me(&login.access_token).await.problem(401, "token_revoked");
 }

@@ -1,4 +1,4 @@
-//! The server against the simulator's own faults: what `weauth simulate` can do to others, it did to us first.
+//! The server against the simulator's faults: whatever `weauth simulate` does to others is tested on weauth first.
 
 use crate::harness::{Builder, Database, Login, TestApp, new_code, on_both, on_sqlite};
 use futures_util::future::join_all;

@@ -1,4 +1,4 @@
-//! A database that is there and does not get on: another program holds a lock.
+//! A database that answers but makes no progress: another program holds a lock.
 
 use crate::harness::{Builder, Database, Login, TestApp, on_both, on_postgres};
 use serde_json::json;
@@ -40,7 +40,7 @@ async fn whoever_waits_for_a_stalled_database_is_told_and_what_was_given_up_is_n
         }
     };
 
-    // Two have begun, each on one of the writers' connections, and are given up; the third one stands in the queue.
+    // Two have begun, each on one of the writers' connections, and are abandoned; the third one waits in the queue.
     tokio::join!(
         login("alice"),
         async {

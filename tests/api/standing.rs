@@ -1,4 +1,4 @@
-//! A ban, a role, a logout and a deletion made at the terminal hold on every server within a second, and for good.
+//! A ban, role change, logout or deletion made at the terminal takes effect on every server within a second, for good.
 
 use crate::harness::{Answer, Builder, Database, Login, Proxy, TestApp, on_both, on_postgres};
 use futures_util::future::join_all;
@@ -22,13 +22,13 @@ on_postgres!(
     a_login_that_meets_a_deletion_makes_a_new_user,
 );
 
-/// How long another process may take to hear of it.
+/// How long another process may take to learn of it.
 const A_SECOND: Duration = Duration::from_secs(1);
 
 const ROLES: &str = "[roles.editor]\npermissions = [\"notes:write\", \"notes:read\"]\n\
                      [roles.reader]\npermissions = [\"notes:read\"]\n";
 
-/// Runs `weauth users …`, which must succeed; gives back what it printed.
+/// Runs `weauth users …`, which must succeed; returns what it printed.
 #[track_caller]
 fn users(app: &TestApp, arguments: &[&str]) -> String {
     let finished = app.weauth(&[&["users"], arguments].concat());
@@ -36,14 +36,14 @@ fn users(app: &TestApp, arguments: &[&str]) -> String {
     finished.printed
 }
 
-/// The same, while the test goes on.
+/// The same, while the test continues.
 async fn beside(app: &Arc<TestApp>, arguments: &[&str]) {
     let (app, arguments) = (app.clone(), arguments.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>());
     let run = move || users(&app, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
     tokio::task::spawn_blocking(run).await.unwrap();
 }
 
-/// Asks the nodes for `/me` until both answer so; they have a second.
+/// Requests `/me` from the nodes until both answers match; they have a second.
 async fn within_a_second(nodes: [&TestApp; 2], token: &str, so: impl Fn(&Answer) -> bool) {
     let began = Instant::now();
     for node in nodes {
@@ -150,7 +150,7 @@ async fn a_logout_by_an_operator_ends_every_device(db: Database) {
     }
     app.me(&app.login("alice").await.access_token).await.ok();
     assert_eq!(db.texts("SELECT detail AS text FROM audit WHERE action = 'user.logout'"), ["everywhere"]);
-    // Whoever logs themself out stands there too.
+    // A user's own logout is recorded there too.
     let login = app.login("alice").await;
     app.send(app.request(Method::POST, "/logout").bearer_auth(&login.access_token)).await;
     let own = db.texts(
@@ -263,12 +263,12 @@ async fn while_the_database_is_away_tokens_stay_good_and_what_ended_stays_ended(
     proxy.cut();
 
     app.me(&stays.access_token).await.ok();
-    users(&app, &["logout", ends.user_id()]); // by another way to the database
+    users(&app, &["logout", ends.user_id()]); // through another connection to the database
     app.wait_for_line("could not be heard");
     app.get("/readyz").await.problem(503, "database_unavailable");
     for _ in 0..2 {
         app.me(&ended.access_token).await.problem(401, "token_revoked");
-        // It needs the database, so it can't be done; but whose token it is is known.
+        // The logout needs the database, so it fails; but the token's user is known.
         let logout = app.request(Method::POST, "/logout").bearer_auth(&stays.access_token);
         app.send(logout).await.problem(503, "database_unavailable");
     }

@@ -1,4 +1,4 @@
-//! Access tokens: which are taken, which are not, and how others check them.
+//! Access tokens: which are accepted, which are not, and how others verify them.
 
 use crate::harness::{Answer, Builder, Database, Login, TestApp, on_both, on_sqlite};
 use crate::jwt::{self, Forger};

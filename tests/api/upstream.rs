@@ -1,5 +1,5 @@
-//! What WeChat may answer to an exchange, in good faith and in bad, and what becomes of it. Each case has a
-//! mini-program of its own, so that no case opens the circuit of another.
+//! Whatever WeChat may answer to an exchange, valid or not, and what results from it. Each case has its own
+//! mini-program, so that no case opens another's circuit.
 
 use crate::harness::{Answer, Builder, Database, Login, Reply, ScriptedWeChat, TestApp, new_code, on_sqlite};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ on_sqlite!(
 /// WeChat gets 5 seconds; the rest is for a loaded machine.
 const DEADLINE: Duration = Duration::from_secs(9);
 
-/// No answer and no log line may hold this piece of an upstream body.
+/// No response and no log line may contain this piece of an upstream body.
 const MARK: &str = "words-of-the-upstream-body";
 
 async fn every_error_of_wechats_has_its_answer(db: Database) {
@@ -171,7 +171,7 @@ async fn a_redirect_is_not_followed(db: Database) {
 }
 
 async fn a_wechat_that_is_not_there_is_unavailable(db: Database) {
-    // A port that was just free: nobody listens there any more.
+    // A port that was just free: nobody listens on it any more.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let wechat = ScriptedWeChat::start().await;
     let url = format!("http://{free}");
@@ -234,7 +234,7 @@ async fn login_json(app: &TestApp, wechat: &ScriptedWeChat, index: usize, reply:
     login(app, wechat, &app.apps()[index].appid, Reply::Json(reply)).await
 }
 
-/// One login whose exchange is answered so. Whatever the answer, it comes in time.
+/// One login whose exchange gets this reply. Whatever it is, the login is answered in time.
 async fn login(app: &TestApp, wechat: &ScriptedWeChat, appid: &str, reply: Reply) -> Answer {
     let code = new_code();
     wechat.answer(&code, reply);

@@ -117,7 +117,7 @@ async fn filters_and_orders_do_what_they_say(db: Database) {
         let answer = app.login_with(json!({"code": app.code_for(person), "appid": appid})).await;
         people.push(Login::from(&answer).user_id().to_owned());
     }
-    app.stop(); // else it would still note when they logged in
+    app.stop(); // otherwise it would still write their last logins
     for (day, id) in people.iter().enumerate() {
         let (created, last) = (day + 1, 20 - day);
         db.execute(&format!(

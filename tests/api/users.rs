@@ -115,7 +115,7 @@ async fn roles_are_those_of_the_configuration(db: Database) {
     std::fs::write(app.folder().join("weauth.toml"), "").unwrap();
     let said = refused(&app, &["grant", &id, "editor"], 1);
     assert!(said.contains("none is configured"), "{said}");
-    // What was granted when it was configured can be taken.
+    // A role granted while it was configured can be revoked.
     assert!(done(&app, &["revoke", &id, "editor"]).contains("no longer"));
 }
 

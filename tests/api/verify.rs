@@ -1,4 +1,4 @@
-//! `GET /verify`: what a proxy is told about the token of a request.
+//! `GET /verify`: what a proxy learns about the token of a request.
 
 use crate::harness::{Answer, Builder, Database, Login, TestApp, on_both, on_sqlite};
 use reqwest::Method;
@@ -20,7 +20,7 @@ async fn verify(app: &TestApp, path: &str, token: &str) -> Answer {
     app.send(app.request(Method::GET, path).bearer_auth(token)).await
 }
 
-/// An editor who is a guest as well.
+/// An editor who is also a guest.
 async fn editor(app: &TestApp, db: &Database) -> Login {
     let id = app.login("alice").await.user_id().to_owned();
     db.grant(&id, "editor");
@@ -153,14 +153,14 @@ async fn below_verify_any_request_is_judged_by_its_token_alone(db: Database) {
             assert_lets_in(&app.send(request).await, &bob, "", "");
         }
     }
-    // Dots lead nowhere: what Envoy asks about ends no session and opens no other call.
+    // Dot segments lead nowhere: a request from Envoy ends no session and reaches no other route.
     let head = format!("Host: x\r\nAuthorization: Bearer {}\r\nConnection: close", bob.access_token);
     for path in ["/verify/../logout", "/verify/%2e%2e/logout", "/verify/x/../../me"] {
         let answer = app.raw(format!("POST {path} HTTP/1.1\r\n{head}\r\n\r\n").as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(&bob.sid()), "{path}: {answer}");
     }
     assert_eq!(verify(&app, "/verify", &bob.access_token).await.status.as_u16(), 200);
-    // One slash too many does not open a door that was to be guarded.
+    // An extra slash does not bypass the permission check.
     let slip = "/verify/?permission=notes:read";
     assert_keeps_out(&verify(&app, slip, &bob.access_token).await, 403, "permission_denied");
     assert_eq!(verify(&app, slip, &alice.access_token).await.status.as_u16(), 200);

@@ -1,4 +1,4 @@
-//! weauth as programs of other people meet it: libraries that know nothing of it, in Node.js and in Python.
+//! weauth as third-party libraries see it: ones that know nothing of weauth, in Node.js and Python.
 
 mod oauth;
 mod programs;

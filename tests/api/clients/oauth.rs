@@ -1,4 +1,4 @@
-//! oauth4webapi, a library that reads every answer as strictly as the RFCs are written.
+//! oauth4webapi, a library that checks every response strictly against the RFCs.
 
 use super::programs::Workshop;
 use crate::harness::{Builder, Database, on_both};

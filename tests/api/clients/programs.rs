@@ -7,10 +7,10 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// What a test may wait for a program's answer; starting an interpreter on a busy machine takes its time.
+/// How long a test waits for a program's answer; starting an interpreter on a busy machine is slow.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// A language that the README shows a verifier in.
+/// A language in which the README shows a verifier.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Language {
     Node,
@@ -43,7 +43,7 @@ impl Workshop {
         Self(folder)
     }
 
-    /// A program of `tests/clients` that runs on Node.js.
+    /// A Node.js program of `tests/clients`.
     pub(super) fn node(&self, program: &str) -> Command {
         let mut node = Command::new("node");
         node.arg(program);
@@ -76,7 +76,7 @@ impl Workshop {
     }
 }
 
-/// A program that reads tokens and answers with claims or errors. It keeps the keys that it has fetched.
+/// A program that reads tokens and answers with claims or errors. It caches the keys that it has fetched.
 pub(super) struct RunningVerifier {
     _child: Child, // ends with the test
     tokens: ChildStdin,
@@ -107,13 +107,13 @@ impl RunningVerifier {
         }
     }
 
-    /// Moves on the clock by which the verifier's keys age.
+    /// Advances the clock by which the verifier's cached keys age.
     pub(super) async fn later(&mut self, seconds: u32) {
         self.ask(&format!("later {seconds}")).await;
     }
 }
 
-/// Something that `tests/run` installs: into the folder of `TEST_CLIENTS`, or else into `target/clients`.
+/// The path of something that `tests/run` installs: in the folder of `TEST_CLIENTS`, or else in `target/clients`.
 fn installed(what: &str) -> PathBuf {
     let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients");
     let folder = std::env::var_os("TEST_CLIENTS").map_or_else(default, PathBuf::from);

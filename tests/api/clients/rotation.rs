@@ -1,4 +1,4 @@
-//! A new signing key, and the README's verifiers that go on with what they know.
+//! A key rotation, with the README's verifiers that keep running on cached keys.
 
 use super::programs::{Language, Workshop};
 use crate::harness::{Builder, Database, Login, TestApp, on_both};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 on_both!(a_rotation_goes_unnoticed_by_those_who_keep_the_keys);
 
-/// As often as jose and PyJWT fetch keys again, in seconds. A rotation leaves more time than that by itself.
+/// The seconds after which jose and PyJWT refetch keys. A rotation by default leaves more time than that.
 const COOLDOWN: u32 = 31;
 
 async fn a_rotation_goes_unnoticed_by_those_who_keep_the_keys(db: Database) {

@@ -1,4 +1,4 @@
-//! The README's verifiers, as they stand there, with good tokens and bad ones.
+//! The README's verifiers, verbatim, with valid and invalid tokens.
 
 use super::programs::{Language, Workshop};
 use crate::harness::{Builder, Database, TestApp, on_sqlite};
@@ -15,7 +15,7 @@ on_sqlite!(
 );
 
 async fn good_tokens_are_taken_and_bad_ones_are_not(db: Database) {
-    // Without a public URL the issuer is where the server is bound to.
+    // Without a public URL, the issuer is the address that the server is bound to.
     let app = Builder::new(db).set("WEAUTH_PUBLIC_URL", "").start().await;
     let elsewhere = app.second_node_with("WEAUTH_PUBLIC_URL", "https://elsewhere.test").await;
     let second = app.second_node_with("WEAUTH_PUBLIC_URL", &app.url).await;
@@ -39,7 +39,7 @@ async fn good_tokens_are_taken_and_bad_ones_are_not(db: Database) {
     }
 }
 
-/// What nobody may take: each with its name.
+/// Tokens that nobody may accept, each with its name.
 async fn bad_tokens(app: &TestApp, elsewhere: &TestApp) -> Vec<(&'static str, String)> {
     let login = app.login("mallory").await;
     let (header, claims) = (jwt::header(&login.access_token), login.claims());
@@ -114,7 +114,7 @@ async fn only_whole_access_tokens_are_taken_even_from_the_issuer_itself(_: Datab
     }
 }
 
-/// An issuer that would sign anything, with its keys where a verifier looks for them.
+/// An issuer that signs anything, with its keys where a verifier looks for them.
 struct Issuer {
     url: String,
     key: Forger,

@@ -1,4 +1,4 @@
-//! An answer of the server, read whole, with the assertions that every answer of its kind must stand.
+//! A response read completely, with the assertions that every response of its kind must pass.
 
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
@@ -16,29 +16,29 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads the answer to its end.
+    /// Reads the response to its end.
     pub async fn read(response: reqwest::Response) -> Result<Self, reqwest::Error> {
         let (status, headers) = (response.status(), response.headers().clone());
         let text = String::from_utf8_lossy(&response.bytes().await?).into_owned();
         Ok(Self { status, headers, text })
     }
 
-    /// A header as text; empty where it is missing.
+    /// A header as text; empty if it is missing.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("headers are ASCII"))
     }
 
-    /// The body as JSON; `Value::Null` where it is none.
+    /// The body as JSON; `Value::Null` if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
     }
 
-    /// The `code` of a problem; empty where it is none.
+    /// The `code` of a problem; empty if it is not one.
     pub fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Expects success and gives the JSON.
+    /// Expects success; returns the JSON.
     #[track_caller]
     pub fn ok(&self) -> Value {
         assert_eq!(self.status, StatusCode::OK, "{}", self.text);
@@ -47,7 +47,7 @@ impl Answer {
         self.json()
     }
 
-    /// Expects a problem of this status and code in the form that every problem has; gives the JSON.
+    /// Expects a problem with this status and code, in the form that every problem has; returns the JSON.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Value {
         let problem = self.json();
@@ -77,7 +77,7 @@ impl Answer {
         problem
     }
 
-    /// Expects an error of RFC 6749 5.2 with all of the problem object beside; gives the JSON.
+    /// Expects an error of RFC 6749 5.2 along with the whole problem object; returns the JSON.
     #[track_caller]
     pub fn oauth_error(&self, status: u16, error: &str, code: &str) -> Value {
         let body = self.json();
@@ -104,7 +104,7 @@ impl Answer {
         body
     }
 
-    /// Expects a problem whose client should do this next.
+    /// Expects a problem that tells the client to do this next.
     #[track_caller]
     pub fn problem_with_retry(&self, status: u16, code: &str, retry: &str) -> Value {
         let problem = self.problem(status, code);

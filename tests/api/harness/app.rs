@@ -1,4 +1,4 @@
-//! A running server, with the verbs of the people who use it.
+//! A running server, with the actions of its users.
 
 use super::answer::Answer;
 use super::ledger::Secret;
@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 /// Longer than any answer of the server may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A server and the world it runs in. The server dies with it.
+/// A server and its world. The server is killed on drop.
 pub struct TestApp {
     /// Its base URL.
     pub url: String,
@@ -27,7 +27,7 @@ pub struct TestApp {
     world: Arc<World>,
 }
 
-/// What a successful login gave.
+/// The result of a successful login.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Login {
     /// The access token.
@@ -39,7 +39,7 @@ pub struct Login {
 }
 
 impl Login {
-    /// Reads the answer of a login that must have succeeded.
+    /// Reads the response of a login that must have succeeded.
     #[track_caller]
     pub fn from(answer: &Answer) -> Self {
         let body = answer.ok();
@@ -62,14 +62,14 @@ impl Login {
         crate::jwt::claims(&self.access_token)
     }
 
-    /// The session, as the token names it.
+    /// The session's id in the token.
     pub fn sid(&self) -> String {
         self.claims()["sid"].as_str().expect("a token names its session").to_owned()
     }
 }
 
 impl TestApp {
-    /// A server with one mini-program, a simulator and the defaults of every setting.
+    /// A server with one mini-program, a simulator and default settings.
     pub async fn on(database: Database) -> Self {
         Builder::new(database).start().await
     }
@@ -95,14 +95,14 @@ impl TestApp {
         Self::start(Arc::clone(&self.world), self.overrides.clone()).await
     }
 
-    /// Another server in the same world with one setting of its own.
+    /// Another server in the same world, with one setting of its own.
     pub async fn second_node_with(&self, name: &str, value: &str) -> Self {
         let mut overrides = self.overrides.clone();
         overrides.push((name.to_owned(), value.to_owned()));
         Self::start(Arc::clone(&self.world), overrides).await
     }
 
-    /// Runs another command of `weauth` with the settings of this server.
+    /// Runs another command of `weauth` with this server's settings.
     pub fn weauth(&self, arguments: &[&str]) -> Finished {
         self.world.run(arguments)
     }
@@ -112,7 +112,7 @@ impl TestApp {
         self.world.run_with(arguments, overrides)
     }
 
-    /// Adds an API key; the ledger then knows it.
+    /// Adds an API key, and records it in the ledger.
     #[track_caller]
     pub fn add_api_key(&self, name: &str, scopes: &[&str]) -> String {
         let mut arguments = vec!["keys", "api", "add", name];
@@ -122,17 +122,17 @@ impl TestApp {
         added.printed
     }
 
-    /// Starts another command of `weauth` and does not wait for its end.
+    /// Starts another command of `weauth` without waiting for it to end.
     pub fn begin_weauth(&self, arguments: &[&str], overrides: &[(&str, &str)]) -> Process {
         self.world.begin(arguments, overrides)
     }
 
-    /// What this server wrote to its log so far.
+    /// What this server has logged so far.
     pub fn log(&self) -> String {
         self.server.lines().join("\n")
     }
 
-    /// The folder in which the programs of this world run.
+    /// The folder in which this world's programs run.
     pub fn folder(&self) -> &std::path::Path {
         self.world.folder()
     }
@@ -154,7 +154,7 @@ impl TestApp {
         &self.world.apps
     }
 
-    /// What `wx.login` gives this person.
+    /// A code of `wx.login` for this person.
     pub fn code_for(&self, person: &str) -> String {
         let code = Simulator::code(person);
         self.world.ledger.keep_secret(Secret::LoginCode, &code);
@@ -172,7 +172,7 @@ impl TestApp {
         self.post_json("/login", body).await
     }
 
-    /// Posts this to `/login` under an idempotency key.
+    /// Posts this to `/login` with an idempotency key.
     pub async fn login_as_repeat(&self, code: &str, idempotency_key: &str) -> Answer {
         self.note_code(&json!({"code": code}));
         let request = self.request(Method::POST, "/login").header("Idempotency-Key", idempotency_key);
@@ -180,7 +180,7 @@ impl TestApp {
             .await
     }
 
-    /// The user of this token.
+    /// Requests `/me` with this token.
     pub async fn me(&self, token: &str) -> Answer {
         self.send(self.request(Method::GET, "/me").bearer_auth(token)).await
     }
@@ -199,23 +199,23 @@ impl TestApp {
         self.send(request.body(body.to_string())).await
     }
 
-    /// POSTs a body of a type, as it is.
+    /// POSTs a body of this type, unchanged.
     pub async fn post(&self, path: &str, content_type: &str, body: &str) -> Answer {
         let request = self.request(Method::POST, path).header("Content-Type", content_type);
         self.send(request.body(body.to_owned())).await
     }
 
-    /// A request to be completed by the test.
+    /// A request for the test to complete.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url))
     }
 
-    /// Sends a request whose answer must come.
+    /// Sends a request that must be answered.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
         self.try_send(request).await.expect("the server answers")
     }
 
-    /// Sends a request whose answer may not come.
+    /// Sends a request that may not be answered.
     pub async fn try_send(&self, request: RequestBuilder) -> Result<Answer, reqwest::Error> {
         let response = request.send().await?;
         let path = response.url().path().to_owned();
@@ -229,12 +229,12 @@ impl TestApp {
         Ok(answer)
     }
 
-    /// Opens a bare connection.
+    /// Opens a raw connection.
     pub async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.url.trim_start_matches("http://")).await.unwrap()
     }
 
-    /// Writes these bytes on a bare connection and reads until the server closes it.
+    /// Writes these bytes on a raw connection and reads until the server closes it.
     pub async fn raw(&self, bytes: &[u8]) -> String {
         let mut connection = self.connect().await;
         connection.write_all(bytes).await.ok(); // a server may refuse before it has read it all
@@ -246,7 +246,7 @@ impl TestApp {
         answer
     }
 
-    /// This text may stand in no log and no answer.
+    /// Forbids this text in logs and responses.
     pub fn keep_secret(&self, text: &str) {
         self.world.ledger.keep_secret(Secret::UpstreamBody, text);
     }
@@ -268,14 +268,14 @@ impl TestApp {
         self.simulator().fault(&self.http, fault).await;
     }
 
-    /// What the simulator was asked so far.
+    /// The simulator's call counts so far.
     pub async fn counters(&self) -> Value {
         self.simulator().counters(&self.http).await
     }
 
     // ---- the process ----
 
-    /// Asks the server to end and goes on at once.
+    /// Sends SIGTERM without waiting.
     pub fn terminate(&self) {
         self.server.terminate();
     }
@@ -285,7 +285,7 @@ impl TestApp {
         self.server.end()
     }
 
-    /// Stops the server as a service manager does; it must end well.
+    /// Stops the server as a service manager does; it must exit successfully.
     #[track_caller]
     pub fn stop(&self) {
         self.terminate();
@@ -293,22 +293,22 @@ impl TestApp {
         assert!(status.success(), "after SIGTERM the server ended with {status}");
     }
 
-    /// Waits until the server says a line with this in it.
+    /// Waits until the server logs a line that contains this.
     pub fn wait_for_line(&self, text: &str) {
         self.server.wait_for(text, |line| line.contains(text).then_some(()));
     }
 
-    /// How many lines with this in them the server said so far.
+    /// How many logged lines contain this so far.
     pub fn lines_with(&self, text: &str) -> usize {
         self.server.lines().iter().filter(|line| line.contains(text)).count()
     }
 
-    /// Kills the server as a power cut does.
+    /// Kills the server as a power cut would.
     pub fn kill(&self) {
         self.server.kill();
     }
 
-    /// Starts the server again, stopped or killed before.
+    /// Starts the server again after it was stopped or killed.
     pub async fn restart(&self) -> Self {
         Self::start(Arc::clone(&self.world), self.overrides.clone()).await
     }

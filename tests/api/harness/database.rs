@@ -1,11 +1,11 @@
-//! A fresh database for each test, gone when the test is.
+//! A fresh database for each test, dropped with the test.
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// One of the two databases, empty and the test's own.
+/// One of the two kinds of database, empty and used by one test only.
 #[derive(Clone)]
 pub struct Database(Arc<Kind>);
 
@@ -20,7 +20,7 @@ impl Database {
         Self(Arc::new(Kind::Sqlite(TempDir::new().unwrap())))
     }
 
-    /// A database of its own on the Postgres that `tests/run` started.
+    /// A new database on the Postgres that `tests/run` started.
     pub fn postgres() -> Self {
         let server = server();
         let name = format!("weauth_{}", uuid::Uuid::now_v7().simple());
@@ -28,7 +28,7 @@ impl Database {
         Self(Arc::new(Kind::Postgres { server, name }))
     }
 
-    /// Where it is.
+    /// Its URL.
     pub fn url(&self) -> String {
         match &*self.0 {
             Kind::Sqlite(folder) => format!("sqlite://{}", folder.path().join("weauth.db").display()),
@@ -36,7 +36,7 @@ impl Database {
         }
     }
 
-    /// The same database reached over another address, such as a proxy's.
+    /// The same database through another address, such as a proxy's.
     pub fn url_through(&self, address: std::net::SocketAddr) -> String {
         let url = self.url();
         let (before, after) = url.rsplit_once('@').expect("only Postgres has an address");
@@ -51,7 +51,7 @@ impl Database {
         after.split('/').next().unwrap().to_owned()
     }
 
-    /// The password in the URL, which nobody may read in a log.
+    /// The password in the URL, which must not be logged.
     pub fn password(&self) -> Option<String> {
         let url = self.url();
         let (user, _) = url.strip_prefix("postgres://")?.rsplit_once('@')?;
@@ -88,7 +88,7 @@ impl Database {
         }
     }
 
-    /// Keeps everybody else from writing sessions for so long, as another program would that holds a lock.
+    /// Blocks all other writes of sessions for this long, like another program that holds a lock.
     pub fn hold(&self, time: std::time::Duration) -> std::thread::JoinHandle<()> {
         let database = self.clone();
         let (tell, holds) = std::sync::mpsc::channel();
@@ -130,12 +130,12 @@ impl Database {
         }
     }
 
-    /// Grants a role; it holds from the next tokens on.
+    /// Grants a role, which takes effect with the next tokens.
     pub fn grant(&self, user: &str, role: &str) {
         self.execute(&format!("INSERT INTO user_roles VALUES ('{user}', '{role}', '2026-01-01 00:00:00')"));
     }
 
-    /// Bytes as a literal of its SQL.
+    /// Bytes as an SQL literal.
     pub fn bytes(&self, bytes: &[u8]) -> String {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         match &*self.0 {

@@ -1,15 +1,15 @@
-//! Keeps every secret that a test saw and everything that the programs said, and compares the two.
+//! Records all secrets of a test and all output of its programs, and looks for the secrets in the output.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-/// Answers that hand out tokens: there, and only there, a token belongs.
+/// The paths whose responses contain tokens; no others may.
 const TOKEN_ENDPOINTS: [&str; 3] = ["/login", "/token/refresh", "/token"];
 
-/// Shorter texts are no secrets and would be found by chance.
+/// Shorter texts are not secrets, and would be found by chance.
 const SHORTEST_SECRET: usize = 12;
 
-/// What kind of secret it is.
+/// The kind of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secret {
     /// The AppSecret of a mini-program.
@@ -26,11 +26,11 @@ pub enum Secret {
     Token,
     /// The API key of a backend.
     ApiKey,
-    /// What WeChat answered, word for word.
+    /// WeChat's response, verbatim.
     UpstreamBody,
 }
 
-/// The secrets and the words of one test.
+/// The secrets and the output of one test.
 #[derive(Default)]
 pub struct Ledger {
     secrets: Mutex<BTreeMap<String, Secret>>, // plain and percent-encoded
@@ -39,7 +39,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// From now on this text may stand nowhere else.
+    /// Registers a secret: from now on it may appear nowhere else.
     pub fn keep_secret(&self, kind: Secret, text: &str) {
         if text.len() >= SHORTEST_SECRET {
             let encoded = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
@@ -47,17 +47,17 @@ impl Ledger {
         }
     }
 
-    /// Takes down an answer with all its headers.
+    /// Records a response with all its headers.
     pub fn answered(&self, path: &str, answer: &str) {
         self.answers.lock().unwrap().push((path.to_owned(), answer.to_owned()));
     }
 
-    /// Takes down what a process said.
+    /// Records what a process wrote.
     pub fn said(&self, lines: Vec<String>) {
         self.lines.lock().unwrap().extend(lines);
     }
 
-    /// Everything that stands where it must not: empty in a test that passes.
+    /// Every secret found where it must not be, and every panic; empty in a test that passes.
     pub fn faults(&self) -> Vec<String> {
         let secrets = self.secrets.lock().unwrap();
         let mut faults = Vec::new();
@@ -80,13 +80,13 @@ impl Ledger {
         faults
     }
 
-    /// What the processes said, for the report of a test that failed.
+    /// What the processes wrote, for the report of a failed test.
     pub fn transcript(&self) -> String {
         self.lines.lock().unwrap().join("\n")
     }
 }
 
-/// Kinds of the secrets that `text` holds, plain or percent-encoded.
+/// The kinds of secrets in `text`, plain or percent-encoded.
 fn found(secrets: &BTreeMap<String, Secret>, text: &str) -> Vec<Secret> {
     secrets.iter().filter(|(secret, _)| text.contains(*secret)).map(|(_, kind)| *kind).collect()
 }

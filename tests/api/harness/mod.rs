@@ -1,5 +1,5 @@
-//! What every test here stands on: the real `weauth` as a child process, a database of its own, a WeChat
-//! to talk to, and a ledger that at the end of each test looks for secrets where none belong.
+//! The basis of every test here: the real `weauth` as a child process, its own database, a WeChat to talk to, and
+//! a ledger that searches for leaked secrets at the end of each test.
 
 mod answer;
 mod app;
@@ -23,8 +23,7 @@ pub use revoked::await_revoked;
 pub use scripted::{Gate, Reply, ScriptedWeChat};
 pub use world::{Builder, ISSUER, app_secret, appid, master_key};
 
-/// Runs each of these tests, `async fn name(db: Database)`, on both databases: as `name::sqlite` and
-/// `name::postgres`.
+/// Runs each of these tests, `async fn name(db: Database)`, on both databases: as `name::sqlite` and `name::postgres`.
 macro_rules! on_both {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {
@@ -43,7 +42,7 @@ macro_rules! on_both {
     )+};
 }
 
-/// Runs each of these tests on SQLite alone: what they show has nothing to do with the database.
+/// Runs each of these tests on SQLite only: what they test does not depend on the database.
 macro_rules! on_sqlite {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {
@@ -55,7 +54,7 @@ macro_rules! on_sqlite {
     )+};
 }
 
-/// Runs each of these tests on Postgres alone: what they show exists only where a server can go away.
+/// Runs each of these tests on Postgres only: what they test exists only with a database server.
 macro_rules! on_postgres {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {
@@ -68,7 +67,7 @@ macro_rules! on_postgres {
 }
 pub(crate) use {on_both, on_postgres, on_sqlite};
 
-/// A code that no test used before.
+/// A code that no test has used before.
 pub fn new_code() -> String {
     format!("0{}", uuid::Uuid::now_v7().simple())
 }

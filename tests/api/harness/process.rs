@@ -1,4 +1,4 @@
-//! A child process of the test: started with a clean environment, heard to the last line, gone with the test.
+//! A child process of the test: started with a clean environment, logged to the last line, killed with the test.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
@@ -7,10 +7,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-/// How long a process may take to start, to say a line or to end.
+/// How long a process may take to start, to write a line or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the child wrote so far, line by line.
+/// What the child has written so far, line by line.
 #[derive(Default)]
 struct Log {
     state: Mutex<LogState>,
@@ -25,7 +25,7 @@ struct LogState {
 }
 
 impl Log {
-    /// Waits until `seen` finds what it looks for; `None` when the child fell silent for ever or too long.
+    /// Waits until `seen` finds what it looks for; `None` if the child ended or the wait timed out.
     fn wait<T>(&self, seen: impl Fn(&[String]) -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.state.lock().unwrap();
@@ -72,7 +72,7 @@ impl Log {
     }
 }
 
-/// A running `weauth`, whatever its subcommand.
+/// A running `weauth`, with any subcommand.
 pub struct Process {
     child: Mutex<Child>,
     id: u32,
@@ -80,8 +80,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `weauth` with these arguments in `folder`, with these variables and nothing else that would
-    /// reach it from outside.
+    /// Starts `weauth` with these arguments in `folder`, with these variables and otherwise only those of the host
+    /// that programs need.
     pub fn weauth<A: AsRef<OsStr>>(folder: &Path, arguments: &[A], environment: &[(String, String)]) -> Self {
         let mut weauth = Command::new(env!("CARGO_BIN_EXE_weauth"));
         weauth.args(arguments).current_dir(folder).env_clear();
@@ -104,7 +104,7 @@ impl Process {
         Self { id: child.id(), child: Mutex::new(child), log }
     }
 
-    /// The address after `listening on`, as soon as it is said.
+    /// Waits for the address after `listening on`.
     pub fn address(&self) -> String {
         self.wait_for("`listening on http://…`", said_address)
     }
@@ -116,24 +116,24 @@ impl Process {
         found.unwrap_or_else(|| panic!("no {what} in:\n{}", self.lines().join("\n")))
     }
 
-    /// Everything said so far.
+    /// All lines so far.
     pub fn lines(&self) -> Vec<String> {
         self.log.state.lock().unwrap().lines.clone()
     }
 
-    /// Everything said, to the last line of a process that has ended.
+    /// All lines, to the last one of a process that has ended.
     pub fn final_lines(&self) -> Vec<String> {
         self.log.wait_for_end();
         self.lines()
     }
 
-    /// Asks the process to end, as a service manager does.
+    /// Asks the process to end with SIGTERM, as a service manager does.
     pub fn terminate(&self) {
         let sent = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.id)]).status();
         assert!(sent.is_ok_and(|status| status.success()), "the process was already gone");
     }
 
-    /// Ends the process without a word, as a power cut does.
+    /// Kills the process without warning, as a power cut would.
     pub fn kill(&self) {
         let mut child = self.child.lock().unwrap();
         child.kill().ok(); // it may have ended by itself
@@ -155,10 +155,10 @@ impl Drop for Process {
     }
 }
 
-/// What a command that came to its end left behind.
+/// The result of a finished command.
 #[derive(Debug)]
 pub struct Finished {
-    /// How it ended.
+    /// Its exit status.
     pub status: ExitStatus,
     /// Its standard output.
     pub printed: String,
@@ -166,7 +166,7 @@ pub struct Finished {
     pub said: String,
 }
 
-/// Runs `weauth` to its end; the way to start one that is not expected to stay.
+/// Runs `weauth` to its end, for commands that are not expected to keep running.
 pub fn run_weauth<A: AsRef<OsStr>>(
     folder: &Path,
     arguments: &[A],

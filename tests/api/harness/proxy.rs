@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Passes connections on while it is whole; when cut, ends them all and takes no new one.
+/// Forwards connections while it is whole; when cut, closes them all and accepts no new one.
 pub struct Proxy {
     /// Where it listens.
     pub address: SocketAddr,
@@ -12,7 +12,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Listens on a loopback port and passes everything to `target`.
+    /// Listens on a loopback port and forwards everything to `target`.
     pub async fn to(target: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -36,12 +36,12 @@ impl Proxy {
         Self { address, whole }
     }
 
-    /// Ends every connection and refuses new ones.
+    /// Closes every connection and refuses new ones.
     pub fn cut(&self) {
         self.whole.send_replace(false);
     }
 
-    /// Takes connections again.
+    /// Accepts connections again.
     pub fn mend(&self) {
         self.whole.send_replace(true);
     }

@@ -1,8 +1,8 @@
-//! What the README shows, to be run as it stands there.
+//! Code blocks of the README, for running them verbatim.
 
 const README: &str = include_str!("../../../README.md");
 
-/// The fenced block of this language that holds this text, without its fences.
+/// The fenced block of this language that contains this text, without its fences.
 pub fn readme_block(language: &str, holds: &str) -> String {
     let opening = format!("\n```{language}\n");
     let blocks = README.split(&opening).skip(1).filter_map(|rest| rest.split_once("\n```\n"));

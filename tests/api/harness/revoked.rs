@@ -1,12 +1,12 @@
-//! What is ended on one node ends on the others.
+//! Waits for a session's end to reach another node.
 
 use super::TestApp;
 use std::time::{Duration, Instant};
 
-/// How long the others may take.
+/// How long the other nodes may take.
 const A_SECOND: Duration = Duration::from_secs(1);
 
-/// Waits until this node holds the session of an access token to be ended; a second at most.
+/// Waits until this node regards an access token's session as ended; a second at most.
 pub async fn await_revoked(node: &TestApp, token: &str) {
     let began = Instant::now();
     loop {

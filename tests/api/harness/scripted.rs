@@ -1,5 +1,5 @@
-//! A WeChat that answers exactly what a test tells it, byte for byte: for answers that no simulator of good
-//! faith would give. The answer is chosen by the code that the server brings.
+//! A WeChat that answers exactly what a test tells it, byte for byte, for responses that no well-behaved simulator
+//! would give. The response is chosen by the code in the request.
 
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -22,11 +22,11 @@ pub enum Reply {
     Close,
     /// The connection is reset.
     Reset,
-    /// The connection stays open and nothing is ever said.
+    /// The connection stays open and nothing is sent.
     Silence,
-    /// A good head, then a body that drips a byte now and then and never ends.
+    /// A valid head, then a body that sends a byte now and then and never ends.
     Drip,
-    /// A good head, then a body that never ends, as fast as it is taken.
+    /// A valid head, then a body that never ends, as fast as it is read.
     Endless,
     /// The next of these for each call; the last one for all further calls.
     InTurn(Vec<Reply>),
@@ -35,12 +35,12 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// An error of WeChat's.
+    /// A WeChat error.
     pub fn errcode(errcode: i64) -> Self {
         Self::Json(json!({"errcode": errcode, "errmsg": "as asked, rid: 6166f719-6cb5d09c-633ab469"}))
     }
 
-    /// A status and a body of a type.
+    /// A response with this status, content type and body.
     pub fn http(status: &str, content_type: &str, body: &str) -> Self {
         Self::Bytes(http(status, content_type, body))
     }
@@ -51,10 +51,10 @@ impl Reply {
     }
 }
 
-/// The session key in every answer of [`Reply::user`].
+/// The session key in every response of [`Reply::user`].
 pub const SESSION_KEY: &str = "tiihtNczf5v6AKRyjwEUhQ==";
 
-/// Holds answers back until it is opened, and tells when one waits.
+/// Holds responses back until it is opened, and counts those waiting.
 pub struct Gate {
     open: watch::Sender<bool>,
     waiting: watch::Sender<usize>,
@@ -66,12 +66,12 @@ impl Gate {
         Arc::new(Self { open: watch::Sender::new(false), waiting: watch::Sender::new(0) })
     }
 
-    /// Lets every waiting and every later answer through.
+    /// Lets every waiting and every later response through.
     pub fn open(&self) {
         self.open.send_replace(true);
     }
 
-    /// Waits until so many exchanges stand at the gate.
+    /// Waits until this many exchanges are at the gate.
     pub async fn reached_by(&self, exchanges: usize) {
         let mut waiting = self.waiting.subscribe();
         let arrived = tokio::time::timeout(Duration::from_secs(30), waiting.wait_for(|n| *n >= exchanges));
@@ -98,7 +98,7 @@ struct Script {
 }
 
 impl ScriptedWeChat {
-    /// Listens on a loopback port. A code that has no reply of its own belongs to a user of its own.
+    /// Listens on a loopback port. A code without a scripted reply gets a user of its own.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let wechat = Self { address: listener.local_addr().unwrap(), script: Arc::default() };
@@ -117,12 +117,12 @@ impl ScriptedWeChat {
         format!("http://{}", self.address)
     }
 
-    /// From now on this code is answered so.
+    /// Scripts the reply for this code.
     pub fn answer(&self, code: &str, reply: Reply) {
         self.script.lock().unwrap().replies.insert(code.to_owned(), reply);
     }
 
-    /// How often this code was brought.
+    /// How often this code was sent.
     pub fn calls(&self, code: &str) -> usize {
         self.script.lock().unwrap().calls.get(code).copied().unwrap_or(0)
     }
@@ -153,14 +153,14 @@ impl ScriptedWeChat {
     }
 }
 
-/// An openid that tells nothing of the code.
+/// An openid that reveals nothing about the code.
 fn openid_of(code: &str) -> String {
     let mut hasher = DefaultHasher::new();
     code.hash(&mut hasher);
     format!("o{:027x}", hasher.finish())
 }
 
-/// Delivers one reply; `None` when the connection can't be used any more.
+/// Sends one reply; `None` if the connection can't be used any more.
 async fn deliver(connection: &mut TcpStream, reply: Reply) -> Option<()> {
     match reply {
         Reply::Json(value) => {
@@ -185,7 +185,7 @@ async fn deliver(connection: &mut TcpStream, reply: Reply) -> Option<()> {
     None
 }
 
-/// Reads one request and gives the `js_code` of its URL.
+/// Reads one request and returns the `js_code` of its URL.
 async fn read_code(connection: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

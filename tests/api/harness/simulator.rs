@@ -1,4 +1,4 @@
-//! `weauth simulate` as a child process, and the calls with which a test plays the phone and breaks WeChat.
+//! `weauth simulate` as a child process, and the calls with which a test acts as the phone and injects faults.
 
 use super::ledger::Ledger;
 use super::process::Process;
@@ -28,7 +28,7 @@ impl Simulator {
         self.url.clone()
     }
 
-    /// What `wx.login` gives this person: a code that spells out whose it is.
+    /// A code of `wx.login` for this person, which spells out their name.
     pub fn code(person: &str) -> String {
         format!("sim.{person}.{}", uuid::Uuid::now_v7().simple())
     }
@@ -40,13 +40,13 @@ impl Simulator {
         assert!(answer.status().is_success(), "{fault}: {}", answer.text().await.unwrap());
     }
 
-    /// What it was asked so far, by endpoint.
+    /// Its call counts so far, by endpoint.
     pub async fn counters(&self, http: &reqwest::Client) -> Value {
         let answer = http.get(format!("{}/simulator/counters", self.url)).send().await.unwrap();
         serde_json::from_slice(&answer.bytes().await.unwrap()).expect("counters are JSON")
     }
 
-    /// Ends it. Its log is its own affair: WeChat may know its secrets, but must not panic.
+    /// Ends it. Of its log only panics are recorded: WeChat may know its secrets, but must not panic.
     pub fn end(self, ledger: &Ledger) {
         self.process.kill();
         let panics = |line: &String| line.contains("panicked");

@@ -22,13 +22,13 @@ pub struct TestMiniProgram {
     pub secret: String,
 }
 
-/// The world of one test. When its last server is gone it checks the ledger.
+/// The world of one test. When its last server is gone, it checks the ledger.
 pub struct World {
     /// The mini-programs that the servers serve.
     pub apps: Vec<TestMiniProgram>,
-    /// The secrets and words of this test.
+    /// The secrets and output of this test.
     pub ledger: Ledger,
-    /// The simulator, unless the WeChat is a scripted one.
+    /// The simulator, unless WeChat is scripted.
     pub simulator: Option<Simulator>,
     environment: Vec<(String, String)>,
     folder: TempDir,
@@ -36,7 +36,7 @@ pub struct World {
 }
 
 impl World {
-    /// Starts one more server in this world, with these variables on top.
+    /// Starts another server in this world, with these variables added.
     pub fn serve(&self, overrides: &[(String, String)]) -> Process {
         let environment: Vec<_> = self.environment.iter().chain(overrides).cloned().collect();
         Process::weauth(self.folder.path(), &self.arguments("serve"), &environment)
@@ -47,7 +47,7 @@ impl World {
         self.run_with(arguments, &[])
     }
 
-    /// The same with these variables on top.
+    /// The same with these variables added.
     pub fn run_with(&self, arguments: &[&str], overrides: &[(&str, &str)]) -> Finished {
         let overrides = overrides.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let environment: Vec<_> = self.environment.iter().cloned().chain(overrides).collect();
@@ -58,7 +58,7 @@ impl World {
         finished
     }
 
-    /// Runs a command that prints a secret, which may then stand nowhere else.
+    /// Runs a command that prints a secret, which may then appear nowhere else.
     pub fn run_for_secret(&self, kind: Secret, arguments: &[&str]) -> Finished {
         let mut all = self.arguments(arguments[0]);
         all.extend(arguments[1..].iter().map(|argument| (*argument).to_owned()));
@@ -69,7 +69,7 @@ impl World {
         finished
     }
 
-    /// Starts another command of `weauth` and goes on, with these variables on top.
+    /// Starts another command of `weauth` without waiting, with these variables added.
     pub fn begin(&self, arguments: &[&str], overrides: &[(&str, &str)]) -> Process {
         let overrides = overrides.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let environment: Vec<_> = self.environment.iter().cloned().chain(overrides).collect();
@@ -121,18 +121,18 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// One mini-program, a simulator, the defaults of every setting.
+    /// One mini-program, a simulator, default settings.
     pub fn new(database: Database) -> Self {
         Self { database, database_url: None, apps: 1, scripted: None, environment: Vec::new(), file: None }
     }
 
-    /// So many mini-programs; more than one go into a configuration file.
+    /// Sets the number of mini-programs; more than one go into a configuration file.
     pub fn apps(mut self, apps: usize) -> Self {
         self.apps = apps;
         self
     }
 
-    /// Talks to this WeChat instead of a simulator.
+    /// Uses this WeChat instead of a simulator.
     pub fn wechat(mut self, wechat: &ScriptedWeChat) -> Self {
         self.scripted = Some(wechat.clone());
         self
@@ -144,13 +144,13 @@ impl Builder {
         self
     }
 
-    /// What stands in `weauth.toml`, for a world of one mini-program.
+    /// The content of `weauth.toml`, for a world with one mini-program.
     pub fn file(mut self, toml: &str) -> Self {
         self.file = Some(toml.to_owned());
         self
     }
 
-    /// Lets the server reach its database under this URL (migrations go straight to it).
+    /// Makes the server reach its database under this URL (migrations go straight to it).
     pub fn database_url(mut self, url: String) -> Self {
         self.database_url = Some(url);
         self
@@ -182,7 +182,7 @@ impl Builder {
             ("WEAUTH_LISTEN", "127.0.0.1:0".to_owned()),
             ("WEAUTH_PUBLIC_URL", ISSUER.to_owned()),
             ("WEAUTH_MASTER_KEY", master_key),
-            ("RUST_LOG", "debug".to_owned()), // the more is said, the more could leak
+            ("RUST_LOG", "debug".to_owned()), // the more is logged, the more could leak
         ];
         if let [app] = apps.as_slice() {
             environment.push(("WECHAT_APPID", app.appid.clone()));

@@ -1,4 +1,4 @@
-//! Every error of RFC 6749 5.2, and what is no fault of the client's.
+//! Every error of RFC 6749 5.2, and those that are not the client's fault.
 
 use super::{FORM, WECHAT_CODE, form, refresh, token, with_code};
 use crate::harness::{
@@ -91,7 +91,7 @@ async fn what_is_wrong_with_a_request_is_named(db: Database) {
     app.post("/token", FORM, "%FF=%FE").await.oauth_error(400, invalid, "invalid_request");
     app.post("/token", FORM, &"x".repeat(70_000)).await.oauth_error(413, invalid, "payload_too_large");
     app.get("/token").await.problem(405, "method_not_allowed");
-    // In a form an empty parameter is absent, so it comes twice in vain.
+    // An empty parameter counts as absent, so repeating it is no error.
     let twice = format!(
         "grant_type=&{}&scope=&scope=",
         form(&[("grant_type", "refresh_token"), ("refresh_token", refresh_token)])

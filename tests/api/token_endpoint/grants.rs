@@ -1,4 +1,4 @@
-//! What comes of a code and of a refresh token.
+//! What a code and a refresh token are exchanged for.
 
 use super::{FORM, WECHAT_CODE, form, refresh, refresh_as_mini_program, token, with_code};
 use crate::harness::{Builder, Database, Login, TestApp, appid, on_both, on_sqlite};
@@ -132,7 +132,7 @@ async fn a_refresh_token_is_good_for_its_own_mini_program_alone(db: Database) {
         answer.oauth_error(400, "invalid_grant", "refresh_token_invalid");
     }
 
-    // None of that has turned the token, or ended the session; not even with a token that was replaced.
+    // None of this rotated the token or ended the session; not even a token that was already replaced does.
     let second = Login::from(&as_client(login.refresh_token.clone(), own.appid.clone()).await);
     let stranger = as_client(login.refresh_token.clone(), other.appid.clone()).await;
     stranger.oauth_error(400, "invalid_grant", "refresh_token_invalid");
@@ -221,11 +221,11 @@ async fn a_client_may_send_its_id_as_basic_without_a_password(db: Database) {
     for malformed in ["Basic ?", "basic", "Basic d3g="] {
         let answer = login(malformed.to_owned(), Some(&one.appid)).await;
         if malformed == "basic" {
-            answer.ok(); // no credentials at all: as good as no header
+            answer.ok(); // no credentials at all: the same as no header
         } else {
             answer.oauth_error(401, "invalid_client", "invalid_request");
         }
     }
-    // A token in the header is nobody's concern here.
+    // A Bearer token in the header is ignored here.
     login("Bearer x.y.z".to_owned(), Some(&one.appid)).await.ok();
 }

@@ -1,4 +1,4 @@
-//! `POST /token`: the logins and refreshes of the mini-program's own calls, for standard OAuth clients.
+//! `POST /token`: the login and refresh of the mini-program's own calls, for standard OAuth clients.
 
 mod errors;
 mod grants;
