@@ -118,7 +118,13 @@ impl Handler<Landed> for WeChatActor {
     fn handle(&mut self, Landed { key, answer }: Landed, _: &mut Context<Self>) {
         let waiting = self.land(&key);
         if let Some((_, circuit)) = self.apps.get_mut(&key.0) {
-            circuit.record(&answer, Instant::now());
+            let opened = circuit.record(&answer, Instant::now());
+            if let (true, Err(error)) = (opened, &answer) {
+                log::error!(
+                    "{} is not brought to WeChat for some seconds, after many failures: {error}",
+                    key.0
+                );
+            }
         }
         match &answer {
             Ok(_) | Err(WeChatError::CodeUsed | WeChatError::OutcomeUnknown) => {
@@ -148,7 +154,7 @@ impl WeChatActor {
             return Err(WeChatError::Busy);
         }
         let (app, circuit) = self.apps.get_mut(&key.0).ok_or(WeChatError::CodeInvalid)?;
-        if circuit.admits(Instant::now()) { Ok(app.clone()) } else { Err(WeChatError::Unavailable) }
+        circuit.admit(Instant::now()).map(|()| app.clone())
     }
 
     /// Removes an ended exchange and returns those who waited for it.

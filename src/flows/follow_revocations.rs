@@ -6,6 +6,7 @@ use crate::actors::Db;
 use crate::domain::{Clock, RolePolicy, Time, UserStatus};
 use crate::store::{ChangedUser, FindRevocations, FindUserChanges, PurgeRevocations, StoreError};
 use crate::tokens::{Revocations, Standing, StandingState};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 const PAUSE: Duration = Duration::from_millis(500);
@@ -45,13 +46,20 @@ impl FollowRevocations {
     /// Reads news since `heard`, until the process ends. While the database can't be read, sessions ended elsewhere
     /// are not known here, and tokens stay valid until they expire: a database outage must not sign everybody out.
     pub async fn follow(self, mut heard: Time) {
-        let mut silence = Silence::default();
+        let mut silence = Silence::from_now();
         for count in 1_u32.. {
             tokio::time::sleep(PAUSE).await;
             let is_long = count % LOOKS_BETWEEN_PURGES == 0;
             let back = if is_long { LONG_OVERLAP } else { OVERLAP };
             // A read that hangs is no better than one that fails.
-            let looked = tokio::time::timeout(DEAF, self.look(Some(heard), back)).await;
+            let mut look = pin!(tokio::time::timeout(DEAF, self.look(Some(heard), back)));
+            let looked = tokio::select! {
+                looked = &mut look => looked,
+                () = silence.begins_to_matter() => {
+                    silence.tell("it does not answer");
+                    look.await
+                }
+            };
             match looked.unwrap_or_else(|_| Err(StoreError::Unavailable("it does not answer".into()))) {
                 Ok(now) => {
                     heard = now;
@@ -111,28 +119,45 @@ impl FollowRevocations {
 }
 
 /// How long there has been no news. Logged when it begins to matter and when it is over.
-#[derive(Default)]
 struct Silence {
-    since: Option<Instant>,
+    since: Instant,
     told: bool,
 }
 
 impl Silence {
-    fn goes_on(&mut self, error: &StoreError) {
-        let silent = self.since.get_or_insert_with(Instant::now).elapsed();
-        log::debug!("what was ended elsewhere could not be read: {error}");
-        if silent >= DEAF && !self.told {
-            self.told = true;
-            log::warn!(
-                "for {} s it could not be heard what other nodes and the terminal ended; until the database is \
-                 back, access tokens from there stay good until they expire: {error}",
-                silent.as_secs()
-            );
+    fn from_now() -> Self {
+        Self { since: Instant::now(), told: false }
+    }
+
+    /// Waits until the silence is to be told of; forever once it was.
+    fn begins_to_matter(&self) -> impl Future<Output = ()> + use<> {
+        let left = (!self.told).then(|| DEAF.saturating_sub(self.since.elapsed()));
+        async move {
+            match left {
+                Some(left) => tokio::time::sleep(left).await,
+                None => std::future::pending().await,
+            }
         }
     }
 
+    fn goes_on(&mut self, error: &StoreError) {
+        log::debug!("what was ended elsewhere could not be read: {error}");
+        if self.since.elapsed() >= DEAF && !self.told {
+            self.tell(&error.to_string());
+        }
+    }
+
+    fn tell(&mut self, reason: &str) {
+        self.told = true;
+        log::warn!(
+            "for {} s it could not be heard what other nodes and the terminal ended; until the database is \
+             back, access tokens from there stay good until they expire: {reason}",
+            self.since.elapsed().as_secs()
+        );
+    }
+
     fn broken(&mut self) {
-        if std::mem::take(self).told {
+        if std::mem::replace(self, Self::from_now()).told {
             log::info!("the database is back: what other nodes and the terminal ended is heard again");
         }
     }

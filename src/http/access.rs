@@ -90,12 +90,16 @@ fn keeping(kept: Option<KeptPayload>, response: ServiceResponse<BoxBody>) -> Ser
 }
 
 fn head_length(request: &ServiceRequest) -> usize {
-    let headers: usize =
-        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let headers: usize = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len())
+        .sum();
     let uri = request.uri();
     let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
     let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
-    headers + request.method().as_str().len() + authority + target
+    let line = request.method().as_str().len() + authority + target + "  HTTP/1.1\r\n".len();
+    line + headers + "\r\n".len()
 }
 
 /// Addresses a problem to its reader, adds the id, and logs.

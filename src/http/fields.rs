@@ -2,6 +2,7 @@
 
 use super::arrival::{ArrivesBy, TO_ARRIVE};
 use super::problem::{Detail, ErrorCode, FieldMistake, MISSING, Problem};
+use super::unique_fields::UniqueFields;
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
@@ -146,24 +147,25 @@ async fn read(mut payload: Payload) -> Result<web::BytesMut, Problem> {
 }
 
 fn parse(format: Format, body: &[u8]) -> Result<Map<String, Value>, Problem> {
-    match format {
-        Format::Json => match serde_json::from_slice(body) {
-            Ok(Value::Object(fields)) => Ok(fields),
-            Ok(_) => Err(invalid(("the body must be a JSON object", "请求体必须是 JSON 对象"))),
-            // The parser's message may quote the body; the position is enough.
-            Err(error) => {
-                let (line, column) = (error.line(), error.column());
-                Err(invalid((
-                    format!("the body is not JSON (line {line}, column {column})"),
-                    format!("请求体不是 JSON（第 {line} 行，第 {column} 列）"),
-                )))
-            }
-        },
+    let UniqueFields { fields, twice } = match format {
+        Format::Json => serde_json::from_slice(body).map_err(|error| not_an_object(&error))?,
         Format::Form => {
-            let fields = form_pairs(body)?;
-            Ok(fields.into_iter().map(|(name, value)| (name, Value::String(value))).collect())
+            form_pairs(body)?.into_iter().map(|(name, text)| (name, Value::String(text))).collect()
         }
+    };
+    if twice { Err(invalid(("a field stands there twice", "有重复的字段"))) } else { Ok(fields) }
+}
+
+fn not_an_object(error: &serde_json::Error) -> Problem {
+    if error.is_data() {
+        return invalid(("the body must be a JSON object", "请求体必须是 JSON 对象"));
     }
+    // The parser's own words may quote the body; the position is enough.
+    let (line, column) = (error.line(), error.column());
+    invalid((
+        format!("the body is not JSON (line {line}, column {column})"),
+        format!("请求体不是 JSON（第 {line} 行，第 {column} 列）"),
+    ))
 }
 
 /// The parameters of a form, in order.
@@ -204,5 +206,10 @@ mod tests {
             assert!(parse(Format::Json, wrong.as_bytes()).is_err(), "{wrong}");
         }
         assert!(parse(Format::Form, b"\xff=1").is_err());
+        assert!(
+            parse(Format::Form, b"code=a&code=b").is_err() && parse(Format::Form, b"code=a&code=a").is_err()
+        );
+        assert!(parse(Format::Json, br#"{"code":"a","appid":null,"code":"b"}"#).is_err());
+        assert!(parse(Format::Json, br#"{"a":{"code":"a"},"code":"b"}"#).is_ok());
     }
 }

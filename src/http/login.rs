@@ -95,8 +95,9 @@ fn app_of(
 }
 
 fn idempotency_key(request: &HttpRequest, fields: &Fields) -> Option<IdempotencyKey> {
-    let header = request.headers().get("idempotency-key")?;
-    let key = header.to_str().ok().and_then(IdempotencyKey::parse);
+    let mut headers = request.headers().get_all("idempotency-key");
+    let header = headers.next()?;
+    let key = header.to_str().ok().filter(|_| headers.next().is_none()).and_then(IdempotencyKey::parse);
     if key.is_none() {
         let form = ("must be 1 to 255 visible ASCII characters", "必须是 1 至 255 个可见的 ASCII 字符");
         fields.mistake("Idempotency-Key", form);

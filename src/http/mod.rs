@@ -27,6 +27,7 @@ mod sessions;
 mod state;
 mod token;
 mod token_view;
+mod unique_fields;
 mod user_view;
 mod verify;
 

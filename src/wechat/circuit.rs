@@ -1,47 +1,73 @@
-//! A circuit breaker per app. When WeChat does not respond at all, callers fail at once instead of after the
-//! whole deadline, and a single caller tries WeChat again a little later.
+//! A circuit breaker per app. When WeChat does not respond at all, or refuses one call after the other, callers fail at
+//! once, and a single caller tries WeChat again a little later.
 
 use super::WeChatError;
 use std::time::{Duration, Instant};
 
-/// Number of consecutive calls without a response that open the circuit.
-const FAILURES_TO_OPEN: u32 = 50;
+/// A kind of failure that says more about WeChat or this app than about one login.
+#[derive(Debug, PartialEq, Eq)]
+struct Trouble {
+    /// How many of them in a row open the circuit.
+    opens_after: u32,
+    /// How long the circuit then stays open before one call may try.
+    pause: Duration,
+    /// The answer to calls that are not made.
+    answer: WeChatError,
+}
 
-/// How long it stays open before one call may try.
-const OPEN_FOR: Duration = Duration::from_secs(2);
+impl Trouble {
+    fn of(error: &WeChatError) -> Option<Self> {
+        let trouble = |opens_after, seconds, answer| {
+            Some(Self { opens_after, pause: Duration::from_secs(seconds), answer })
+        };
+        match error {
+            WeChatError::Timeout | WeChatError::Unavailable => trouble(50, 2, WeChatError::Unavailable),
+            // Quotas count by the minute; calls beyond one are of no use to anybody.
+            WeChatError::RateLimited(_) => trouble(10, 15, error.clone()),
+            // WeChat locks out whoever goes on calling with a wrong secret.
+            WeChatError::Misconfigured(_) => trouble(20, 30, error.clone()),
+            _ => None,
+        }
+    }
+}
 
-/// Counts consecutive calls without a response.
+/// Counts consecutive failures of one kind.
 #[derive(Debug, Default)]
 pub struct Circuit {
+    trouble: Option<Trouble>,
     failures: u32,
+    /// When the next call may be made; `None` while the circuit is closed.
     next_try_at: Option<Instant>,
 }
 
 impl Circuit {
-    /// May a call be made now? While the circuit is open, one may after each pause.
-    pub fn admits(&mut self, now: Instant) -> bool {
-        match self.next_try_at {
-            Some(until) if now < until => false,
-            Some(_) => {
-                self.next_try_at = Some(now + OPEN_FOR);
-                true
-            }
-            None => true,
+    /// Lets a call through, or answers it. While the circuit is open, one call is let through after each pause.
+    pub fn admit(&mut self, now: Instant) -> Result<(), WeChatError> {
+        let (Some(until), Some(trouble)) = (self.next_try_at, &self.trouble) else { return Ok(()) };
+        if now < until {
+            return Err(trouble.answer.clone());
         }
+        self.next_try_at = Some(now + trouble.pause);
+        Ok(())
     }
 
-    /// Records the result of a call. Any response of WeChat, even an error, closes the circuit.
-    pub fn record<T>(&mut self, result: &Result<T, WeChatError>, now: Instant) {
-        match result {
-            Err(WeChatError::Timeout | WeChatError::Unavailable) => {
-                self.failures = self.failures.saturating_add(1);
-                if self.failures >= FAILURES_TO_OPEN {
-                    self.next_try_at = Some(now + OPEN_FOR);
-                }
-            }
-            Err(WeChatError::Busy | WeChatError::Crashed) => {}
-            _ => *self = Self::default(),
+    /// Records the result of a call. Anything but trouble of the same kind closes the circuit. Returns whether this
+    /// result opened it.
+    pub fn record<T>(&mut self, result: &Result<T, WeChatError>, now: Instant) -> bool {
+        if matches!(result, Err(WeChatError::Busy | WeChatError::Crashed)) {
+            return false;
         }
+        let trouble = result.as_ref().err().and_then(Trouble::of);
+        if trouble.is_none() || trouble != self.trouble {
+            *self = Self { trouble, ..Self::default() };
+        }
+        let Some(trouble) = &self.trouble else { return false };
+        self.failures = self.failures.saturating_add(1);
+        let was_closed = self.next_try_at.is_none();
+        if self.failures >= trouble.opens_after {
+            self.next_try_at = Some(now + trouble.pause);
+        }
+        was_closed && self.next_try_at.is_some()
     }
 }
 
@@ -51,17 +77,34 @@ mod tests {
 
     #[test]
     fn opens_after_many_failures_and_lets_one_call_try() {
+        for (failure, answer, count, pause) in [
+            (WeChatError::Timeout, WeChatError::Unavailable, 50, 2),
+            (WeChatError::RateLimited(45011), WeChatError::RateLimited(45011), 10, 15),
+            (WeChatError::Misconfigured(40125), WeChatError::Misconfigured(40125), 20, 30),
+        ] {
+            let mut circuit = Circuit::default();
+            let start = Instant::now();
+            let failed = Err::<(), _>(failure);
+            for number in 1..=count {
+                assert_eq!(circuit.admit(start), Ok(()));
+                assert_eq!(circuit.record(&failed, start), number == count);
+            }
+            assert_eq!(circuit.admit(start), Err(answer.clone()));
+            let later = start + Duration::from_secs(pause);
+            assert_eq!((circuit.admit(later), circuit.admit(later)), (Ok(()), Err(answer.clone())));
+            assert!(!circuit.record(&failed, later), "it was open");
+            circuit.record::<()>(&Err(WeChatError::CodeInvalid), later);
+            assert_eq!((circuit.admit(later), circuit.admit(later)), (Ok(()), Ok(())));
+        }
+    }
+
+    #[test]
+    fn failures_of_different_kinds_are_not_added_up() {
         let mut circuit = Circuit::default();
         let start = Instant::now();
-        for _ in 0..FAILURES_TO_OPEN {
-            assert!(circuit.admits(start));
-            circuit.record::<()>(&Err(WeChatError::Timeout), start);
+        for number in 0..200 {
+            assert_eq!(circuit.admit(start), Ok(()));
+            circuit.record::<()>(&Err(WeChatError::Misconfigured(40013 + number % 2)), start);
         }
-        assert!(!circuit.admits(start));
-        let later = start + OPEN_FOR;
-        assert!(circuit.admits(later));
-        assert!(!circuit.admits(later));
-        circuit.record::<()>(&Err(WeChatError::CodeInvalid), later);
-        assert!(circuit.admits(later));
     }
 }
