@@ -5,6 +5,7 @@
 //! ([`Busy`](crate::store::StoreError::Busy)).
 
 mod db;
+mod spent_codes;
 mod wechat;
 
 /// Effectively unbounded: messages are accepted at once and counted by the actor, not by its mailbox.

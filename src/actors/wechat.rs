@@ -4,23 +4,20 @@
 //! own thread and in the task of its sign-in, which is not cancelled when the caller gives up; a panic in it fails
 //! only that exchange. The actor itself only keeps the state.
 
+use super::spent_codes::{CodeKey, SpentCodes};
 use crate::domain::{App, AppId, CodeHash, LoginCode, Time};
 use crate::wechat::{Circuit, Client, Exchanged, WeChatError};
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use futures_util::FutureExt;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// How many spent codes are remembered; a repeat of one is refused without asking WeChat.
-const REMEMBERED_CODES: usize = 20_000;
-
 /// After this long, any record of a spent code's exchange is in the database: no write waits longer.
 const SETTLED_AFTER: Duration = Duration::from_secs(15);
 
-type CodeKey = (AppId, CodeHash);
 type Answer = Result<Exchange, WeChatError>;
 
 /// The result of exchanging a code, and when the exchange began.
@@ -163,37 +160,6 @@ impl WeChatActor {
         self.logins -= waiting.as_ref().map_or(0, |waiting| waiting.len() + 1);
         waiting.unwrap_or_default()
     }
-}
-
-/// Recently exchanged codes and when they were spent; the oldest is evicted first.
-#[derive(Default)]
-struct SpentCodes {
-    known: HashMap<(AppId, u128), Instant>,
-    in_order: VecDeque<(AppId, u128)>,
-}
-
-impl SpentCodes {
-    fn when(&self, key: &CodeKey) -> Option<Instant> {
-        self.known.get(&shortened(key)).copied()
-    }
-
-    fn remember(&mut self, key: &CodeKey, now: Instant) {
-        if self.known.insert(shortened(key), now).is_some() {
-            return;
-        }
-        self.in_order.push_back(shortened(key));
-        if self.in_order.len() > REMEMBERED_CODES
-            && let Some(oldest) = self.in_order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-    }
-}
-
-/// Half of the digest is plenty to tell codes apart, and takes a quarter of the memory.
-fn shortened((app, code): &CodeKey) -> (AppId, u128) {
-    let half = code.as_str().get(..32).and_then(|digits| u128::from_str_radix(digits, 16).ok());
-    (app.clone(), half.unwrap_or_default())
 }
 
 /// The handle through which everyone else reaches WeChat.
