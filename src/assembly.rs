@@ -5,9 +5,9 @@ use crate::config::{Config, DatabaseConfig, KeyConfig, TokenConfig, WeChatConfig
 use crate::crypto::MasterKeys;
 use crate::domain::{App, AppId, Cidr, Clock, DatabaseUrl, RolePolicy};
 use crate::flows::{
-    ApiKeys, Background, ClockOffset, FollowRevocations, Introspection, Issuer, KeyPolicy, LastLogins,
-    LoginBrake, Revoking, ServerKeys, Sessions, SignIn, SignInLimits, StartKeysError, TokenLifetimes, Users,
-    follow_keys, index_logins_forever, purge_forever,
+    ApiKeys, Background, FollowRevocations, Introspection, Issuer, KeyPolicy, LastLogins, LoginBrake,
+    Revoking, ServerKeys, Sessions, SignIn, SignInLimits, StartKeysError, TokenLifetimes, Users, follow_keys,
+    index_logins_forever, purge_forever,
 };
 use crate::http::{HttpState, everything, extractor_state, observed};
 use crate::store::{EmptyLog, Migrator, StoreError};
@@ -115,37 +115,35 @@ impl Weauth {
         let access_ttl = i64::from(tokens.access_ttl);
         let policy =
             KeyPolicy { algorithm: keys.signing_algorithm, max_age: i64::from(keys.max_age), access_ttl };
-        let server_keys = ServerKeys::new(db.aside(), master_keys.clone(), policy, public_url, clock);
+        let server_keys = ServerKeys::new(db.aside(), master_keys.clone(), policy, public_url, clock.clone());
         let keys = server_keys.start().await?;
         let apps: Vec<AppId> = wechat.apps.iter().map(|app: &App| app.id.clone()).collect();
         let revocations = Revocations::default();
-        let offset = ClockOffset::default();
         let follow = FollowRevocations {
             db: db.aside(),
             revocations: revocations.clone(),
             roles: roles.clone(),
-            clock,
-            offset: offset.clone(),
+            clock: clock.clone(),
             access_ttl,
         };
         let heard = follow.load().await.map_err(unreadable)?;
-        let verifier = Verifier::new(keys, apps.clone(), revocations.clone(), access_ttl, clock);
+        let verifier = Verifier::new(keys, apps.clone(), revocations.clone(), access_ttl, clock.clone());
         let last_logins = LastLogins::default();
-        let users = Users::new(db.clone(), clock, roles, last_logins.clone());
+        let users = Users::new(db.clone(), clock.clone(), roles, last_logins.clone());
         let lifetimes = TokenLifetimes { access: access_ttl, refresh: i64::from(tokens.refresh_ttl) };
-        let issuer = Issuer::new(users.clone(), verifier.clone(), lifetimes, clock);
+        let issuer = Issuer::new(users.clone(), verifier.clone(), lifetimes, clock.clone());
         let grace = i64::from(tokens.refresh_grace);
-        let sessions =
-            Sessions::new(db.clone(), issuer.clone(), revocations.clone(), grace, clock, offset.clone());
-        let introspection = Introspection::new(db.clone(), verifier.clone(), grace, clock, offset);
-        let revoking = Revoking::new(db.clone(), verifier.clone(), revocations.clone(), clock);
-        let api_keys = ApiKeys::new(db.aside(), clock);
+        let sessions = Sessions::new(db.clone(), issuer.clone(), revocations.clone(), grace, clock.clone());
+        let introspection = Introspection::new(db.clone(), verifier.clone(), grace, clock.clone());
+        let revoking = Revoking::new(db.clone(), verifier.clone(), revocations.clone(), clock.clone());
+        let api_keys = ApiKeys::new(db.aside(), clock.clone());
         let client = Client::new(&wechat.api_base).map_err(StartError::Client)?;
         let wechat = WeChat::start(client, wechat.apps, wechat.max_in_flight);
         let replay_window = i64::from(tokens.replay_window);
         let noted = last_logins.clone();
         let limits = SignInLimits { replay_window, max_sessions: tokens.max_sessions };
-        let sign_in = SignIn::new(wechat, db.clone(), issuer, master_keys, limits, revocations, noted, clock);
+        let sign_in =
+            SignIn::new(wechat, db.clone(), issuer, master_keys, limits, revocations, noted, clock.clone());
         let background = Background::default();
         background.run("hearing of what ended elsewhere", follow.follow(heard));
         background.run("following the signing keys", follow_keys(server_keys, verifier.clone()));
@@ -154,7 +152,7 @@ impl Weauth {
         if matches!(database.url, DatabaseUrl::Sqlite(_)) {
             background.run("indexing logins", index_logins_forever(db.clone()));
         }
-        background.run("purging", purge_forever(db.clone(), clock, replay_window, access_ttl));
+        background.run("purging", purge_forever(db.clone(), clock.clone(), replay_window, access_ttl));
         let state = HttpState {
             sign_in,
             sessions,
@@ -166,7 +164,7 @@ impl Weauth {
             db,
             apps,
             trusted_proxies: trusted_proxies.into(),
-            login_brake: LoginBrake::new(rate_limit, clock),
+            login_brake: LoginBrake::new(rate_limit, clock.clone()),
             background,
         };
         Ok(Self { state, last_logins })

@@ -1,7 +1,9 @@
 //! Time: always UTC, with microsecond precision, so that both databases return exactly what was stored.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const MICROS: i64 = 1_000_000;
 
@@ -63,11 +65,6 @@ impl Time {
         Self(self.0.saturating_add(i64::try_from(more.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// This time plus `micros` microseconds, which may be negative, saturating.
-    pub fn plus_micros(self, micros: i64) -> Self {
-        Self(self.0.saturating_add(micros))
-    }
-
     /// This time plus `seconds`, which may be negative, saturating.
     pub fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds.saturating_mul(MICROS)))
@@ -85,27 +82,62 @@ impl serde::Serialize for Time {
     }
 }
 
-/// A source of the current time. One is created at start and passed to its users, so that tests can shift it.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Clock {
-    offset_seconds: i64,
+/// A source of the current time. One is created at start and passed to its users: a clone is the same clock.
+///
+/// It shows the machine's time until it is told of another clock, which it then keeps to: what passes is measured by the
+/// monotonic clock, so that setting the machine's clock changes nothing here.
+#[derive(Debug, Clone)]
+pub struct Clock(Arc<Source>);
+
+#[derive(Debug)]
+struct Source {
+    /// How far the machine's clock is ahead of itself, in seconds, for tests.
+    shift: i64,
+    started: Instant,
+    /// The time at `started`, in microseconds since 1970, by the clock that is kept to; [`FREE`] if there is none.
+    anchor: AtomicI64,
 }
+
+const FREE: i64 = i64::MIN;
+
+/// Differences up to this, in microseconds, do not move a clock that is kept: time should not jump for nothing.
+const NEGLIGIBLE: i64 = MICROS / 5;
 
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
-        Self::default()
+        Self::shifted(0)
     }
 
     /// The machine's clock, ahead by `seconds`, or behind if negative.
     pub fn shifted(seconds: i64) -> Self {
-        Self { offset_seconds: seconds }
+        Self(Arc::new(Source { shift: seconds, started: Instant::now(), anchor: AtomicI64::new(FREE) }))
     }
 
     /// The current time, truncated to microseconds.
     pub fn now(&self) -> Time {
+        match self.0.anchor.load(Ordering::Relaxed) {
+            FREE => self.machine(),
+            anchor => Time(anchor).plus(self.0.started.elapsed()),
+        }
+    }
+
+    /// The time of the machine, whichever clock this one keeps to.
+    pub fn machine(&self) -> Time {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)).plus_seconds(self.offset_seconds)
+        Time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)).plus_seconds(self.0.shift)
+    }
+
+    /// Keeps to another clock, which showed `theirs` between two readings of this one.
+    pub fn keep_to(&self, before: Time, theirs: Time, after: Time) {
+        let uncertainty = (after.0 - before.0) / 2;
+        let offset = theirs.0 - (before.0 + uncertainty);
+        let is_kept = self.0.anchor.load(Ordering::Relaxed) != FREE;
+        if is_kept && offset.abs() <= uncertainty + NEGLIGIBLE {
+            return;
+        }
+        let passed = i64::try_from(self.0.started.elapsed().as_micros()).unwrap_or(i64::MAX);
+        self.0.anchor.store(self.now().0.saturating_add(offset).saturating_sub(passed), Ordering::Relaxed);
     }
 }
 
@@ -120,6 +152,21 @@ mod tests {
         assert_eq!(Time::from_stored(time.to_stored()), time);
         assert!(time.plus_seconds(i64::MAX) > time);
     }
+
+    #[test]
+    fn a_clock_keeps_to_another_one_and_not_to_every_hiccup_of_it() {
+        let clock = Clock::shifted(-3600);
+        let (before, real) = (clock.now(), Clock::system());
+        clock.keep_to(before, real.now(), clock.now());
+        let off = |clock: &Clock| (clock.now().0 - real.now().0).abs();
+        assert!(off(&clock) < MICROS / 2 && real.now().0 - clock.machine().0 > 3599 * MICROS);
+        let same = clock.clone();
+        clock.keep_to(same.now(), same.now().plus_seconds(9), same.now().plus_seconds(17));
+        assert!(off(&same) < MICROS / 2, "the answer took long, and lies in the middle");
+        clock.keep_to(same.now(), same.now().plus_seconds(5), same.now());
+        assert!(off(&same) > 4 * MICROS);
+    }
+
     #[test]
     fn a_time_is_read_with_its_offset_and_a_date_begins_at_midnight() {
         let time = Time::parse("2026-11-23T08:30:00+08:00").unwrap();

@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// has; if a key in it can't be opened, the server keeps its earlier version of that key.
 pub async fn follow_keys(keys: ServerKeys, tokens: Verifier) {
     // A skew that existed at startup has been logged there.
-    let difference = shared_time(&keys.db, keys.clock).await.ok().and_then(|time| time.difference);
+    let difference = shared_time(&keys.db, &keys.clock).await.ok().and_then(|time| time.difference);
     let mut follower = Follower { keys, tokens, seen: Vec::new(), opened: false, difference };
     loop {
         tokio::time::sleep(PAUSE).await;
@@ -42,7 +42,7 @@ struct Follower {
 
 impl Follower {
     async fn look(&mut self) -> Result<(), StartKeysError> {
-        let time = shared_time(&self.keys.db, self.keys.clock).await?;
+        let time = shared_time(&self.keys.db, &self.keys.clock).await?;
         if let Some(difference) = time.difference.filter(|_| self.difference.is_none()) {
             log::error!("{difference}");
         }

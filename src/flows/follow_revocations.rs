@@ -1,6 +1,6 @@
 //! Follows what other nodes and the terminal did to sessions and users, within a second and across restarts.
 
-use super::check_clock::{ClockOffset, time_of_all};
+use super::check_clock::time_of_all;
 use super::purge::longest_token;
 use crate::actors::Db;
 use crate::domain::{Clock, RolePolicy, Time, UserStatus};
@@ -31,8 +31,6 @@ pub struct FollowRevocations {
     pub roles: RolePolicy,
     /// The time.
     pub clock: Clock,
-    /// Receives the offset of that clock from the shared time.
-    pub offset: ClockOffset,
     /// The lifetime of an access token in seconds, for which everything is kept.
     pub access_ttl: i64,
 }
@@ -68,8 +66,7 @@ impl FollowRevocations {
                 Err(error) => silence.goes_on(&error),
             }
             if is_long {
-                // By whichever clock is behind: by that clock, tokens may still be valid here.
-                self.purge(heard.min(self.clock.now())).await;
+                self.purge(heard).await;
             }
         }
     }
@@ -77,9 +74,7 @@ impl FollowRevocations {
     /// Reads the changes since `back` seconds before `heard`, or before now. Returns the time of the read by the
     /// database's clock, as this machine's may be ahead of the writer's.
     async fn look(&self, heard: Option<Time>, back: i64) -> Result<Time, StoreError> {
-        let asked_at = self.clock.now();
-        let now = time_of_all(&self.db, self.clock).await?;
-        self.offset.note(asked_at, now, self.clock.now());
+        let now = time_of_all(&self.db, &self.clock).await?;
         let since = heard.unwrap_or(now).plus_seconds(-back);
         // Users are read last and passed on first: when a ban's ended session is known, so is the ban, and the
         // user is not sent to log in again.

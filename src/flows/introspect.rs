@@ -1,6 +1,5 @@
 //! Token introspection for backends: whether an access or refresh token is active, and for whom. Changes nothing.
 
-use super::check_clock::ClockOffset;
 use crate::actors::Db;
 use crate::domain::{AppId, Clock, Generation, RefreshToken, SessionId, Time, UserId, UserStatus, Worth};
 use crate::store::{FindRefreshSession, RefreshSession, StoreError};
@@ -32,13 +31,12 @@ pub struct Introspection {
     tokens: Verifier,
     grace: i64,
     clock: Clock,
-    offset: ClockOffset,
 }
 
 impl Introspection {
     /// Puts the parts together; `grace` is how many seconds a just-replaced refresh token still answers.
-    pub fn new(db: Db, tokens: Verifier, grace: i64, clock: Clock, offset: ClockOffset) -> Self {
-        Self { db, tokens, grace, clock, offset }
+    pub fn new(db: Db, tokens: Verifier, grace: i64, clock: Clock) -> Self {
+        Self { db, tokens, grace, clock }
     }
 
     /// Returns what this token stands for, or `None` if it is not active, whatever the reason.
@@ -60,7 +58,7 @@ impl Introspection {
         let found = self.db.run(FindRefreshSession { user: user.clone(), session: session.clone() }).await?;
         let served = self.tokens.served();
         let Some(found) = found.filter(|found| served.contains(&found.app)) else { return Ok(None) };
-        let good_until = good_until(&found, generation, self.offset.shared(self.clock.now()), self.grace);
+        let good_until = good_until(&found, generation, self.clock.now(), self.grace);
         Ok(good_until.map(|expires_at| ActiveToken::Refresh { user, app: found.app, session, expires_at }))
     }
 }

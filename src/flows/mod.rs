@@ -23,7 +23,7 @@ mod users;
 
 pub use api_keys::{ApiKeys, KnownApiKey};
 pub use background::Background;
-pub use check_clock::{ClockDifference, ClockOffset, SharedTime, shared_time};
+pub use check_clock::{ClockDifference, SharedTime, shared_time};
 pub use follow_keys::follow_keys;
 pub use follow_revocations::FollowRevocations;
 pub use index_logins::index_logins_forever;

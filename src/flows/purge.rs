@@ -1,10 +1,9 @@
-//! Purges expired data, in batches so small that no login waits behind one. Data counts as expired only if it is
-//! so by both the shared clock and this node's own: a node that is ahead must not sign everybody out, and one that
-//! is behind must not delete what it has just written.
+//! Purges expired data, in batches so small that no login waits behind one. Data is expired if it is so by the clock that
+//! all nodes share.
 
 use super::check_clock::time_of_all;
 use crate::actors::Db;
-use crate::domain::{Clock, Time};
+use crate::domain::Clock;
 use crate::store::{
     DeleteExchanges, DeleteExpiredSessions, ExchangeCursor, FindExpiredSessions, FindOldExchanges, LoadKeys,
     SessionCursor, StoreError,
@@ -23,18 +22,18 @@ pub async fn purge_forever(db: Db, clock: Clock, replay_window: i64, access_ttl:
     let keep = KEEP_EXCHANGES_SECONDS.max(replay_window + 60);
     loop {
         tokio::time::sleep(PAUSE_BETWEEN_ROUNDS).await;
-        if let Err(error) = purge_exchanges(&db, clock, keep).await {
+        if let Err(error) = purge_exchanges(&db, &clock, keep).await {
             log::warn!("old exchange records could not be purged: {error}");
         }
-        if let Err(error) = purge_sessions(&db, clock, access_ttl).await {
+        if let Err(error) = purge_sessions(&db, &clock, access_ttl).await {
             log::warn!("expired sessions could not be purged: {error}");
         }
     }
 }
 
 /// Walks through all exchanges once, a batch at a time.
-async fn purge_exchanges(db: &Db, clock: Clock, keep: i64) -> Result<(), StoreError> {
-    let before = time_that_is_over(db, clock).await?.plus_seconds(-keep);
+async fn purge_exchanges(db: &Db, clock: &Clock, keep: i64) -> Result<(), StoreError> {
+    let before = time_of_all(db, clock).await?.plus_seconds(-keep);
     let mut place = Some(ExchangeCursor::default());
     while let Some(after) = place {
         let found = db.run(FindOldExchanges { after, before, limit: BITE }).await?;
@@ -49,9 +48,9 @@ async fn purge_exchanges(db: &Db, clock: Clock, keep: i64) -> Result<(), StoreEr
 
 /// Walks through all sessions once, a batch at a time. A session that was not refreshed in time is kept while an
 /// access token of it may still be valid, so that it can be ended.
-async fn purge_sessions(db: &Db, clock: Clock, access_ttl: i64) -> Result<(), StoreError> {
+async fn purge_sessions(db: &Db, clock: &Clock, access_ttl: i64) -> Result<(), StoreError> {
     let kept = longest_token(db, access_ttl).await?;
-    let at = time_that_is_over(db, clock).await?.plus_seconds(-kept);
+    let at = time_of_all(db, clock).await?.plus_seconds(-kept);
     let mut place = Some(SessionCursor::default());
     while let Some(after) = place {
         let found = db.run(FindExpiredSessions { after, at, limit: BITE }).await?;
@@ -62,10 +61,6 @@ async fn purge_sessions(db: &Db, clock: Clock, access_ttl: i64) -> Result<(), St
         tokio::time::sleep(PAUSE_BETWEEN_BITES).await;
     }
     Ok(())
-}
-
-async fn time_that_is_over(db: &Db, clock: Clock) -> Result<Time, StoreError> {
-    Ok(time_of_all(db, clock).await?.min(clock.now()))
 }
 
 /// The longest lifetime of an access token in seconds, whichever node signed it.

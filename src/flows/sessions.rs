@@ -1,6 +1,5 @@
 //! A session's life after login: it is refreshed, listed and ended.
 
-use super::check_clock::ClockOffset;
 use super::issue::{Issued, Issuer};
 use super::to_the_end::to_the_end;
 use crate::actors::Db;
@@ -58,20 +57,12 @@ pub struct Sessions {
     revocations: Revocations,
     grace: i64,
     clock: Clock,
-    offset: ClockOffset,
 }
 
 impl Sessions {
     /// Puts the parts together; `grace` is how many seconds a just-replaced token still answers.
-    pub fn new(
-        db: Db,
-        issuer: Issuer,
-        revocations: Revocations,
-        grace: i64,
-        clock: Clock,
-        offset: ClockOffset,
-    ) -> Self {
-        Self { db, issuer, revocations, grace, clock, offset }
+    pub fn new(db: Db, issuer: Issuer, revocations: Revocations, grace: i64, clock: Clock) -> Self {
+        Self { db, issuer, revocations, grace, clock }
     }
 
     /// Exchanges a refresh token for new tokens. Once begun it finishes, even if the caller goes away.
@@ -87,8 +78,6 @@ impl Sessions {
         let keys = self.issuer.tokens().keys();
         let token = keys.refresh().verify(request.token.expose_secret()).ok_or(RefreshError::Invalid)?;
         let at = self.clock.now();
-        // The times in the session's row were written by whichever node rotated it last, so use the shared clock.
-        let presented_at = self.offset.shared(at);
         let rotation = self.db.commit(RotateSession {
             user: token.user,
             session: token.session.clone(),
@@ -96,16 +85,16 @@ impl Sessions {
             served: self.issuer.tokens().served(),
             presented: token.generation,
             scope: self.issuer.users().requested(request.scope),
-            at: presented_at,
+            at,
             since: Instant::now(),
-            expires_at: presented_at.plus_seconds(self.issuer.lifetimes().refresh),
+            expires_at: at.plus_seconds(self.issuer.lifetimes().refresh),
             grace: self.grace,
             ip: request.client.ip,
         });
         match rotation.await? {
             Rotation::Turned { user, app, generation, ends_at } => {
                 let issued = self.issuer.issue(user, at, &app, &token.session, generation)?;
-                let left = ends_at.unix() - presented_at.unix();
+                let left = ends_at.unix() - at.unix();
                 Ok(Issued { refresh_expires_in: issued.refresh_expires_in.min(left), ..issued })
             }
             Rotation::Gone => Err(RefreshError::Invalid),

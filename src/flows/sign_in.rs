@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 /// us. A user whose code is used waits as long to hear so.
 const WAIT_FOR_RECORD: Duration = Duration::from_secs(2);
 
-/// The tolerated clock skew between two nodes.
-const CLOCK_DIFFERENCE_SECONDS: i64 = 5;
+/// How far the clocks of two nodes may lie apart, which both keep to the shared one.
+const CLOCK_DIFFERENCE_SECONDS: i64 = 1;
 
 /// However much it is used, a session ends after a year, or after the refresh token lifetime if that is longer.
 const SESSION_SECONDS: i64 = 365 * 24 * 3600;

@@ -76,7 +76,7 @@ impl ServerKeys {
     /// Loads the keys, or makes the first ones. If the newest signing key has another algorithm than configured,
     /// adds one with the configured algorithm; the others sign until it becomes active.
     pub async fn start(&self) -> Result<KeyRing, StartKeysError> {
-        let time = shared_time(&self.db, self.clock).await?;
+        let time = shared_time(&self.db, &self.clock).await?;
         if let Some(difference) = time.difference {
             log::error!("{difference}");
         }
