@@ -147,7 +147,7 @@ fn name_of(pair: &str) -> &str {
 ///
 /// A program that holds a lock, or a node that vanished, can block a group for some seconds only: then the group
 /// is split, and each write is tried alone. Postgres releases the locks of a vanished node when it notices.
-const WRITER_ON_POSTGRES: &str = "SET lock_timeout = '4s'; SET idle_in_transaction_session_timeout = '15s';
+const WRITER_ON_POSTGRES: &str = "SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '15s';
     SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
     SET plan_cache_mode = force_generic_plan;";

@@ -1,7 +1,7 @@
 //! Database access of terminal commands: a single connection, used alongside running servers.
 
 use super::connection::{connect, is_missing_file};
-use super::group_commit::transact;
+use super::transaction::transact;
 use super::{CheckSchema, DbConn, Query, StoreError, Write};
 use crate::domain::DatabaseUrl;
 use std::time::Duration;

@@ -6,9 +6,9 @@
 //! itself. Groups of two writers, or of two servers, may deadlock; the database then aborts one of them,
 //! whose members are retried in the same way.
 
-use super::connection::per_dialect;
+use super::transaction::{begin_transaction, commit_transaction, rollback_transaction};
 use super::{DbConn, Pool, StoreError, Write};
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::connection::SimpleConnection;
 use std::any::{Any, TypeId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +23,10 @@ const TRIES: usize = 3;
 
 /// A write that has waited longer than this is not started: its caller has been told that the database does
 /// not respond, and may retry.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+///
+/// With the `Retry-After` of the answer (3 s) it is less than the usual grace of a refresh token (10 s): who is told so
+/// and comes again with a token that was rotated after all is not taken for a thief.
+pub const PATIENCE: Duration = Duration::from_secs(6);
 
 /// Receives the result of a write, once it is durable.
 pub type Reply<W> = oneshot::Sender<Result<<W as Write>::Output, StoreError>>;
@@ -146,7 +149,7 @@ impl Writer {
     fn run(mut self, jobs: &Mutex<mpsc::Receiver<Box<dyn Job>>>, few: usize) {
         while let Some(mut group) = next_group(jobs, few) {
             for mut late in group.extract_if(.., |job| job.is_late()) {
-                late.answer(Err(StoreError::Unavailable("the write has waited for too long".into())));
+                late.answer(Err(too_late()));
             }
             if group.is_empty() {
                 continue;
@@ -159,40 +162,46 @@ impl Writer {
 
     fn commit(&mut self, mut group: Vec<Box<dyn Job>>) {
         let began = Instant::now();
-        let mut result = self.transact(&mut group);
-        log::trace!("{} writes took {:?}", group.len(), began.elapsed());
-        let alone = group.len() == 1;
-        for _ in 1..TRIES {
-            if alone && matches!(result, Err(StoreError::Conflict(_))) && !group[0].is_late() {
-                result = self.transact(&mut group);
-            }
+        if group.len() == 1 {
+            return self.commit_alone(group, LockWait::Long);
         }
+        let result = self.transact(&mut group, LockWait::Long);
+        log::trace!("{} writes took {:?}", group.len(), began.elapsed());
         match result {
-            Err(StoreError::Refused(_) | StoreError::Conflict(_) | StoreError::Crashed) if !alone => {
-                for job in group {
-                    self.commit(vec![job]);
-                }
+            Err(StoreError::Refused(_) | StoreError::Conflict(_) | StoreError::Crashed) => {
+                // One that waits for a stranger's lock, and will go on waiting, must not hold up its neighbours again.
+                group.into_iter().for_each(|job| self.commit_alone(vec![job], LockWait::Short));
             }
-            _ => {
-                if let Err(error) = &result {
-                    log::error!("a write failed: {error}");
-                }
-                for job in &mut group {
-                    job.answer(result.clone());
-                }
-            }
+            result => answer(&mut group, &result),
         }
     }
 
+    fn commit_alone(&mut self, mut job: Vec<Box<dyn Job>>, wait: LockWait) {
+        let mut result = Err(too_late());
+        for _ in 0..TRIES {
+            if job.iter().any(|job| job.is_late()) {
+                break;
+            }
+            result = self.transact(&mut job, wait);
+            if !matches!(result, Err(StoreError::Conflict(_))) {
+                break;
+            }
+        }
+        answer(&mut job, &result);
+    }
+
     /// Runs one transaction over the group. Drops the connection if its state is in doubt.
-    fn transact(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    fn transact(&mut self, group: &mut [Box<dyn Job>], wait: LockWait) -> Result<(), StoreError> {
         // If another process holds SQLite's write lock beyond the busy timeout, no member of the group is at
         // fault, so the whole group gets this error.
         let mut conn = self.begin().map_err(|error| match error {
             StoreError::Conflict(_) => StoreError::Unavailable("another process holds its write lock".into()),
             other => other,
         })?;
-        let applied = catch_unwind(AssertUnwindSafe(|| apply_all(group, &mut conn)));
+        let applied = catch_unwind(AssertUnwindSafe(|| {
+            wait.set(&mut conn)?;
+            apply_all(group, &mut conn)
+        }));
         let result = applied.unwrap_or(Err(StoreError::Crashed)).and_then(|()| commit_transaction(&mut conn));
         let keep = match &result {
             Ok(()) => true,
@@ -222,40 +231,37 @@ impl Writer {
     }
 }
 
+/// How long a transaction waits for a lock that another program holds.
+#[derive(Debug, Clone, Copy)]
+enum LockWait {
+    /// As the connection is set up.
+    Long,
+    /// Hardly: the writes behind it have waited already.
+    Short,
+}
+
+impl LockWait {
+    fn set(self, conn: &mut DbConn) -> Result<(), StoreError> {
+        if let (Self::Short, DbConn::Postgres(conn)) = (self, conn) {
+            conn.batch_execute("SET LOCAL lock_timeout = '300ms'")?;
+        }
+        Ok(())
+    }
+}
+
+fn too_late() -> StoreError {
+    StoreError::Unavailable("the write has waited for too long".into())
+}
+
+fn answer(group: &mut [Box<dyn Job>], result: &Result<(), StoreError>) {
+    if let Err(error) = result {
+        log::error!("a write failed: {error}");
+    }
+    for job in group {
+        job.answer(result.clone());
+    }
+}
+
 fn apply_all(group: &mut [Box<dyn Job>], conn: &mut DbConn) -> Result<(), StoreError> {
     group.chunk_by_mut(|a, b| a.kind() == b.kind()).try_for_each(|jobs| jobs[0].applier()(jobs, conn))
-}
-
-/// Runs `work` in a transaction, for callers with a connection of their own.
-pub(super) fn transact<T>(
-    conn: &mut DbConn,
-    work: impl FnOnce(&mut DbConn) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    begin_transaction(conn)?;
-    let result = work(conn).and_then(|done| commit_transaction(conn).map(|()| done));
-    if result.is_err() {
-        // If the rollback fails too, the transaction ends with the connection, when the command exits.
-        let _ended = rollback_transaction(conn);
-    }
-    result
-}
-
-/// Begins a transaction. On SQLite it takes the write lock at once: a transaction that reads before it writes
-/// could fail half-way.
-fn begin_transaction(conn: &mut DbConn) -> Result<(), StoreError> {
-    match conn {
-        DbConn::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
-        DbConn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE")?,
-    }
-    Ok(())
-}
-
-fn commit_transaction(conn: &mut DbConn) -> Result<(), StoreError> {
-    per_dialect!(conn, conn => AnsiTransactionManager::commit_transaction(conn))?;
-    Ok(())
-}
-
-fn rollback_transaction(conn: &mut DbConn) -> Result<(), StoreError> {
-    per_dialect!(conn, conn => AnsiTransactionManager::rollback_transaction(conn))?;
-    Ok(())
 }

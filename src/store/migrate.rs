@@ -1,7 +1,7 @@
 //! Schema migrations. The SQL is compiled in; `diesel migration run` works with the same folders.
 
 use super::connection::{connect, is_missing_file, per_dialect};
-use super::group_commit::transact;
+use super::transaction::transact;
 use super::{DbConn, Query, StoreError};
 use crate::domain::DatabaseUrl;
 use diesel::connection::SimpleConnection;

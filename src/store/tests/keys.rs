@@ -4,8 +4,8 @@ use super::sign_in::{AT, ONE, record, sign_in};
 use super::{Fresh, both};
 use crate::crypto::MasterKeys;
 use crate::domain::{Actor, Time};
-use crate::store::group_commit::transact;
 use crate::store::schema::identities;
+use crate::store::transaction::transact;
 use crate::store::{
     CountSealed, DbConn, FindSealed, KeyPurpose, LoadKeys, NewKey, Query, RaiseTokenSeconds, Reseal,
     Resealed, RetireDueKeys, RetireKey, Retirement, RotateIf, RotateKey, SealedCursor, SealedPlace,
