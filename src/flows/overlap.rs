@@ -7,6 +7,11 @@
 use crate::domain::{AppId, CodeHash};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// After this long, a new request is not concurrent with an exchange any more, whomever it overlaps with: a chain of
+/// requests must not keep a code alive.
+const CHAIN_LASTS: Duration = Duration::from_secs(5);
 
 type Key = (AppId, CodeHash);
 
@@ -18,6 +23,8 @@ struct UnderWay {
     together: usize,
     /// How many had an exchange, including those that have ended since.
     exchanges: usize,
+    /// When the first of them had it.
+    exchanged_at: Option<Instant>,
     /// The requests, in their order, of which it is not known yet whether they are concurrent with an exchange.
     undecided: BTreeSet<u64>,
     /// The number of the next request.
@@ -36,6 +43,8 @@ pub(super) struct Overlap {
     late: bool,
     has_exchange: bool,
     number: u64,
+    /// The number after the last request whose outcome this one awaits.
+    awaits: Option<u64>,
 }
 
 impl Overlaps {
@@ -43,14 +52,15 @@ impl Overlaps {
         let key = (app.clone(), code.clone());
         let mut codes = self.codes();
         let under_way = codes.entry(key.clone()).or_default();
-        let late = under_way.exchanges > 0 && under_way.together == 0;
+        let is_over = under_way.exchanged_at.is_some_and(|at| at.elapsed() > CHAIN_LASTS);
+        let late = is_over || under_way.exchanges > 0 && under_way.together == 0;
         under_way.requests += 1;
         under_way.together += usize::from(!late);
         let number = under_way.next;
         under_way.next += 1;
         under_way.undecided.insert(number);
         drop(codes);
-        Overlap { all: self.clone(), key, late, has_exchange: false, number }
+        Overlap { all: self.clone(), key, late, has_exchange: false, number, awaits: None }
     }
 
     fn codes(&self) -> MutexGuard<'_, HashMap<Key, UnderWay>> {
@@ -66,17 +76,19 @@ impl Overlap {
         {
             self.has_exchange = true;
             under_way.exchanges += 1;
+            under_way.exchanged_at.get_or_insert_with(Instant::now);
             under_way.undecided.remove(&self.number);
         }
     }
 
-    /// Records that nothing makes this request concurrent with an exchange, unless an earlier one does. Returns whether
-    /// an earlier one still may.
-    pub(super) fn may_still_join(&self) -> bool {
+    /// Records that nothing makes this request concurrent with an exchange, unless another one does that had begun by
+    /// now. Returns whether one still may.
+    pub(super) fn may_still_join(&mut self) -> bool {
         let mut codes = self.all.codes();
         let Some(under_way) = codes.get_mut(&self.key) else { return false };
         under_way.undecided.remove(&self.number);
-        !self.late && under_way.undecided.first().is_some_and(|first| *first < self.number)
+        let end = *self.awaits.get_or_insert(under_way.next);
+        !self.late && under_way.undecided.first().is_some_and(|first| *first < end)
     }
 
     /// Whether this request is concurrent with another one, for which WeChat exchanged the code.
@@ -129,19 +141,21 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_later_waits_for_what_becomes_of_those_before() {
+    fn who_is_not_concurrent_by_itself_waits_for_what_becomes_of_the_others() {
         let overlaps = Overlaps::default();
         let app = AppId::parse("wx0123456789abcdef").unwrap();
         let code = LoginCode::parse("code").unwrap().hash();
         let enter = || overlaps.enter(&app, &code);
-        let (mut first, second, third) = (enter(), enter(), enter());
+        let (mut first, mut second, mut third) = (enter(), enter(), enter());
         assert!(second.may_still_join() && third.may_still_join());
+        let fourth = enter();
         first.note_exchange();
-        assert!(!second.may_still_join() && second.with_an_exchange() && third.with_an_exchange());
-        drop((first, second, third));
-        let (first, second) = (enter(), enter());
-        assert!(!first.may_still_join(), "nobody came before it");
-        assert!(!second.may_still_join() && !second.with_an_exchange());
+        assert!(!second.may_still_join(), "it does not wait for who came later");
+        assert!(second.with_an_exchange() && third.with_an_exchange() && fourth.with_an_exchange());
+        drop((first, second, third, fourth));
+        let (mut first, mut second) = (enter(), enter());
+        assert!(first.may_still_join(), "the second one may turn out to be concurrent");
+        assert!(!second.may_still_join() && !first.may_still_join() && !second.with_an_exchange());
     }
 
     #[test]

@@ -136,10 +136,10 @@ struct Waiting<'a> {
 
 impl Inner {
     async fn sign_in(&self, request: SignInRequest) -> Result<Issued, SignInError> {
-        let since = self.clock.now();
         let SignInRequest { app, code, idempotency_key, client } = request;
         let hash = code.hash();
         let overlap = self.overlaps.enter(&app, &hash);
+        let since = self.clock.now();
         let exchange = self.wechat.exchange(app.clone(), code, hash.clone(), since).await;
         let mut waiting =
             Waiting { app: &app, code: hash, idempotency_key: idempotency_key.as_ref(), since, overlap };
@@ -218,7 +218,7 @@ impl Inner {
         let until_now = waiting.since..=self.clock.now().plus_seconds(CLOCK_DIFFERENCE_SECONDS);
         if appeared || until_now.contains(&found.exchanged_at) {
             waiting.overlap.note_exchange();
-        } else if !is_concurrent(&waiting.overlap).await && !self.is_replay(waiting, &found) {
+        } else if !self.is_replay(waiting, &found) && !is_concurrent(&mut waiting.overlap).await {
             return Err(WeChatError::CodeUsed.into());
         }
         let (user, session) = (found.user, found.session);
@@ -245,9 +245,9 @@ impl Inner {
     }
 }
 
-/// Whether a request overlaps with a concurrent one. What becomes of those that came before it may have to be awaited:
+/// Whether a request overlaps with a concurrent one. What becomes of the others in progress may have to be awaited:
 /// they are all on their way here.
-async fn is_concurrent(overlap: &Overlap) -> bool {
+async fn is_concurrent(overlap: &mut Overlap) -> bool {
     let began = Instant::now();
     while !overlap.with_an_exchange() {
         if !overlap.may_still_join() || began.elapsed() > WAIT_FOR_RECORD {
