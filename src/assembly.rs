@@ -98,6 +98,7 @@ impl Settings {
 pub struct Weauth {
     state: HttpState,
     last_logins: LastLogins,
+    background: Background,
 }
 
 impl Weauth {
@@ -145,14 +146,20 @@ impl Weauth {
         let sign_in =
             SignIn::new(wechat, db.clone(), issuer, master_keys, limits, revocations, noted, clock.clone());
         let background = Background::default();
-        background.run("hearing of what ended elsewhere", follow.follow(heard));
-        background.run("following the signing keys", follow_keys(server_keys, verifier.clone()));
-        background.run("following the API keys", api_keys.clone().follow_forever());
-        background.run("noting last logins", last_logins.clone().write_forever(db.clone()));
+        background.run("hearing of what ended elsewhere", move || follow.clone().follow(heard));
+        let (following, keys) = (verifier.clone(), server_keys);
+        background.run("following the signing keys", move || follow_keys(keys.clone(), following.clone()));
+        let following = api_keys.clone();
+        background.run("following the API keys", move || following.clone().follow_forever());
+        let (noting, at) = (last_logins.clone(), db.clone());
+        background.run("noting last logins", move || noting.clone().write_forever(at.clone()));
         if matches!(database.url, DatabaseUrl::Sqlite(_)) {
-            background.run("indexing logins", index_logins_forever(db.clone()));
+            let at = db.clone();
+            background.run("indexing logins", move || index_logins_forever(at.clone()));
         }
-        background.run("purging", purge_forever(db.clone(), clock.clone(), replay_window, access_ttl));
+        let (at, purging) = (db.clone(), clock.clone());
+        background
+            .run("purging", move || purge_forever(at.clone(), purging.clone(), replay_window, access_ttl));
         let state = HttpState {
             sign_in,
             sessions,
@@ -165,9 +172,8 @@ impl Weauth {
             apps,
             trusted_proxies: trusted_proxies.into(),
             login_brake: LoginBrake::new(rate_limit, clock.clone()),
-            background,
         };
-        Ok(Self { state, last_logins })
+        Ok(Self { state, last_logins, background })
     }
 
     /// Makes the extractor [`AuthenticatedUser`](crate::AuthenticatedUser) work in an `App`'s own handlers.
@@ -196,7 +202,7 @@ impl Weauth {
     /// Stops the background tasks, writes the last-login times still in memory, and checkpoints SQLite's WAL, so
     /// that the database file is complete by itself. Call it when no more requests arrive.
     pub async fn finish(&self) {
-        self.state.background.stop();
+        self.background.stop();
         self.last_logins.write(&self.state.db).await;
         if let Err(error) = self.state.db.run(EmptyLog).await {
             log::warn!("the write-ahead log was not carried over: {error}");

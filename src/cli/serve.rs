@@ -5,10 +5,12 @@ use super::listening::{bind, run_until_told_to_stop};
 use crate::assembly::{Settings, Weauth};
 use crate::config::{Config, Sources};
 use crate::http::{ServerSettings, start};
+use std::mem::ManuallyDrop;
 
 pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     let config = Config::for_serve(sources)?;
-    actix_web::rt::System::new().block_on(serve(config))
+    // Never dropped: that would wait for a thread which a silent database holds, for as long as it is silent.
+    ManuallyDrop::new(actix_web::rt::System::new()).block_on(serve(config))
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {

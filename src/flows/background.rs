@@ -1,43 +1,37 @@
-//! The background tasks, which run for as long as the server does.
+//! What goes on beside the requests for as long as the server runs.
 
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::task::AbortHandle;
+use std::time::Duration;
+use tokio::task::{AbortHandle, spawn_local};
 
-/// The loops that follow other nodes, purge and catch up. Cheap to clone: clones share them.
+/// How long after a crash a loop begins anew.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The loops that follow other nodes, purge and catch up. Cheap to clone: a clone holds the same ones.
 #[derive(Debug, Clone, Default)]
-pub struct Background(Arc<Inner>);
-
-#[derive(Debug, Default)]
-struct Inner {
-    tasks: Mutex<Vec<AbortHandle>>,
-    has_crashed: AtomicBool,
-}
+pub struct Background(Arc<Mutex<Vec<AbortHandle>>>);
 
 impl Background {
-    /// Starts an endless loop; `what` describes it in the log. A loop that panics is not restarted, and the server
-    /// stops being ready: a node that hears nothing from the others must not look healthy.
-    pub fn run(&self, what: &'static str, work: impl Future<Output = ()> + 'static) {
-        let inner = self.0.clone();
-        let task = tokio::task::spawn_local(async move {
-            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
-                inner.has_crashed.store(true, Ordering::Relaxed);
-                log::error!("{what} has crashed, and does not go on until this server is started again");
+    /// Begins a loop that has no end of its own; `what` it does, for the log. One that panics begins anew: a node must
+    /// not stay deaf to the others.
+    pub fn run<F>(&self, what: &'static str, work: impl Fn() -> F + 'static)
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        let task = spawn_local(async move {
+            while AssertUnwindSafe(async { work().await }).catch_unwind().await.is_err() {
+                log::error!("{what} has crashed and begins anew");
+                tokio::time::sleep(PAUSE).await;
             }
         });
-        self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task.abort_handle());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(task.abort_handle());
     }
 
-    /// Whether none of them has crashed.
-    pub fn is_well(&self) -> bool {
-        !self.0.has_crashed.load(Ordering::Relaxed)
-    }
-
-    /// Aborts them all, wherever they are.
+    /// Ends them all, wherever they are.
     pub fn stop(&self) {
-        for task in self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for task in self.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             task.abort();
         }
     }
@@ -46,27 +40,30 @@ impl Background {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
     use std::future::pending;
+    use std::rc::Rc;
     use tokio::task::{LocalSet, yield_now};
 
     #[tokio::test]
-    async fn a_loop_that_crashes_is_not_passed_over_and_the_others_go_on_until_they_are_stopped() {
-        let other = Arc::new(());
-        let (background, held) = (Background::default(), other.clone());
+    async fn a_loop_that_crashes_begins_anew_until_it_is_stopped() {
+        let runs = Rc::new(Cell::new(0));
+        let (background, counted) = (Background::default(), runs.clone());
         let run = async {
-            background.run("waiting", async move {
-                let _held = held;
-                pending::<()>().await;
+            background.run("crashing", move || {
+                let counted = counted.clone();
+                async move {
+                    counted.set(counted.get() + 1);
+                    assert!(counted.get() > 2, "as a test wants it");
+                    pending::<()>().await;
+                }
             });
-            yield_now().await;
-            assert!(background.is_well());
-            background.run("crashing", async { panic!("as a test wants it") });
-            while background.is_well() {
-                yield_now().await;
+            while runs.get() < 3 {
+                tokio::time::sleep(PAUSE).await;
             }
-            assert_eq!(Arc::strong_count(&other), 2, "the other one goes on");
+            assert_eq!(Rc::strong_count(&runs), 3, "it goes on");
             background.stop();
-            while Arc::strong_count(&other) == 2 {
+            while Rc::strong_count(&runs) > 1 {
                 yield_now().await;
             }
         };

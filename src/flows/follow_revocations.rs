@@ -22,6 +22,7 @@ const LONG_OVERLAP: i64 = 15 * 60;
 const DEAF: Duration = Duration::from_secs(5);
 
 /// Reads what happened to sessions and users and passes it on to token verification.
+#[derive(Debug, Clone)]
 pub struct FollowRevocations {
     /// Where the changes are read from.
     pub db: Db,

@@ -1,7 +1,8 @@
 //! What the server promised stays true when it is stopped, killed or restarted.
 
 use crate::harness::{
-    Database, Gate, Login, Reply, ScriptedWeChat, TestApp, master_key, new_code, on_both, on_sqlite,
+    Database, Gate, Login, Reply, ScriptedWeChat, TestApp, master_key, new_code, on_both, on_postgres,
+    on_sqlite,
 };
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -14,6 +15,7 @@ on_both!(
     after_a_kill_every_answered_login_is_in_the_database,
     sigterm_lets_the_logins_under_way_finish,
 );
+on_postgres!(sigterm_ends_a_server_whose_database_is_silent);
 on_sqlite!(
     an_idle_connection_does_not_hold_the_server,
     a_master_key_that_does_not_fit_the_database_is_refused,
@@ -123,6 +125,20 @@ async fn a_new_master_key_before_the_old_one_is_taken(db: Database) {
 
     app.me(&alice.access_token).await.ok();
     assert_eq!(app.login("alice").await.user_id(), alice.user_id());
+}
+
+async fn sigterm_ends_a_server_whose_database_is_silent(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    app.login("alice").await;
+    let held = db.hold_table("revocations", Duration::from_secs(20));
+    app.wait_for_line("could not be heard");
+    let began = Instant::now();
+
+    app.terminate();
+    let status = app.end();
+
+    assert!(status.success() && began.elapsed() < Duration::from_secs(14), "{status}, {:?}", began.elapsed());
+    held.join().unwrap();
 }
 
 async fn the_database_is_for_its_owners_eyes(db: Database) {

@@ -90,6 +90,11 @@ impl Database {
 
     /// Blocks all other writes of sessions for this long, like another program that holds a lock.
     pub fn hold(&self, time: std::time::Duration) -> std::thread::JoinHandle<()> {
+        self.hold_table("sessions", time)
+    }
+
+    /// Blocks everything that looks at a table for this long; on SQLite, all writes.
+    pub fn hold_table(&self, table: &'static str, time: std::time::Duration) -> std::thread::JoinHandle<()> {
         let database = self.clone();
         let (tell, holds) = std::sync::mpsc::channel();
         let hold = move || {
@@ -105,7 +110,9 @@ impl Database {
             };
             match &*database.0 {
                 Kind::Sqlite(_) => run("BEGIN IMMEDIATE"),
-                Kind::Postgres { .. } => run("BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE"),
+                Kind::Postgres { .. } => {
+                    run(&format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"));
+                }
             }
             tell.send(()).unwrap();
             std::thread::sleep(time);
