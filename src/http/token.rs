@@ -58,20 +58,15 @@ async fn refresh(
     // A token is invalid for a client that it was not issued to (RFC 6749 5.2), whether that client exists or not.
     let app = client.map(|client| AppId::parse(&client)).transpose();
     let app = app.map_err(|_| Problem::new(ErrorCode::RefreshTokenInvalid))?;
-    let scope = scope(fields)?;
+    let scope = scope(fields);
     let client = login::client_info(request, state);
     Ok(state.sessions.refresh(RefreshRequest { token, app, scope, client }).await?)
 }
 
 /// The requested permissions, separated by spaces (RFC 6749 3.3). An invalid name is a permission nobody holds.
-fn scope(fields: &Fields) -> Result<Vec<Permission>, OAuthProblem> {
+fn scope(fields: &Fields) -> Vec<Permission> {
     let asked = fields.optional_text("scope").unwrap_or_default();
-    let names = asked.split(' ').filter(|name| !name.is_empty());
-    let permissions: Option<Vec<Permission>> = names.map(Permission::parse).collect();
-    permissions.ok_or_else(|| {
-        let wrong = ("must be names of permissions, separated by spaces", "必须是以空格分隔的权限名");
-        OAuthProblem::named("invalid_scope", Problem::field("scope", wrong))
-    })
+    asked.split(' ').filter(|name| !name.is_empty()).map(Permission::from_stored).collect()
 }
 
 /// The client's id: `client_id`, or the user name of HTTP Basic with an empty password, as many libraries send it.

@@ -173,7 +173,7 @@ async fn a_scope_too_wide_hides_no_reuse(db: Database) {
     };
     let next = Login::from(&refresh("").await);
 
-    refresh("notes:delete").await.oauth_error(400, "invalid_grant", "refresh_token_reused");
+    refresh("NO SUCH").await.oauth_error(400, "invalid_grant", "refresh_token_reused");
 
     app.me(&next.access_token).await.problem(401, "token_revoked");
 }
