@@ -22,8 +22,8 @@ impl Trouble {
         };
         match error {
             WeChatError::Timeout | WeChatError::Unavailable => trouble(50, 2, WeChatError::Unavailable),
-            // Quotas count by the minute; calls beyond one are of no use to anybody.
-            WeChatError::RateLimited(_) => trouble(10, 15, error.clone()),
+            // Quotas count by the minute. Some count for one user alone, who must not lock out the others for long.
+            WeChatError::RateLimited(_) => trouble(20, 5, error.clone()),
             // WeChat locks out whoever goes on calling with a wrong secret.
             WeChatError::Misconfigured(_) => trouble(20, 30, error.clone()),
             _ => None,
@@ -79,7 +79,7 @@ mod tests {
     fn opens_after_many_failures_and_lets_one_call_try() {
         for (failure, answer, count, pause) in [
             (WeChatError::Timeout, WeChatError::Unavailable, 50, 2),
-            (WeChatError::RateLimited(45011), WeChatError::RateLimited(45011), 10, 15),
+            (WeChatError::RateLimited(45011), WeChatError::RateLimited(45011), 20, 5),
             (WeChatError::Misconfigured(40125), WeChatError::Misconfigured(40125), 20, 30),
         ] {
             let mut circuit = Circuit::default();

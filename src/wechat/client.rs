@@ -109,7 +109,10 @@ impl Client {
                 };
             }
         };
-        tokio::time::timeout(DEADLINE, attempts).await.unwrap_or(Err(WeChatError::Timeout))
+        tokio::time::timeout(DEADLINE, attempts).await.unwrap_or_else(|_| {
+            log::error!("WeChat did not answer a login of {} within {} s", app.id, DEADLINE.as_secs());
+            Err(WeChatError::Timeout)
+        })
     }
 
     fn code2session_url(&self, app: &App, code: &LoginCode) -> Url {

@@ -209,6 +209,10 @@ async fn one_apps_trouble_is_not_anothers(db: Database) {
             json!({"openid": "oOfTheOtherMiniProgram000000", "session_key": "tiihtNczf5v6AKRyjwEUhQ=="});
         login_json(&app, &wechat, 1, well).await.ok();
     }
+    let code = new_code();
+    let refused = app.login_with(json!({"code": code, "appid": app.apps()[0].appid})).await;
+    refused.problem(502, "wechat_misconfigured");
+    assert_eq!(wechat.calls(&code), 0, "who goes on with a wrong secret is locked out");
 }
 
 async fn a_wechat_that_never_answers_is_asked_now_and_then_and_for_that_app_alone(db: Database) {

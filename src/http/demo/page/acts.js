@@ -113,6 +113,9 @@ function loginHops(exchange, asked) {
   return hops;
 }
 
+/** What weauth answers without asking WeChat, after it has failed again and again. */
+const OF_AN_OPEN_CIRCUIT = ["wechat_unavailable", "wechat_rate_limited", "wechat_misconfigured"];
+
 async function sendCode(stage, { withKey, greeting }) {
   state.counter = await exchangeCounter();
   stage.depart("weauth", "code", "wechat");
@@ -122,7 +125,7 @@ async function sendCode(stage, { withKey, greeting }) {
   const asked = await lookAtWeChat();
   remember(exchange);
 
-  const unasked = asked.calls <= 0 && errorCode(exchange) === "wechat_unavailable";
+  const unasked = asked.calls <= 0 && OF_AN_OPEN_CIRCUIT.includes(errorCode(exchange));
   const sentence = succeeded(exchange) ? greeting(exchange, asked) : failure(exchange, unasked);
   await stage.arrive(
     exchange,
