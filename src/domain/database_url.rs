@@ -32,7 +32,10 @@ impl DatabaseUrl {
     /// Parses `sqlite://PATH`, `postgres://…` or `postgresql://…`.
     pub fn parse(text: &str) -> Result<Self, InvalidDatabaseUrl> {
         if let Some(path) = text.strip_prefix("sqlite://") {
-            let is_file = !path.is_empty() && !path.starts_with(":memory:") && !path.contains('?');
+            let is_file = !path.is_empty()
+                && !path.starts_with(":memory:")
+                && !path.starts_with("file:")
+                && !path.contains('?');
             return if is_file {
                 Ok(Self::Sqlite(path.to_owned()))
             } else {
@@ -60,7 +63,7 @@ impl DatabaseUrl {
             pairs.find_map(|(given, value)| (given == name).then_some(value))
         };
         let hosts = place[begin_of_place(place)..].split('/').next().unwrap_or_default();
-        let hosts = parameter("host").unwrap_or(hosts);
+        let hosts = parameter("hostaddr").or(parameter("host")).unwrap_or(hosts);
         parameter("sslmode").is_none() && !hosts.split(',').all(is_this_machine)
     }
 }

@@ -18,7 +18,7 @@ struct Connection {
 /// A client that takes nothing of its response for this long is gone or hostile. Without this limit the framework
 /// would hold the connection and the unsent data for as long as the client likes.
 #[cfg(target_os = "linux")]
-const TO_BE_TAKEN: Duration = Duration::from_secs(30);
+const TO_BE_TAKEN: Duration = Duration::from_secs(75);
 
 /// Records when a connection was opened and, on Linux, has the kernel drop it when the client stops reading.
 pub(super) fn note_connection(stream: &dyn Any, data: &mut Extensions) {

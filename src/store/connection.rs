@@ -7,6 +7,7 @@ use crate::domain::{DatabaseUrl, split_parameters};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 use secrecy::{ExposeSecret, SecretString};
+use std::sync::Once;
 use std::time::Duration;
 
 /// How long a caller waits for an idle or a new connection.
@@ -92,17 +93,18 @@ pub(super) fn connect(url: &DatabaseUrl) -> diesel::ConnectionResult<DbConn> {
 /// Makes Postgres report errors in English, because deadlocks and some other errors are recognised by their
 /// text alone. Changing the language takes a privilege that not every role has.
 fn in_english(conn: &mut PgConnection) -> diesel::ConnectionResult<()> {
-    const IS_ENGLISH: &str = "current_setting('lc_messages') ~ '^(C|POSIX|en)'";
+    const IS_ENGLISH: &str = "current_setting('lc_messages') ~ '^(C|POSIX)([.]|$)|^en([_.]|$)|^English'";
     let failed = diesel::ConnectionError::CouldntSetupConfiguration;
     let is_english = diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(IS_ENGLISH));
     if is_english.get_result(conn).map_err(failed)? {
         return Ok(());
     }
+    static TOLD: Once = Once::new();
     if conn.batch_execute("SET lc_messages = 'C'").is_err() {
-        log::warn!(
+        TOLD.call_once(|| log::warn!(
             "Postgres does not tell its errors in English, and weauth knows some by their words: let an administrator \
              run ALTER ROLE … SET lc_messages = 'C' for the role of DATABASE_URL"
-        );
+        ));
     }
     Ok(())
 }

@@ -215,8 +215,6 @@ impl Resealed {
 /// Records in the audit log that values were resealed.
 #[derive(Debug)]
 pub struct NoteResealing {
-    /// How many.
-    pub resealed: u64,
     /// By whom.
     pub by: Actor,
     /// When.
@@ -227,8 +225,7 @@ impl WriteOne for NoteResealing {
     type Output = ();
 
     fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
-        let detail = format!("{} values", self.resealed);
         let (at, by, target) = (self.at, &self.by, "master key");
-        audit(conn, &Audited { at, by, action: "key.reencrypt", target, detail: Some(&detail) })
+        audit(conn, &Audited { at, by, action: "key.reencrypt", target, detail: None })
     }
 }

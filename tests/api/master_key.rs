@@ -62,7 +62,7 @@ async fn everything_moves_to_the_new_master_key_while_people_log_in(db: Database
     assert!(resealed > 0 && current > 0, "the second run went on where the first one ended: {said}");
     assert!(resealed + current >= 2 * IDENTITIES, "{said}");
     assert!(logged_in > 0);
-    assert!(!db.texts("SELECT detail AS text FROM audit WHERE action = 'key.reencrypt'").is_empty());
+    assert!(!db.texts("SELECT actor AS text FROM audit WHERE action = 'key.reencrypt'").is_empty());
 
     app.stop();
     let app = app.second_node_with("WEAUTH_MASTER_KEY", &new).await;

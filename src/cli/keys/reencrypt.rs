@@ -19,6 +19,9 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     if !keys.is_empty() && !master_key_fits(&config.master_keys, &keys) {
         return Err(StartKeysError::MasterKey.into());
     }
+    let at = shared_now(&mut db)?;
+    // Before it begins: it may be broken off anywhere.
+    db.commit(&NoteResealing { by: operator(), at })?;
     let progress = Progress::new();
     let mut told = Told::default();
     let done = reencrypt(
@@ -29,10 +32,6 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     )?;
     told.end(&progress, done);
     let Reencrypted { resealed, current, unopened, .. } = done;
-    if resealed > 0 {
-        let at = shared_now(&mut db)?;
-        db.commit(&NoteResealing { resealed, by: operator(), at })?;
-    }
     say(&format!("values sealed anew: {resealed}; under the first master key already: {current}"))?;
     if unopened > 0 {
         return Err(Failure::new(format!(
