@@ -4,13 +4,20 @@ use super::Failure;
 use super::listening::{bind, run_until_told_to_stop};
 use crate::assembly::{Settings, Weauth};
 use crate::config::{Config, Sources};
+use crate::domain::DatabaseUrl;
 use crate::http::{ServerSettings, start};
-use std::mem::ManuallyDrop;
+use actix_web::rt::System;
 
 pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     let config = Config::for_serve(sources)?;
-    // Never dropped: that would wait for a thread which a silent database holds, for as long as it is silent.
-    ManuallyDrop::new(actix_web::rt::System::new()).block_on(serve(config))
+    let is_file = matches!(config.database.url, DatabaseUrl::Sqlite(_));
+    let system = System::new();
+    let served = system.block_on(serve(config));
+    if !is_file {
+        // To end it would be to wait for a thread that a silent server holds, for as long as it is silent.
+        std::mem::forget(system);
+    }
+    served
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {

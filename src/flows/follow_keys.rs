@@ -34,7 +34,7 @@ struct Follower {
     tokens: Verifier,
     /// The keys as last read.
     seen: Vec<StoredKey>,
-    /// Whether all could be opened. If not, this node must not seal new ones.
+    /// Whether all could be opened. If not, this node must not replace any by age.
     opened: bool,
     /// How far this machine's clock was off at the last read.
     difference: Option<ClockDifference>,

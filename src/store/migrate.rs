@@ -5,8 +5,9 @@ use super::transaction::transact;
 use super::{DbConn, Query, StoreError};
 use crate::domain::DatabaseUrl;
 use diesel::connection::SimpleConnection;
+use diesel::dsl;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Bool, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -49,6 +50,10 @@ impl Migrator {
     /// If none is pending, nothing is written, so a role without the right to change the schema will do.
     pub fn apply_pending(&mut self) -> Result<Vec<String>, StoreError> {
         if status(&mut self.0)?.iter().all(|migration| migration.applied) {
+            if let DbConn::Sqlite(conn) = &mut self.0 {
+                // Writes nothing, but fails where the file can't be written.
+                conn.batch_execute("UPDATE __diesel_schema_migrations SET version = version WHERE false")?;
+            }
             return Ok(Vec::new());
         }
         self.locked(|conn| {
@@ -139,10 +144,16 @@ impl Query for CheckSchema {
     type Output = ();
 
     fn run(&self, conn: &mut DbConn) -> Result<(), StoreError> {
-        match status(conn)?.into_iter().find(|state| !state.applied) {
-            Some(pending) => Err(StoreError::Pending(pending.name)),
-            None => Ok(()),
+        if let Some(pending) = status(conn)?.into_iter().find(|state| !state.applied) {
+            return Err(StoreError::Pending(pending.name));
         }
+        if let DbConn::Postgres(conn) = conn {
+            let is_read_only = dsl::sql::<Bool>("current_setting('transaction_read_only') = 'on'");
+            if diesel::select(is_read_only).get_result(conn)? {
+                return Err(StoreError::Refused("it takes no writes".into()));
+            }
+        }
+        Ok(())
     }
 }
 

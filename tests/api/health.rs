@@ -10,7 +10,11 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 on_both!(a_healthy_server_says_so, a_server_behind_on_migrations_is_not_ready);
-on_postgres!(a_server_outlives_its_database, a_database_that_was_started_anew_is_asked_as_if_nothing_were);
+on_postgres!(
+    a_server_outlives_its_database,
+    a_database_that_was_started_anew_is_asked_as_if_nothing_were,
+    a_database_that_takes_no_writes_is_not_ready,
+);
 on_sqlite!(
     a_file_that_is_not_in_its_place_any_more_is_told_of,
     more_logins_than_agreed_are_refused_at_once,
@@ -134,6 +138,22 @@ async fn more_logins_than_agreed_are_refused_at_once(db: Database) {
     let (_, third) = tokio::join!(waiting, refused);
 
     login(&app, &third).await;
+}
+
+async fn a_database_that_takes_no_writes_is_not_ready(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    app.stop();
+    db.execute(
+        "DO $$ BEGIN
+             EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database());
+         END $$",
+    );
+
+    let app = app.restart().await;
+
+    app.get("/readyz").await.problem(503, "database_unavailable");
+    let answer = app.login_with(json!({"code": app.code_for("alice")})).await;
+    answer.problem(503, "database_unavailable");
 }
 
 async fn login(app: &TestApp, code: &str) -> Login {
