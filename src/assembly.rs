@@ -14,7 +14,9 @@ use crate::store::{EmptyLog, Migrator, StoreError};
 use crate::tokens::{Revocations, Verifier};
 use crate::wechat::Client;
 use actix_web::{Scope, web};
+use std::cell::Cell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 /// Reads that may wait for a connection and writes that may wait for a commit before `overloaded` is answered.
 const WAITING_READS: usize = 4096;
@@ -98,7 +100,6 @@ impl Settings {
 pub struct Weauth {
     state: HttpState,
     last_logins: LastLogins,
-    background: Background,
 }
 
 impl Weauth {
@@ -146,7 +147,8 @@ impl Weauth {
         let sign_in =
             SignIn::new(wechat, db.clone(), issuer, master_keys, limits, revocations, noted, clock.clone());
         let background = Background::default();
-        background.run("hearing of what ended elsewhere", move || follow.clone().follow(heard));
+        let heard = Rc::new(Cell::new(heard));
+        background.run("hearing of what ended elsewhere", move || follow.clone().follow(heard.clone()));
         let (following, keys) = (verifier.clone(), server_keys);
         background.run("following the signing keys", move || follow_keys(keys.clone(), following.clone()));
         let following = api_keys.clone();
@@ -172,8 +174,9 @@ impl Weauth {
             apps,
             trusted_proxies: trusted_proxies.into(),
             login_brake: LoginBrake::new(rate_limit, clock.clone()),
+            background,
         };
-        Ok(Self { state, last_logins, background })
+        Ok(Self { state, last_logins })
     }
 
     /// Makes the extractor [`AuthenticatedUser`](crate::AuthenticatedUser) work in an `App`'s own handlers.
@@ -202,7 +205,7 @@ impl Weauth {
     /// Stops the background tasks, writes the last-login times still in memory, and checkpoints SQLite's WAL, so
     /// that the database file is complete by itself. Call it when no more requests arrive.
     pub async fn finish(&self) {
-        self.background.stop();
+        self.state.background.stop();
         self.last_logins.write(&self.state.db).await;
         if let Err(error) = self.state.db.run(EmptyLog).await {
             log::warn!("the write-ahead log was not carried over: {error}");

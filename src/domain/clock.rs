@@ -91,17 +91,20 @@ pub struct Clock(Arc<Source>);
 
 #[derive(Debug)]
 struct Source {
-    /// How far the machine's clock is ahead of itself, in seconds, for tests.
+    /// How far the machine's clock is shown ahead of itself, in seconds, for tests.
     shift: i64,
     started: Instant,
     /// The time at `started`, in microseconds since 1970, by the clock that is kept to; [`FREE`] if there is none.
     anchor: AtomicI64,
+    /// How far that may be off, in microseconds.
+    uncertainty: AtomicI64,
 }
 
 const FREE: i64 = i64::MIN;
 
-/// Differences up to this, in microseconds, do not move a clock that is kept: time should not jump for nothing.
-const NEGLIGIBLE: i64 = MICROS / 5;
+/// Beyond what the readings explain, a difference up to this, in microseconds, moves no clock: time should not jump for
+/// nothing.
+const NEGLIGIBLE: i64 = MICROS / 100;
 
 impl Clock {
     /// The machine's clock.
@@ -111,7 +114,8 @@ impl Clock {
 
     /// The machine's clock, ahead by `seconds`, or behind if negative.
     pub fn shifted(seconds: i64) -> Self {
-        Self(Arc::new(Source { shift: seconds, started: Instant::now(), anchor: AtomicI64::new(FREE) }))
+        let (anchor, uncertainty) = (AtomicI64::new(FREE), AtomicI64::new(0));
+        Self(Arc::new(Source { shift: seconds, started: Instant::now(), anchor, uncertainty }))
     }
 
     /// The current time, truncated to microseconds.
@@ -128,16 +132,21 @@ impl Clock {
         Time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)).plus_seconds(self.0.shift)
     }
 
-    /// Keeps to another clock, which showed `theirs` between two readings of this one.
-    pub fn keep_to(&self, before: Time, theirs: Time, after: Time) {
-        let uncertainty = (after.0 - before.0) / 2;
-        let offset = theirs.0 - (before.0 + uncertainty);
-        let is_kept = self.0.anchor.load(Ordering::Relaxed) != FREE;
-        if is_kept && offset.abs() <= uncertainty + NEGLIGIBLE {
-            return;
+    /// Keeps to another clock, which showed `theirs` between two moments. A reading that took long moves this one only as
+    /// far as it is sure of.
+    pub fn keep_to(&self, theirs: Time, before: Instant, after: Instant) {
+        let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        let uncertainty = micros(after.saturating_duration_since(before)) / 2;
+        let passed = micros(before.saturating_duration_since(self.0.started)).saturating_add(uncertainty);
+        let anchor = theirs.0.saturating_sub(passed);
+        let kept = self.0.anchor.load(Ordering::Relaxed);
+        let kept_uncertainty = self.0.uncertainty.load(Ordering::Relaxed);
+        let explained = uncertainty.saturating_add(kept_uncertainty).saturating_add(NEGLIGIBLE);
+        let contradicts = anchor.abs_diff(kept) > explained.unsigned_abs();
+        if kept == FREE || contradicts || uncertainty < kept_uncertainty / 2 {
+            self.0.anchor.store(anchor, Ordering::Relaxed);
+            self.0.uncertainty.store(uncertainty, Ordering::Relaxed);
         }
-        let passed = i64::try_from(self.0.started.elapsed().as_micros()).unwrap_or(i64::MAX);
-        self.0.anchor.store(self.now().0.saturating_add(offset).saturating_sub(passed), Ordering::Relaxed);
     }
 }
 
@@ -155,16 +164,19 @@ mod tests {
 
     #[test]
     fn a_clock_keeps_to_another_one_and_not_to_every_hiccup_of_it() {
-        let clock = Clock::shifted(-3600);
-        let (before, real) = (clock.now(), Clock::system());
-        clock.keep_to(before, real.now(), clock.now());
-        let off = |clock: &Clock| (clock.now().0 - real.now().0).abs();
-        assert!(off(&clock) < MICROS / 2 && real.now().0 - clock.machine().0 > 3599 * MICROS);
+        let (clock, real) = (Clock::shifted(-3600), Clock::system());
         let same = clock.clone();
-        clock.keep_to(same.now(), same.now().plus_seconds(9), same.now().plus_seconds(17));
-        assert!(off(&same) < MICROS / 2, "the answer took long, and lies in the middle");
-        clock.keep_to(same.now(), same.now().plus_seconds(5), same.now());
-        assert!(off(&same) > 4 * MICROS);
+        let is_off_by = |seconds: i64| (same.now().0 - real.now().0 - seconds * MICROS).abs() < MICROS / 2;
+        assert!(is_off_by(-3600));
+        let (at, second) = (Instant::now(), Duration::from_secs(1));
+        clock.keep_to(real.now().plus_seconds(3), at, at + 6 * second);
+        assert!(is_off_by(0) && real.now().0 - same.machine().0 > 3599 * MICROS, "it was read half-way");
+        clock.keep_to(real.now().plus_seconds(7), at, at + 8 * second);
+        assert!(is_off_by(0), "a reading that took long explains the difference");
+        clock.keep_to(real.now().plus_seconds(2), at, at);
+        assert!(is_off_by(2), "one that took no time is sure");
+        clock.keep_to(real.now().plus_seconds(-60), at, at + second);
+        assert!(!is_off_by(2) && same.now() < real.now(), "the other clock was set");
     }
 
     #[test]

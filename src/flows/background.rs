@@ -3,35 +3,52 @@
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::{AbortHandle, spawn_local};
 
 /// How long after a crash a loop begins anew.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// So long after a crash none of them is trusted.
+const SUSPECT: Duration = Duration::from_secs(10);
+
 /// The loops that follow other nodes, purge and catch up. Cheap to clone: a clone holds the same ones.
 #[derive(Debug, Clone, Default)]
-pub struct Background(Arc<Mutex<Vec<AbortHandle>>>);
+pub struct Background(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    tasks: Mutex<Vec<AbortHandle>>,
+    crashed_at: Mutex<Option<Instant>>,
+}
 
 impl Background {
     /// Begins a loop that has no end of its own; `what` it does, for the log. One that panics begins anew: a node must
-    /// not stay deaf to the others.
+    /// not stay deaf to the others, nor look well where it does.
     pub fn run<F>(&self, what: &'static str, work: impl Fn() -> F + 'static)
     where
         F: Future<Output = ()> + 'static,
     {
+        let inner = self.0.clone();
         let task = spawn_local(async move {
             while AssertUnwindSafe(async { work().await }).catch_unwind().await.is_err() {
+                *inner.crashed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
                 log::error!("{what} has crashed and begins anew");
                 tokio::time::sleep(PAUSE).await;
             }
         });
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(task.abort_handle());
+        self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task.abort_handle());
+    }
+
+    /// Has none of them crashed a moment ago?
+    pub fn is_well(&self) -> bool {
+        let crashed_at = *self.0.crashed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        crashed_at.is_none_or(|at| at.elapsed() > SUSPECT)
     }
 
     /// Ends them all, wherever they are.
     pub fn stop(&self) {
-        for task in self.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for task in self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             task.abort();
         }
     }
@@ -62,6 +79,7 @@ mod tests {
                 tokio::time::sleep(PAUSE).await;
             }
             assert_eq!(Rc::strong_count(&runs), 3, "it goes on");
+            assert!(!background.is_well() && Background::default().is_well());
             background.stop();
             while Rc::strong_count(&runs) > 1 {
                 yield_now().await;

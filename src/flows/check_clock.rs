@@ -4,6 +4,7 @@
 use crate::actors::Db;
 use crate::domain::{Clock, Time};
 use crate::store::{ReadClock, ReadNow, StoreError};
+use std::time::Instant;
 
 /// The clock skew that is not worth a word, in seconds.
 const TOLERANCE: i64 = 5;
@@ -33,8 +34,8 @@ impl std::fmt::Display for ClockDifference {
             ),
             Self::BehindLatest(seconds) => write!(
                 f,
-                "this machine's clock is {seconds} s behind what stands in the database: it is wrong, or was wrong \
-                 when that was written; {MEND}"
+                "the clock of the database, or where that is a file this machine's clock, is {seconds} s behind what \
+                 stands in the database: it is wrong, or was wrong when that was written; {MEND}"
             ),
         }
     }
@@ -51,21 +52,19 @@ pub struct SharedTime {
 
 /// Reads only the time that all nodes share, to which the clock then keeps.
 pub(super) async fn time_of_all(db: &Db, clock: &Clock) -> Result<Time, StoreError> {
-    let before = clock.now();
+    let before = Instant::now();
     let Some(theirs) = db.run(ReadNow).await? else { return Ok(clock.now()) };
-    clock.keep_to(before, theirs, clock.now());
+    clock.keep_to(theirs, before, Instant::now());
     Ok(theirs)
 }
 
 /// Reads the time that all nodes share, which governs every decision made for all of them, and checks this machine's
 /// clock.
 pub async fn shared_time(db: &Db, clock: &Clock) -> Result<SharedTime, StoreError> {
-    let (kept, before) = (clock.now(), clock.machine());
+    time_of_all(db, clock).await?;
+    let before = clock.machine();
     let read = db.run(ReadClock).await?;
     let after = clock.machine();
-    if let Some(theirs) = read.now {
-        clock.keep_to(kept, theirs, clock.now());
-    }
     let (now, difference) = match read.now {
         // The database answered between `before` and `after`, so a slow answer or a queue does not look like skew.
         Some(theirs) if before.unix() - theirs.unix() > TOLERANCE => {

@@ -6,7 +6,9 @@ use crate::actors::Db;
 use crate::domain::{Clock, RolePolicy, Time, UserStatus};
 use crate::store::{ChangedUser, FindRevocations, FindUserChanges, PurgeRevocations, StoreError};
 use crate::tokens::{Revocations, Standing, StandingState};
+use std::cell::Cell;
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 const PAUSE: Duration = Duration::from_millis(500);
@@ -44,14 +46,14 @@ impl FollowRevocations {
 
     /// Reads news since `heard`, until the process ends. While the database can't be read, sessions ended elsewhere
     /// are not known here, and tokens stay valid until they expire: a database outage must not sign everybody out.
-    pub async fn follow(self, mut heard: Time) {
+    pub async fn follow(self, heard: Rc<Cell<Time>>) {
         let mut silence = Silence::from_now();
         for count in 1_u32.. {
             tokio::time::sleep(PAUSE).await;
             let is_long = count % LOOKS_BETWEEN_PURGES == 0;
             let back = if is_long { LONG_OVERLAP } else { OVERLAP };
             // A read that hangs is no better than one that fails.
-            let mut look = pin!(tokio::time::timeout(DEAF, self.look(Some(heard), back)));
+            let mut look = pin!(tokio::time::timeout(DEAF, self.look(Some(heard.get()), back)));
             let looked = tokio::select! {
                 looked = &mut look => looked,
                 () = silence.begins_to_matter() => {
@@ -61,13 +63,13 @@ impl FollowRevocations {
             };
             match looked.unwrap_or_else(|_| Err(StoreError::Unavailable("it does not answer".into()))) {
                 Ok(now) => {
-                    heard = now;
+                    heard.set(now);
                     silence.broken();
                 }
                 Err(error) => silence.goes_on(&error),
             }
             if is_long {
-                self.purge(heard).await;
+                self.purge(heard.get()).await;
             }
         }
     }

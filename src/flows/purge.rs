@@ -3,7 +3,7 @@
 
 use super::check_clock::time_of_all;
 use crate::actors::Db;
-use crate::domain::Clock;
+use crate::domain::{Clock, Time};
 use crate::store::{
     DeleteExchanges, DeleteExpiredSessions, ExchangeCursor, FindExpiredSessions, FindOldExchanges, LoadKeys,
     SessionCursor, StoreError,
@@ -33,7 +33,7 @@ pub async fn purge_forever(db: Db, clock: Clock, replay_window: i64, access_ttl:
 
 /// Walks through all exchanges once, a batch at a time.
 async fn purge_exchanges(db: &Db, clock: &Clock, keep: i64) -> Result<(), StoreError> {
-    let before = time_of_all(db, clock).await?.plus_seconds(-keep);
+    let before = time_that_is_over(db, clock).await?.plus_seconds(-keep);
     let mut place = Some(ExchangeCursor::default());
     while let Some(after) = place {
         let found = db.run(FindOldExchanges { after, before, limit: BITE }).await?;
@@ -50,7 +50,7 @@ async fn purge_exchanges(db: &Db, clock: &Clock, keep: i64) -> Result<(), StoreE
 /// access token of it may still be valid, so that it can be ended.
 async fn purge_sessions(db: &Db, clock: &Clock, access_ttl: i64) -> Result<(), StoreError> {
     let kept = longest_token(db, access_ttl).await?;
-    let at = time_of_all(db, clock).await?.plus_seconds(-kept);
+    let at = time_that_is_over(db, clock).await?.plus_seconds(-kept);
     let mut place = Some(SessionCursor::default());
     while let Some(after) = place {
         let found = db.run(FindExpiredSessions { after, at, limit: BITE }).await?;
@@ -61,6 +61,12 @@ async fn purge_sessions(db: &Db, clock: &Clock, access_ttl: i64) -> Result<(), S
         tokio::time::sleep(PAUSE_BETWEEN_BITES).await;
     }
     Ok(())
+}
+
+/// The shared time, or this machine's where that is earlier: a database's clock that jumps ahead must not sign everybody
+/// out for good.
+async fn time_that_is_over(db: &Db, clock: &Clock) -> Result<Time, StoreError> {
+    Ok(time_of_all(db, clock).await?.min(clock.machine()))
 }
 
 /// The longest lifetime of an access token in seconds, whichever node signed it.

@@ -11,9 +11,17 @@ pub(super) async fn healthz() -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({"status": "ok"}))
 }
 
-/// 200 when the database answers and holds every migration; else 503 with the reason's code.
+/// 200 when the database answers, takes writes and has every migration, and no background loop crashed a moment ago; else
+/// 503 with the reason's code.
 pub(super) async fn readyz(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let state = HttpState::of(&request)?;
+    if !state.background.is_well() {
+        let detail = (
+            "A part of this server crashed a moment ago, as its log says.",
+            "本服务器的一个组件刚刚崩溃（见日志）。",
+        );
+        return Err(Problem::with_detail(ErrorCode::Overloaded, detail));
+    }
     state.db.check().await.map_err(not_ready)?;
     let body = json!({"status": "ok", "database": "ok", "migrations": "ok"});
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body))

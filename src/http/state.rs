@@ -3,7 +3,7 @@
 use super::problem::{ErrorCode, Problem};
 use crate::actors::Db;
 use crate::domain::{AppId, Cidr, client_address};
-use crate::flows::{ApiKeys, Introspection, LoginBrake, Revoking, Sessions, SignIn, Users};
+use crate::flows::{ApiKeys, Background, Introspection, LoginBrake, Revoking, Sessions, SignIn, Users};
 use crate::tokens::Verifier;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderValue, X_FORWARDED_FOR};
@@ -35,6 +35,8 @@ pub struct HttpState {
     pub trusted_proxies: Arc<[Cidr]>,
     /// Limits the rate of logins per address.
     pub login_brake: LoginBrake,
+    /// What goes on beside the requests: is it well?
+    pub background: Background,
 }
 
 impl HttpState {

@@ -168,23 +168,26 @@ impl Writer {
         let result = self.transact(&mut group, LockWait::Long);
         log::trace!("{} writes took {:?}", group.len(), began.elapsed());
         match result {
-            Err(StoreError::Refused(_) | StoreError::Conflict(_) | StoreError::Crashed) => {
-                // One that waits for a stranger's lock, and will go on waiting, must not hold up its neighbours again.
-                group.into_iter().for_each(|job| self.commit_alone(vec![job], LockWait::Short));
-            }
+            // One that waits for a stranger's lock, and will go on waiting, must not hold up its neighbours again.
+            Err(StoreError::Conflict(_)) => self.commit_each(group, LockWait::Short),
+            Err(StoreError::Refused(_) | StoreError::Crashed) => self.commit_each(group, LockWait::Long),
             result => answer(&mut group, &result),
         }
     }
 
+    fn commit_each(&mut self, group: Vec<Box<dyn Job>>, wait: LockWait) {
+        group.into_iter().for_each(|job| self.commit_alone(vec![job], wait));
+    }
+
     fn commit_alone(&mut self, mut job: Vec<Box<dyn Job>>, wait: LockWait) {
-        let mut result = Err(too_late());
-        for _ in 0..TRIES {
-            if job.iter().any(|job| job.is_late()) {
-                break;
-            }
-            result = self.transact(&mut job, wait);
-            if !matches!(result, Err(StoreError::Conflict(_))) {
-                break;
+        if job.iter().any(|job| job.is_late()) {
+            job.iter_mut().for_each(|job| job.answer(Err(too_late())));
+            return;
+        }
+        let mut result = self.transact(&mut job, wait);
+        for _ in 1..TRIES {
+            if matches!(result, Err(StoreError::Conflict(_))) && !job.iter().any(|job| job.is_late()) {
+                result = self.transact(&mut job, wait);
             }
         }
         answer(&mut job, &result);
@@ -236,14 +239,14 @@ impl Writer {
 enum LockWait {
     /// As the connection is set up.
     Long,
-    /// Hardly: the writes behind it have waited already.
+    /// Less: the writes behind it have waited already. Over all tries it is as long as another group of ours may wait.
     Short,
 }
 
 impl LockWait {
     fn set(self, conn: &mut DbConn) -> Result<(), StoreError> {
         if let (Self::Short, DbConn::Postgres(conn)) = (self, conn) {
-            conn.batch_execute("SET LOCAL lock_timeout = '300ms'")?;
+            conn.batch_execute("SET LOCAL lock_timeout = '700ms'")?;
         }
         Ok(())
     }

@@ -18,6 +18,9 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 /// An arbitrary number, which must be the same in every weauth.
 const ADVISORY_LOCK: i64 = 0x7765_6175_7468;
 
+/// For SQLite: a process that starts while another one migrates waits for it.
+const PATIENT: &str = "PRAGMA busy_timeout = 60000;";
+
 /// A migration and whether it has been applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationState {
@@ -40,7 +43,7 @@ impl Migrator {
         let mut conn = connect(url)?;
         if let DbConn::Sqlite(conn) = &mut conn {
             // Another process may be migrating, which can take longer than a login.
-            conn.batch_execute("PRAGMA busy_timeout = 60000;")?;
+            conn.batch_execute(PATIENT)?;
             into_wal_mode(conn)?;
         }
         Ok(Self(conn))
@@ -51,8 +54,7 @@ impl Migrator {
     pub fn apply_pending(&mut self) -> Result<Vec<String>, StoreError> {
         if status(&mut self.0)?.iter().all(|migration| migration.applied) {
             if let DbConn::Sqlite(conn) = &mut self.0 {
-                // Writes nothing, but fails where the file can't be written.
-                conn.batch_execute("UPDATE __diesel_schema_migrations SET version = version WHERE false")?;
+                check_writable(conn)?;
             }
             return Ok(Vec::new());
         }
@@ -147,13 +149,34 @@ impl Query for CheckSchema {
         if let Some(pending) = status(conn)?.into_iter().find(|state| !state.applied) {
             return Err(StoreError::Pending(pending.name));
         }
-        if let DbConn::Postgres(conn) = conn {
-            let is_read_only = dsl::sql::<Bool>("current_setting('transaction_read_only') = 'on'");
-            if diesel::select(is_read_only).get_result(conn)? {
-                return Err(StoreError::Refused("it takes no writes".into()));
-            }
+        Ok(())
+    }
+}
+
+/// Does the database take writes? A standby of Postgres does not.
+pub struct CheckWrites;
+
+impl Query for CheckWrites {
+    type Output = ();
+
+    fn run(&self, conn: &mut DbConn) -> Result<(), StoreError> {
+        let DbConn::Postgres(conn) = conn else { return Ok(()) };
+        let is_read_only = dsl::sql::<Bool>("current_setting('transaction_read_only') = 'on'");
+        if diesel::select(is_read_only).get_result(conn)? {
+            return Err(StoreError::Refused("it takes no writes".into()));
         }
         Ok(())
+    }
+}
+
+/// Writes nothing, but fails if the file can't be written. One that is locked can be.
+fn check_writable(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    conn.batch_execute("PRAGMA busy_timeout = 0;")?;
+    let tried = conn.batch_execute("UPDATE __diesel_schema_migrations SET version = version WHERE false");
+    conn.batch_execute(PATIENT)?;
+    match tried.map_err(StoreError::from) {
+        Err(StoreError::Conflict(_)) => Ok(()),
+        result => result,
     }
 }
 

@@ -60,7 +60,7 @@ pub use identities::ListIdentities;
 pub use introspect::{FindRefreshSession, RefreshSession};
 pub use keys::{KeyPurpose, ListRetiredKeys, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
 pub use last_logins::NoteLogins;
-pub use migrate::{CheckSchema, MigrationState, Migrator};
+pub use migrate::{CheckSchema, CheckWrites, MigrationState, Migrator};
 pub use opened_file::OpenedFile;
 pub use query::{Query, Write, WriteOne};
 pub use revocations::{FindRevocations, PurgeRevocations};

@@ -212,7 +212,7 @@ impl Resealed {
     }
 }
 
-/// Records in the audit log that values were resealed.
+/// Records in the audit log that somebody sets out to seal everything anew.
 #[derive(Debug)]
 pub struct NoteResealing {
     /// By whom.

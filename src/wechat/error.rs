@@ -31,7 +31,7 @@ pub enum WeChatError {
     /// -1, even after the retries.
     #[error("WeChat says that it is busy (-1)")]
     SystemBusy,
-    /// No connection, or a circuit that was opened for want of one.
+    /// No connection, or a circuit that was opened for want of answers.
     #[error("WeChat can't be reached")]
     Unavailable,
     /// No response within the deadline; whether the code was used is unknown.

@@ -1,9 +1,9 @@
 //! `weauth keys api`: adds, lists and revokes the API keys of backends.
 
 use crate::cli::Failure;
-use crate::cli::terminal::{open_database, operator, print_json, print_table};
+use crate::cli::terminal::{open_database, operator, print_json, print_table, shared_now};
 use crate::config::Sources;
-use crate::domain::{ApiKey, ApiKeyName, ApiScope, Clock, Time};
+use crate::domain::{ApiKey, ApiKeyName, ApiScope, Time};
 use crate::store::{AddApiKey, ListApiKeys, RevokeApiKey, RevokedApiKey, StoredApiKey};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
@@ -73,15 +73,16 @@ impl AddArguments {
                 scopes.push(*scope);
             }
         }
+        let mut database = open_database(sources)?;
         let add = AddApiKey {
             hash: key.hash(),
             name: name.clone(),
             hint: key.hint(),
             scopes,
-            at: Clock::system().now(),
+            at: shared_now(&mut database)?,
             by: operator(),
         };
-        if !open_database(sources)?.commit(&add)? {
+        if !database.commit(&add)? {
             return Err(Failure::new(format!(
                 "there is an API key named {name} already; choose another name, or `weauth keys api revoke {name}` first"
             )));
@@ -152,8 +153,9 @@ impl ListArguments {
 impl RevokeArguments {
     fn run(&self, sources: &Sources) -> Result<(), Failure> {
         let name = &self.name;
-        let revoke = RevokeApiKey { name: name.clone(), at: Clock::system().now(), by: operator() };
-        match open_database(sources)?.commit(&revoke)? {
+        let mut database = open_database(sources)?;
+        let at = shared_now(&mut database)?;
+        match database.commit(&RevokeApiKey { name: name.clone(), at, by: operator() })? {
             RevokedApiKey::Now => tell(&format!("API key {name} was revoked")),
             RevokedApiKey::Before => tell(&format!("API key {name} was revoked before")),
             RevokedApiKey::Unknown => Err(Failure::new(format!("there is no API key named {name}"))),

@@ -2,9 +2,9 @@
 
 use super::OneUser;
 use crate::cli::Failure;
-use crate::cli::terminal::{open_database, print_json, print_table, say};
+use crate::cli::terminal::{open_database, print_json, print_table, say, shared_now};
 use crate::config::{Sources, roles_for_command};
-use crate::domain::{Clock, Identity, Permission, Role, Session, User, mask_phone};
+use crate::domain::{Identity, Permission, Role, Session, User, mask_phone};
 use crate::http::{UserDetailView, UserView};
 use crate::store::{ListIdentities, ListSessions};
 use clap::Args;
@@ -25,7 +25,8 @@ pub(super) fn run(sources: &Sources, arguments: &ShowArguments) -> Result<(), Fa
     let user = arguments.user.find(&mut database)?;
     let permissions = policy.permissions(&user.roles);
     let identities = database.run(&ListIdentities(user.id.clone()))?;
-    let sessions = database.run(&ListSessions { user: user.id.clone(), at: Clock::system().now() })?;
+    let at = shared_now(&mut database)?;
+    let sessions = database.run(&ListSessions { user: user.id.clone(), at })?;
     if arguments.json {
         let view = UserView::of(&user, &permissions, None);
         return print_json(&UserDetailView::of(view, &identities, &sessions));
