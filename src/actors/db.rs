@@ -2,8 +2,8 @@
 
 use crate::domain::DatabaseUrl;
 use crate::store::{
-    CheckSchema, CheckWrites, GroupCommit, OpenedFile, PATIENCE, Pool, Purpose, Query, Reply, StoreError,
-    Write, keep_checkpointed, open_pool, ping,
+    CheckReady, GroupCommit, OpenedFile, PATIENCE, Pool, Purpose, Query, Reply, StoreError, Write,
+    keep_checkpointed, open_pool, ping,
 };
 use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture};
 use std::sync::Arc;
@@ -154,8 +154,7 @@ impl Db {
         if let Some(file) = &self.file {
             file.check()?;
         }
-        self.run(CheckSchema).await?;
-        self.run(CheckWrites).await
+        self.run(CheckReady).await
     }
 
     /// Commits one write and answers when it is durable. `Busy` if too many are waiting already; `Unavailable` after

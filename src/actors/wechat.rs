@@ -67,7 +67,7 @@ impl Handler<ExchangeCode> for WeChatActor {
     type Result = ();
 
     fn handle(&mut self, ExchangeCode { key, reply }: ExchangeCode, ctx: &mut Context<Self>) {
-        let is_full = self.logins >= self.max_in_flight;
+        let is_full = self.is_full();
         if let Some(waiting) = self.in_flight.get_mut(&key).filter(|_| !is_full) {
             waiting.push(reply);
             self.logins += 1;
@@ -147,11 +147,15 @@ impl WeChatActor {
             let is_settled = spent_at.elapsed() > SETTLED_AFTER;
             return Err(if is_settled { WeChatError::CodeUsedBefore } else { WeChatError::CodeUsed });
         }
-        if self.logins >= self.max_in_flight {
+        if self.is_full() {
             return Err(WeChatError::Busy);
         }
         let (app, circuit) = self.apps.get_mut(&key.0).ok_or(WeChatError::CodeInvalid)?;
         circuit.admit(Instant::now()).map(|()| app.clone())
+    }
+
+    fn is_full(&self) -> bool {
+        self.logins >= self.max_in_flight
     }
 
     /// Removes an ended exchange and returns those who waited for it.

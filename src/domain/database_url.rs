@@ -192,6 +192,26 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_to_another_machine_may_be_in_the_clear_unless_the_url_says() {
+        let may_be = |url: &str| DatabaseUrl::parse(url).unwrap().may_be_in_clear();
+        for other in
+            ["postgres://u:p@db/x", "postgres://127.0.0.1,10.0.0.5/x", "postgres:///x?hostaddr=10.0.0.5"]
+        {
+            assert!(may_be(other), "{other}");
+        }
+        for told in [
+            "postgres://db/x?sslmode=disable",
+            "postgres://u:p@localhost:5432/x",
+            "postgres://[::1]:5432/x",
+            "postgres:///x?host=/run/postgresql",
+            "postgres://%2Frun%2Fpostgresql/x",
+            "sqlite://x.db",
+        ] {
+            assert!(!may_be(told), "{told}");
+        }
+    }
+
+    #[test]
     fn the_password_is_never_shown() {
         for (url, shown) in [
             ("postgres://user:hunter2@host:5432/db?password=hunter2", "postgres://host:5432/db"),

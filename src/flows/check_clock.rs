@@ -3,7 +3,7 @@
 
 use crate::actors::Db;
 use crate::domain::{Clock, Time};
-use crate::store::{ReadClock, ReadNow, StoreError};
+use crate::store::{ReadLatest, ReadNow, StoreError};
 use std::time::Instant;
 
 /// The clock skew that is not worth a word, in seconds.
@@ -61,22 +61,18 @@ pub(super) async fn time_of_all(db: &Db, clock: &Clock) -> Result<Time, StoreErr
 /// Reads the time that all nodes share, which governs every decision made for all of them, and checks this machine's
 /// clock.
 pub async fn shared_time(db: &Db, clock: &Clock) -> Result<SharedTime, StoreError> {
-    time_of_all(db, clock).await?;
     let before = clock.machine();
-    let read = db.run(ReadClock).await?;
+    let now = time_of_all(db, clock).await?;
     let after = clock.machine();
-    let (now, difference) = match read.now {
-        // The database answered between `before` and `after`, so a slow answer or a queue does not look like skew.
-        Some(theirs) if before.unix() - theirs.unix() > TOLERANCE => {
-            (theirs, Some(ClockDifference::Ahead(before.unix() - theirs.unix())))
-        }
-        Some(theirs) if theirs.unix() - after.unix() > TOLERANCE => {
-            (theirs, Some(ClockDifference::Behind(theirs.unix() - after.unix())))
-        }
-        Some(theirs) => (theirs, None),
-        None => (after, None),
+    // It was read between `before` and `after`, so a slow answer or a queue does not look like skew.
+    let (ahead, behind) = (before.unix() - now.unix(), now.unix() - after.unix());
+    let difference = if ahead > TOLERANCE {
+        Some(ClockDifference::Ahead(ahead))
+    } else {
+        (behind > TOLERANCE).then_some(ClockDifference::Behind(behind))
     };
-    let behind_latest = read.latest.map_or(0, |latest| latest.unix() - now.unix());
+    let latest = db.run(ReadLatest).await?;
+    let behind_latest = latest.map_or(0, |latest| latest.unix() - now.unix());
     let latest = (behind_latest > TOLERANCE).then_some(ClockDifference::BehindLatest(behind_latest));
     Ok(SharedTime { now, difference: difference.or(latest) })
 }

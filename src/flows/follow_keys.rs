@@ -48,11 +48,11 @@ impl Follower {
         }
         self.difference = time.difference;
         let mut stored = self.keys.db.run(LoadKeys).await?;
-        // Replaces a key retired without a successor, but not those that `keys reset` removed: they need a restart.
-        if master_key_fits(&self.keys.master, &stored) {
-            stored = self.keys.complete(stored, time.now).await?;
-        }
         if stored != self.seen {
+            // Replaces a key retired without a successor, but not those that `keys reset` removed: they need a restart.
+            if master_key_fits(&self.keys.master, &stored) {
+                stored = self.keys.complete(stored, time.now).await?;
+            }
             // A key that can't be opened is logged once, not every few seconds.
             self.seen.clone_from(&stored);
             self.opened = false;

@@ -23,6 +23,8 @@ const LONG_OVERLAP: i64 = 15 * 60;
 /// After this long without news, the log says so, once.
 const DEAF: Duration = Duration::from_secs(5);
 
+const NO_ANSWER: &str = "it does not answer";
+
 /// Reads what happened to sessions and users and passes it on to token verification.
 #[derive(Debug, Clone)]
 pub struct FollowRevocations {
@@ -57,11 +59,11 @@ impl FollowRevocations {
             let looked = tokio::select! {
                 looked = &mut look => looked,
                 () = silence.begins_to_matter() => {
-                    silence.tell("it does not answer");
+                    silence.tell(NO_ANSWER);
                     look.await
                 }
             };
-            match looked.unwrap_or_else(|_| Err(StoreError::Unavailable("it does not answer".into()))) {
+            match looked.unwrap_or_else(|_| Err(StoreError::Unavailable(NO_ANSWER.into()))) {
                 Ok(now) => {
                     heard.set(now);
                     silence.broken();

@@ -117,12 +117,15 @@ mod tests {
     use super::*;
     use crate::domain::LoginCode;
 
+    fn enter(overlaps: &Overlaps) -> Overlap {
+        let app = AppId::parse("wx0123456789abcdef").unwrap();
+        overlaps.enter(&app, &LoginCode::parse("code").unwrap().hash())
+    }
+
     #[test]
     fn who_overlaps_with_an_exchange_came_at_the_same_time_and_nobody_else() {
         let overlaps = Overlaps::default();
-        let app = AppId::parse("wx0123456789abcdef").unwrap();
-        let code = LoginCode::parse("code").unwrap().hash();
-        let enter = || overlaps.enter(&app, &code);
+        let enter = || enter(&overlaps);
         let (mut first, second) = (enter(), enter());
         assert!(!first.with_an_exchange() && !second.with_an_exchange(), "none was exchanged");
         first.note_exchange();
@@ -143,9 +146,7 @@ mod tests {
     #[test]
     fn who_is_not_concurrent_by_itself_waits_for_what_becomes_of_the_others() {
         let overlaps = Overlaps::default();
-        let app = AppId::parse("wx0123456789abcdef").unwrap();
-        let code = LoginCode::parse("code").unwrap().hash();
-        let enter = || overlaps.enter(&app, &code);
+        let enter = || enter(&overlaps);
         let (mut first, mut second, mut third) = (enter(), enter(), enter());
         assert!(second.may_still_join() && third.may_still_join());
         let fourth = enter();
@@ -161,12 +162,11 @@ mod tests {
     #[test]
     fn who_comes_when_all_have_ended_joins_nobody() {
         let overlaps = Overlaps::default();
-        let app = AppId::parse("wx0123456789abcdef").unwrap();
-        let code = LoginCode::parse("code").unwrap().hash();
-        let mut first = overlaps.enter(&app, &code);
+        let enter = || enter(&overlaps);
+        let mut first = enter();
         first.note_exchange();
         drop(first);
-        let late = overlaps.enter(&app, &code);
-        assert!(!late.with_an_exchange() && !overlaps.enter(&app, &code).with_an_exchange());
+        let late = enter();
+        assert!(!late.with_an_exchange() && !enter().with_an_exchange());
     }
 }

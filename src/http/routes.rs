@@ -1,6 +1,6 @@
 //! The route table.
 
-use super::problem::{ErrorCode, FieldMistake, OAuthProblem, Problem};
+use super::problem::{ErrorCode, OAuthProblem, Problem};
 use super::state::HttpState;
 use super::{health, introspect, jwks, login, me, metadata, refresh, revoke, sessions, token, verify};
 use actix_web::http::Method;
@@ -60,7 +60,7 @@ fn without_query<E: ResponseError + 'static>(
 
 fn unknown_parameter(request: &HttpRequest) -> Problem {
     let mut names = form_urlencoded::parse(request.query_string().as_bytes()).map(|(name, _)| name);
-    Problem::fields(vec![FieldMistake::unknown_parameter(&names.next().unwrap_or_default())])
+    Problem::unknown_parameter(&names.next().unwrap_or_default())
 }
 
 /// A resource that answers GET, and HEAD without the body.

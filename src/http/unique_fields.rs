@@ -13,18 +13,16 @@ pub(super) struct UniqueFields {
     pub(super) twice: bool,
 }
 
-impl Extend<(String, Value)> for UniqueFields {
-    fn extend<I: IntoIterator<Item = (String, Value)>>(&mut self, fields: I) {
-        for (name, value) in fields {
-            self.twice |= self.fields.insert(name, value).is_some();
-        }
+impl UniqueFields {
+    fn insert(&mut self, name: String, value: Value) {
+        self.twice |= self.fields.insert(name, value).is_some();
     }
 }
 
 impl FromIterator<(String, Value)> for UniqueFields {
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(fields: I) -> Self {
         let mut unique = Self::default();
-        unique.extend(fields);
+        fields.into_iter().for_each(|(name, value)| unique.insert(name, value));
         unique
     }
 }
@@ -41,8 +39,8 @@ impl<'de> Deserialize<'de> for UniqueFields {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UniqueFields, A::Error> {
                 let mut unique = UniqueFields::default();
-                while let Some(field) = map.next_entry()? {
-                    unique.extend([field]);
+                while let Some((name, value)) = map.next_entry()? {
+                    unique.insert(name, value);
                 }
                 Ok(unique)
             }

@@ -5,7 +5,7 @@
 //! that the client forged.
 
 use super::AuthenticatedUser;
-use super::problem::{FieldMistake, Problem};
+use super::problem::Problem;
 use crate::domain::{Permission, Role};
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
@@ -41,7 +41,7 @@ fn asked(query: &str) -> Result<Vec<Permission>, Problem> {
         "permission" => Permission::parse(&value).ok_or_else(|| {
             Problem::field("permission", ("must be the name of a permission", "必须是权限名"))
         }),
-        unknown => Err(Problem::fields(vec![FieldMistake::unknown_parameter(unknown)])),
+        unknown => Err(Problem::unknown_parameter(unknown)),
     };
     parameters.map(permission).collect()
 }

@@ -8,18 +8,6 @@ use diesel::dsl::{max, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Timestamp;
 
-/// Asks the database for its time.
-pub struct ReadClock;
-
-/// The time elsewhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DatabaseClock {
-    /// Postgres's clock, which all nodes share; SQLite has none of its own.
-    pub now: Option<Time>,
-    /// The latest time among keys and audit entries: some machine's clock has shown it.
-    pub latest: Option<Time>,
-}
-
 /// The time by Postgres's clock; `None` on SQLite, which has none of its own.
 pub struct ReadNow;
 
@@ -34,14 +22,16 @@ impl Query for ReadNow {
     }
 }
 
-impl Query for ReadClock {
-    type Output = DatabaseClock;
+/// The latest time among keys and audit entries: some machine's clock has shown it.
+pub struct ReadLatest;
 
-    fn run(&self, conn: &mut DbConn) -> Result<DatabaseClock, StoreError> {
-        let now = ReadNow.run(conn)?;
+impl Query for ReadLatest {
+    type Output = Option<Time>;
+
+    fn run(&self, conn: &mut DbConn) -> Result<Option<Time>, StoreError> {
         let key: Option<NaiveDateTime> = keys::table.select(max(keys::created_at)).get_result(conn)?;
         let noted: Option<NaiveDateTime> =
             audit::table.order(audit::id.desc()).select(audit::at).first(conn).optional()?;
-        Ok(DatabaseClock { now, latest: key.max(noted).map(Time::from_stored) })
+        Ok(key.max(noted).map(Time::from_stored))
     }
 }

@@ -101,10 +101,12 @@ fn in_english(conn: &mut PgConnection) -> diesel::ConnectionResult<()> {
     }
     static TOLD: Once = Once::new();
     if conn.batch_execute("SET lc_messages = 'C'").is_err() {
-        TOLD.call_once(|| log::warn!(
-            "Postgres does not tell its errors in English, and weauth knows some by their words: let an administrator \
-             run ALTER ROLE … SET lc_messages = 'C' for the role of DATABASE_URL"
-        ));
+        TOLD.call_once(|| {
+            log::warn!(
+                "Postgres does not tell its errors in English, and weauth knows some by their words: let an \
+                 administrator run ALTER ROLE … SET lc_messages = 'C' for the role of DATABASE_URL"
+            );
+        });
     }
     Ok(())
 }

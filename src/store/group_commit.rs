@@ -163,7 +163,7 @@ impl Writer {
     fn commit(&mut self, mut group: Vec<Box<dyn Job>>) {
         let began = Instant::now();
         if group.len() == 1 {
-            return self.commit_alone(group, LockWait::Long);
+            return self.commit_each(group, LockWait::Long);
         }
         let result = self.transact(&mut group, LockWait::Long);
         log::trace!("{} writes took {:?}", group.len(), began.elapsed());
@@ -176,21 +176,24 @@ impl Writer {
     }
 
     fn commit_each(&mut self, group: Vec<Box<dyn Job>>, wait: LockWait) {
-        group.into_iter().for_each(|job| self.commit_alone(vec![job], wait));
-    }
-
-    fn commit_alone(&mut self, mut job: Vec<Box<dyn Job>>, wait: LockWait) {
-        if job.iter().any(|job| job.is_late()) {
-            job.iter_mut().for_each(|job| job.answer(Err(too_late())));
-            return;
-        }
-        let mut result = self.transact(&mut job, wait);
-        for _ in 1..TRIES {
-            if matches!(result, Err(StoreError::Conflict(_))) && !job.iter().any(|job| job.is_late()) {
-                result = self.transact(&mut job, wait);
+        for mut job in group {
+            if job.is_late() {
+                job.answer(Err(too_late()));
+            } else {
+                self.commit_alone(job, wait);
             }
         }
-        answer(&mut job, &result);
+    }
+
+    fn commit_alone(&mut self, mut job: Box<dyn Job>, wait: LockWait) {
+        let alone = std::slice::from_mut(&mut job);
+        let mut result = self.transact(alone, wait);
+        for _ in 1..TRIES {
+            if matches!(result, Err(StoreError::Conflict(_))) && !alone[0].is_late() {
+                result = self.transact(alone, wait);
+            }
+        }
+        answer(alone, &result);
     }
 
     /// Runs one transaction over the group. Drops the connection if its state is in doubt.

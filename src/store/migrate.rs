@@ -153,13 +153,14 @@ impl Query for CheckSchema {
     }
 }
 
-/// Does the database take writes? A standby of Postgres does not.
-pub struct CheckWrites;
+/// The same, and does the database take writes? A standby of Postgres does not.
+pub struct CheckReady;
 
-impl Query for CheckWrites {
+impl Query for CheckReady {
     type Output = ();
 
     fn run(&self, conn: &mut DbConn) -> Result<(), StoreError> {
+        CheckSchema.run(conn)?;
         let DbConn::Postgres(conn) = conn else { return Ok(()) };
         let is_read_only = dsl::sql::<Bool>("current_setting('transaction_read_only') = 'on'");
         if diesel::select(is_read_only).get_result(conn)? {

@@ -44,7 +44,7 @@ pub use api_keys::{
     AddApiKey, FindApiKeysInUse, ListApiKeys, NoteApiKeyUses, RevokeApiKey, RevokedApiKey, StoredApiKey,
 };
 pub use checkpoint::{EmptyLog, keep_checkpointed};
-pub use clock::{DatabaseClock, ReadClock, ReadNow};
+pub use clock::{ReadLatest, ReadNow};
 pub use connection::{DbConn, Pool, Purpose, open_pool, ping};
 pub use direct::Direct;
 pub use error::StoreError;
@@ -60,7 +60,7 @@ pub use identities::ListIdentities;
 pub use introspect::{FindRefreshSession, RefreshSession};
 pub use keys::{KeyPurpose, ListRetiredKeys, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
 pub use last_logins::NoteLogins;
-pub use migrate::{CheckSchema, CheckWrites, MigrationState, Migrator};
+pub use migrate::{CheckReady, CheckSchema, MigrationState, Migrator};
 pub use opened_file::OpenedFile;
 pub use query::{Query, Write, WriteOne};
 pub use revocations::{FindRevocations, PurgeRevocations};

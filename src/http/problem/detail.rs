@@ -50,17 +50,5 @@ pub struct FieldMistake {
     pub detail: Detail,
 }
 
-impl FieldMistake {
-    /// A query parameter that the call does not have. Its name is shown only if it looks like one: anything else
-    /// may be a misplaced secret.
-    pub(crate) fn unknown_parameter(name: &str) -> Self {
-        let is_name =
-            name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
-        let field = if is_name { name } else { "(a parameter)" };
-        let detail = ("is not a parameter of this call", "不是本接口的参数").into();
-        Self { field: field.to_owned(), detail }
-    }
-}
-
 /// "is missing", for a field.
 pub(crate) const MISSING: (&str, &str) = ("is missing", "缺失");

@@ -71,6 +71,15 @@ impl Problem {
         Self { mistakes, ..Self::with_detail(ErrorCode::InvalidRequest, told) }
     }
 
+    /// `invalid_request` because of a query parameter that the call does not have, named only if it looks like a name:
+    /// anything else may be a secret in the wrong place.
+    pub(crate) fn unknown_parameter(name: &str) -> Self {
+        let is_name =
+            name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+        let field = if is_name { name } else { "(a parameter)" };
+        Self::field(field, ("is not a parameter of this call", "不是本接口的参数"))
+    }
+
     /// `method_not_allowed`; `methods` goes into `Allow`.
     pub fn method_not_allowed(methods: &'static str) -> Self {
         Self { allow: Some(methods), ..Self::new(ErrorCode::MethodNotAllowed) }
