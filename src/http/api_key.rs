@@ -68,7 +68,7 @@ impl ApiKeyForm {
             if form.optional("client_secret").is_some() {
                 return Err(Problem::field(
                     "client_secret",
-                    ("is one key too many: the header brings one", "多余：请求头中已有一个密钥"),
+                    ("is one key too many: the header brings one", "多余：请求头中已有 API key"),
                 ));
             }
             return Ok(Self { caller, form });

@@ -33,7 +33,7 @@ pub(super) fn of(code: ErrorCode) -> Texts {
         ),
         ErrorCode::TokenMissing => (
             ("Access token missing", "Send the access token as `Authorization: Bearer TOKEN`."),
-            ("缺少访问令牌", "请在请求头中携带 `Authorization: Bearer TOKEN`。"),
+            ("缺少访问令牌", "请在请求头中携带访问令牌：`Authorization: Bearer TOKEN`。"),
         ),
         ErrorCode::TokenInvalid => (
             ("Access token invalid", "The access token is not valid here. Call wx.login and log in again."),
@@ -60,7 +60,7 @@ pub(super) fn of(code: ErrorCode) -> Texts {
                 "This refresh token was replaced before, so somebody else may hold it: the session has been ended. \
                  Call wx.login and log in again.",
             ),
-            ("刷新令牌被重复使用", "该刷新令牌早已更换，可能已泄露，会话已结束。请调用 wx.login 重新登录。"),
+            ("刷新令牌被重复使用", "该刷新令牌已被替换，可能已泄露，会话已结束。请调用 wx.login 重新登录。"),
         ),
         ErrorCode::WechatCodeInvalid => (
             (
@@ -116,7 +116,7 @@ pub(super) fn of_api_key(code: ErrorCode) -> Texts {
             ),
             (
                 "缺少 API key",
-                "请用 `Authorization: Bearer KEY` 发送 API key，或用 HTTP Basic，以 key 的名称作为用户名。",
+                "请用 `Authorization: Bearer KEY` 发送 API key，或用 HTTP Basic，以它的名称为用户名。",
             ),
         ),
         ErrorCode::TokenInvalid => (
@@ -158,7 +158,7 @@ fn of_servers(code: ErrorCode) -> Texts {
                 "WeChat refuses this server",
                 "The operator must correct the WeChat settings; the server's log says how.",
             ),
-            ("微信配置有误", "微信拒绝了本服务器的配置，请管理员查看服务器日志并修正。"),
+            ("微信配置有误", "微信拒绝了本服务器，请管理员按服务器日志中的说明修正微信配置。"),
         ),
         ErrorCode::WechatUnavailable => (
             (
