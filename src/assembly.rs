@@ -3,10 +3,10 @@
 use crate::actors::{Db, DbSettings, WeChat};
 use crate::config::{Config, DatabaseConfig, KeyConfig, TokenConfig, WeChatConfig};
 use crate::crypto::MasterKeys;
-use crate::domain::{App, AppId, Cidr, Clock, DatabaseUrl, RolePolicy};
+use crate::domain::{AppId, Cidr, Clock, DatabaseUrl, Lifetimes, RolePolicy, Time};
 use crate::flows::{
     ApiKeys, Background, FollowRevocations, Introspection, Issuer, KeyPolicy, LastLogins, LoginBrake,
-    Revoking, ServerKeys, Sessions, SignIn, SignInLimits, StartKeysError, TokenLifetimes, Users, follow_keys,
+    Revoking, ServerKeys, Sessions, SignIn, SignInParts, StartKeysError, Users, follow_keys,
     index_logins_forever, purge_forever,
 };
 use crate::http::{HttpState, everything, extractor_state, observed};
@@ -73,6 +73,10 @@ impl Settings {
         let (trusted_proxies, rate_limit) = (server.trusted_proxies, server.rate_limit);
         Self { database, wechat, tokens, keys, master_keys, roles, trusted_proxies, rate_limit, public_url }
     }
+
+    fn app_ids(&self) -> Vec<AppId> {
+        self.wechat.apps.iter().map(|app| app.id.clone()).collect()
+    }
 }
 
 /// A running weauth, with its actors started and its database migrated. Cheap to clone.
@@ -108,75 +112,10 @@ impl Weauth {
     /// # Panics
     /// Outside of an actix `System` and of a tokio `LocalSet`, as under `#[tokio::main]`.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let Settings { database, wechat, tokens, keys, master_keys, roles, .. } = settings;
-        let (trusted_proxies, rate_limit, public_url) =
-            (settings.trusted_proxies, settings.rate_limit, settings.public_url);
-        let clock = Clock::system();
-        let unreadable = |error| StartError::Database { url: database.url.to_string(), error };
-        let db = open_database(&database).map_err(unreadable)?;
-        let access_ttl = i64::from(tokens.access_ttl);
-        let policy =
-            KeyPolicy { algorithm: keys.signing_algorithm, max_age: i64::from(keys.max_age), access_ttl };
-        let server_keys = ServerKeys::new(db.aside(), master_keys.clone(), policy, public_url, clock.clone());
-        let keys = server_keys.start().await?;
-        let apps: Vec<AppId> = wechat.apps.iter().map(|app: &App| app.id.clone()).collect();
-        let revocations = Revocations::default();
-        let follow = FollowRevocations {
-            db: db.aside(),
-            revocations: revocations.clone(),
-            roles: roles.clone(),
-            clock: clock.clone(),
-            access_ttl,
-        };
-        let heard = follow.load().await.map_err(unreadable)?;
-        let verifier = Verifier::new(keys, apps.clone(), revocations.clone(), access_ttl, clock.clone());
-        let last_logins = LastLogins::default();
-        let users = Users::new(db.clone(), clock.clone(), roles, last_logins.clone());
-        let lifetimes = TokenLifetimes { access: access_ttl, refresh: i64::from(tokens.refresh_ttl) };
-        let issuer = Issuer::new(users.clone(), verifier.clone(), lifetimes, clock.clone());
-        let grace = i64::from(tokens.refresh_grace);
-        let sessions = Sessions::new(db.clone(), issuer.clone(), revocations.clone(), grace, clock.clone());
-        let introspection = Introspection::new(db.clone(), verifier.clone(), grace, clock.clone());
-        let revoking = Revoking::new(db.clone(), verifier.clone(), revocations.clone(), clock.clone());
-        let api_keys = ApiKeys::new(db.aside(), clock.clone());
-        let client = Client::new(&wechat.api_base).map_err(StartError::Client)?;
-        let wechat = WeChat::start(client, wechat.apps, wechat.max_in_flight);
-        let replay_window = i64::from(tokens.replay_window);
-        let noted = last_logins.clone();
-        let limits = SignInLimits { replay_window, max_sessions: tokens.max_sessions };
-        let sign_in =
-            SignIn::new(wechat, db.clone(), issuer, master_keys, limits, revocations, noted, clock.clone());
-        let background = Background::default();
-        let heard = Rc::new(Cell::new(heard));
-        background.run("hearing of what ended elsewhere", move || follow.clone().follow(heard.clone()));
-        let (following, keys) = (verifier.clone(), server_keys);
-        background.run("following the signing keys", move || follow_keys(keys.clone(), following.clone()));
-        let following = api_keys.clone();
-        background.run("following the API keys", move || following.clone().follow_forever());
-        let (noting, at) = (last_logins.clone(), db.clone());
-        background.run("noting last logins", move || noting.clone().write_forever(at.clone()));
-        if matches!(database.url, DatabaseUrl::Sqlite(_)) {
-            let at = db.clone();
-            background.run("indexing logins", move || index_logins_forever(at.clone()));
-        }
-        let (at, purging) = (db.clone(), clock.clone());
-        background
-            .run("purging", move || purge_forever(at.clone(), purging.clone(), replay_window, access_ttl));
-        let state = HttpState {
-            sign_in,
-            sessions,
-            users,
-            introspection,
-            revoking,
-            api_keys,
-            tokens: verifier,
-            db,
-            apps,
-            trusted_proxies: trusted_proxies.into(),
-            login_brake: LoginBrake::new(rate_limit, clock.clone()),
-            background,
-        };
-        Ok(Self { state, last_logins })
+        let foundation = Foundation::lay(&settings).await?;
+        let state = foundation.http_state()?;
+        foundation.run_in_background(&state);
+        Ok(Self { state, last_logins: foundation.last_logins })
     }
 
     /// Makes the extractor [`AuthenticatedUser`](crate::AuthenticatedUser) work in an `App`'s own handlers.
@@ -215,6 +154,104 @@ impl Weauth {
     /// The state that weauth's own server uses.
     pub(crate) fn http_state(&self) -> HttpState {
         self.state.clone()
+    }
+}
+
+/// What the flows stand on: the database, and what was loaded from it.
+struct Foundation<'a> {
+    settings: &'a Settings,
+    lifetimes: Lifetimes,
+    db: Db,
+    clock: Clock,
+    server_keys: ServerKeys,
+    tokens: Verifier,
+    news: FollowRevocations,
+    /// When the news was read.
+    heard: Time,
+    last_logins: LastLogins,
+}
+
+impl<'a> Foundation<'a> {
+    /// Opens the database, and loads from it what is needed before the first request.
+    async fn lay(settings: &'a Settings) -> Result<Self, StartError> {
+        let Settings { database, master_keys, public_url, .. } = settings;
+        let unreadable = |error| StartError::Database { url: database.url.to_string(), error };
+        let (clock, lifetimes) = (Clock::system(), settings.tokens.lifetimes());
+        let db = open_database(database).map_err(unreadable)?;
+        let policy = KeyPolicy {
+            algorithm: settings.keys.signing_algorithm,
+            max_age: i64::from(settings.keys.max_age),
+            access_ttl: lifetimes.access,
+        };
+        let server_keys =
+            ServerKeys::new(db.aside(), master_keys.clone(), policy, public_url.clone(), clock.clone());
+        let keys = server_keys.start().await?;
+        let revocations = Revocations::default();
+        let news = FollowRevocations {
+            db: db.aside(),
+            revocations: revocations.clone(),
+            roles: settings.roles.clone(),
+            clock: clock.clone(),
+            access_ttl: lifetimes.access,
+        };
+        let heard = news.load().await.map_err(unreadable)?;
+        let tokens = Verifier::new(keys, settings.app_ids(), revocations, lifetimes.access, clock.clone());
+        let last_logins = LastLogins::default();
+        Ok(Self { settings, lifetimes, db, clock, server_keys, tokens, news, heard, last_logins })
+    }
+
+    /// Builds the flows, for the handlers.
+    fn http_state(&self) -> Result<HttpState, StartError> {
+        let Self { settings, lifetimes, db, clock, tokens, last_logins, .. } = self;
+        let revocations = &self.news.revocations;
+        let users = Users::new(db.clone(), clock.clone(), settings.roles.clone(), last_logins.clone());
+        let issuer = Issuer::new(users.clone(), tokens.clone(), *lifetimes, clock.clone());
+        Ok(HttpState {
+            sign_in: self.sign_in(issuer.clone())?,
+            sessions: Sessions::new(db.clone(), issuer, revocations.clone(), clock.clone()),
+            users,
+            introspection: Introspection::new(db.clone(), tokens.clone(), *lifetimes, clock.clone()),
+            revoking: Revoking::new(db.clone(), tokens.clone(), revocations.clone(), clock.clone()),
+            api_keys: ApiKeys::new(db.aside(), clock.clone()),
+            tokens: tokens.clone(),
+            db: db.clone(),
+            apps: settings.app_ids(),
+            trusted_proxies: settings.trusted_proxies.clone().into(),
+            login_brake: LoginBrake::new(settings.rate_limit, clock.clone()),
+            background: Background::default(),
+        })
+    }
+
+    fn sign_in(&self, issuer: Issuer) -> Result<SignIn, StartError> {
+        let wechat = &self.settings.wechat;
+        let client = Client::new(&wechat.api_base).map_err(StartError::Client)?;
+        Ok(SignIn::new(SignInParts {
+            wechat: WeChat::start(client, wechat.apps.clone(), wechat.max_in_flight),
+            db: self.db.clone(),
+            issuer,
+            master_keys: self.settings.master_keys.clone(),
+            max_sessions: self.settings.tokens.max_sessions,
+            revocations: self.news.revocations.clone(),
+            last_logins: self.last_logins.clone(),
+            clock: self.clock.clone(),
+        }))
+    }
+
+    /// Begins to follow the other nodes, and to do what is left to do after the requests.
+    fn run_in_background(&self, state: &HttpState) {
+        let (background, db) = (&state.background, &self.db);
+        let news = (self.news.clone(), Rc::new(Cell::new(self.heard)));
+        background.run("hearing of what ended elsewhere", news, |(news, heard)| news.follow(heard));
+        let keys = (self.server_keys.clone(), self.tokens.clone());
+        background.run("following the signing keys", keys, |(keys, tokens)| follow_keys(keys, tokens));
+        background.run("following the API keys", state.api_keys.clone(), ApiKeys::follow_forever);
+        let logins = (self.last_logins.clone(), db.clone());
+        background.run("noting last logins", logins, |(logins, db)| logins.write_forever(db));
+        if matches!(self.settings.database.url, DatabaseUrl::Sqlite(_)) {
+            background.run("indexing logins", db.clone(), index_logins_forever);
+        }
+        let purging = (db.clone(), self.clock.clone(), self.lifetimes);
+        background.run("purging", purging, |(db, clock, kept)| purge_forever(db, clock, kept));
     }
 }
 

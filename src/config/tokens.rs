@@ -4,6 +4,7 @@ use super::reader::Reader;
 use super::settings::{
     WEAUTH_ACCESS_TTL, WEAUTH_MAX_SESSIONS, WEAUTH_REFRESH_GRACE, WEAUTH_REFRESH_TTL, WEAUTH_REPLAY_WINDOW,
 };
+use crate::domain::Lifetimes;
 
 /// Lifetimes, all in seconds, and the number of sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,5 +37,15 @@ impl TokenConfig {
             replay_window: replay_window?,
             max_sessions: max_sessions?,
         })
+    }
+
+    /// The lifetimes among it.
+    pub fn lifetimes(&self) -> Lifetimes {
+        Lifetimes {
+            access: self.access_ttl.into(),
+            refresh: self.refresh_ttl.into(),
+            grace: self.refresh_grace.into(),
+            replay: self.replay_window.into(),
+        }
     }
 }

@@ -23,15 +23,16 @@ struct Inner {
 }
 
 impl Background {
-    /// Begins a loop that has no end of its own; `what` it does, for the log. One that panics begins anew: a node must
-    /// not stay deaf to the others, nor look well where it does.
-    pub fn run<F>(&self, what: &'static str, work: impl Fn() -> F + 'static)
+    /// Begins a loop that has no end of its own, with its `parts`; `what` it does, for the log. One that panics begins
+    /// anew, with the same parts: a node must not stay deaf to the others, nor look well where it does.
+    pub fn run<P, F>(&self, what: &'static str, parts: P, work: impl Fn(P) -> F + 'static)
     where
+        P: Clone + 'static,
         F: Future<Output = ()> + 'static,
     {
         let inner = self.0.clone();
         let task = spawn_local(async move {
-            while AssertUnwindSafe(async { work().await }).catch_unwind().await.is_err() {
+            while AssertUnwindSafe(async { work(parts.clone()).await }).catch_unwind().await.is_err() {
                 *inner.crashed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
                 log::error!("{what} has crashed and begins anew");
                 tokio::time::sleep(PAUSE).await;
@@ -65,15 +66,12 @@ mod tests {
     #[tokio::test]
     async fn a_loop_that_crashes_begins_anew_until_it_is_stopped() {
         let runs = Rc::new(Cell::new(0));
-        let (background, counted) = (Background::default(), runs.clone());
+        let background = Background::default();
         let run = async {
-            background.run("crashing", move || {
-                let counted = counted.clone();
-                async move {
-                    counted.set(counted.get() + 1);
-                    assert!(counted.get() > 2, "as a test wants it");
-                    pending::<()>().await;
-                }
+            background.run("crashing", runs.clone(), |counted| async move {
+                counted.set(counted.get() + 1);
+                assert!(counted.get() > 2, "as a test wants it");
+                pending::<()>().await;
             });
             while runs.get() < 3 {
                 tokio::time::sleep(PAUSE).await;

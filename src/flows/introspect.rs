@@ -1,7 +1,9 @@
 //! Token introspection for backends: whether an access or refresh token is active, and for whom. Changes nothing.
 
 use crate::actors::Db;
-use crate::domain::{AppId, Clock, Generation, RefreshToken, SessionId, Time, UserId, UserStatus, Worth};
+use crate::domain::{
+    AppId, Clock, Generation, Lifetimes, RefreshToken, SessionId, Time, UserId, UserStatus, Worth,
+};
 use crate::store::{FindRefreshSession, RefreshSession, StoreError};
 use crate::tokens::{Principal, TokenError, TokenMemory, Verifier};
 use std::sync::Arc;
@@ -29,14 +31,14 @@ pub enum ActiveToken {
 pub struct Introspection {
     db: Db,
     tokens: Verifier,
-    grace: i64,
+    lifetimes: Lifetimes,
     clock: Clock,
 }
 
 impl Introspection {
-    /// Puts the parts together; `grace` is how many seconds a just-replaced refresh token still answers.
-    pub fn new(db: Db, tokens: Verifier, grace: i64, clock: Clock) -> Self {
-        Self { db, tokens, grace, clock }
+    /// Puts the parts together.
+    pub fn new(db: Db, tokens: Verifier, lifetimes: Lifetimes, clock: Clock) -> Self {
+        Self { db, tokens, lifetimes, clock }
     }
 
     /// Returns what this token stands for, or `None` if it is not active, whatever the reason.
@@ -58,7 +60,7 @@ impl Introspection {
         let found = self.db.run(FindRefreshSession { user: user.clone(), session: session.clone() }).await?;
         let served = self.tokens.served();
         let Some(found) = found.filter(|found| served.contains(&found.app)) else { return Ok(None) };
-        let good_until = good_until(&found, generation, self.clock.now(), self.grace);
+        let good_until = good_until(&found, generation, self.clock.now(), self.lifetimes.grace);
         Ok(good_until.map(|expires_at| ActiveToken::Refresh { user, app: found.app, session, expires_at }))
     }
 }

@@ -1,18 +1,9 @@
 //! What a login and a refresh share: issuing a session's tokens for a user as they are now.
 
 use super::users::{KnownUser, Users};
-use crate::domain::{AppId, Clock, Generation, RefreshToken, SessionId, Time, User};
+use crate::domain::{AppId, Clock, Generation, Lifetimes, RefreshToken, SessionId, Time, User};
 use crate::tokens::{AccessToken, InvalidKey, Principal, Verifier};
 use std::sync::Arc;
-
-/// How long tokens live.
-#[derive(Debug, Clone, Copy)]
-pub struct TokenLifetimes {
-    /// Lifetime of an access token, in seconds.
-    pub access: i64,
-    /// Lifetime of a refresh token, in seconds, unless it is used.
-    pub refresh: i64,
-}
 
 /// The tokens of a session.
 #[derive(Debug)]
@@ -36,13 +27,13 @@ pub struct Issued {
 pub struct Issuer {
     users: Users,
     tokens: Verifier,
-    lifetimes: TokenLifetimes,
+    lifetimes: Lifetimes,
     clock: Clock,
 }
 
 impl Issuer {
     /// Signs with the keys of `tokens`.
-    pub fn new(users: Users, tokens: Verifier, lifetimes: TokenLifetimes, clock: Clock) -> Self {
+    pub fn new(users: Users, tokens: Verifier, lifetimes: Lifetimes, clock: Clock) -> Self {
         Self { users, tokens, lifetimes, clock }
     }
 
@@ -54,7 +45,7 @@ impl Issuer {
         &self.users
     }
 
-    pub(super) fn lifetimes(&self) -> TokenLifetimes {
+    pub(super) fn lifetimes(&self) -> Lifetimes {
         self.lifetimes
     }
 

@@ -3,7 +3,7 @@
 
 use super::check_clock::time_of_all;
 use crate::actors::Db;
-use crate::domain::{Clock, Time};
+use crate::domain::{Clock, Lifetimes, Time};
 use crate::store::{
     DeleteExchanges, DeleteExpiredSessions, ExchangeCursor, FindExpiredSessions, FindOldExchanges, LoadKeys,
     SessionCursor, StoreError,
@@ -18,14 +18,14 @@ const PAUSE_BETWEEN_BITES: Duration = Duration::from_millis(50);
 const PAUSE_BETWEEN_ROUNDS: Duration = Duration::from_secs(60);
 
 /// Purges until the process ends. Failures are logged and retried a minute later.
-pub async fn purge_forever(db: Db, clock: Clock, replay_window: i64, access_ttl: i64) {
-    let keep = KEEP_EXCHANGES_SECONDS.max(replay_window + 60);
+pub async fn purge_forever(db: Db, clock: Clock, lifetimes: Lifetimes) {
+    let keep = KEEP_EXCHANGES_SECONDS.max(lifetimes.replay + 60);
     loop {
         tokio::time::sleep(PAUSE_BETWEEN_ROUNDS).await;
         if let Err(error) = purge_exchanges(&db, &clock, keep).await {
             log::warn!("old exchange records could not be purged: {error}");
         }
-        if let Err(error) = purge_sessions(&db, &clock, access_ttl).await {
+        if let Err(error) = purge_sessions(&db, &clock, lifetimes.access).await {
             log::warn!("expired sessions could not be purged: {error}");
         }
     }

@@ -55,14 +55,13 @@ pub struct Sessions {
     db: Db,
     issuer: Issuer,
     revocations: Revocations,
-    grace: i64,
     clock: Clock,
 }
 
 impl Sessions {
-    /// Puts the parts together; `grace` is how many seconds a just-replaced token still answers.
-    pub fn new(db: Db, issuer: Issuer, revocations: Revocations, grace: i64, clock: Clock) -> Self {
-        Self { db, issuer, revocations, grace, clock }
+    /// Puts the parts together.
+    pub fn new(db: Db, issuer: Issuer, revocations: Revocations, clock: Clock) -> Self {
+        Self { db, issuer, revocations, clock }
     }
 
     /// Exchanges a refresh token for new tokens. Once begun it finishes, even if the caller goes away.
@@ -77,7 +76,7 @@ impl Sessions {
     async fn rotate(&self, request: RefreshRequest) -> Result<Issued, RefreshError> {
         let keys = self.issuer.tokens().keys();
         let token = keys.refresh().verify(request.token.expose_secret()).ok_or(RefreshError::Invalid)?;
-        let at = self.clock.now();
+        let (at, lifetimes) = (self.clock.now(), self.issuer.lifetimes());
         let rotation = self.db.commit(RotateSession {
             user: token.user,
             session: token.session.clone(),
@@ -87,8 +86,8 @@ impl Sessions {
             scope: self.issuer.users().requested(request.scope),
             at,
             since: Instant::now(),
-            expires_at: at.plus_seconds(self.issuer.lifetimes().refresh),
-            grace: self.grace,
+            expires_at: at.plus_seconds(lifetimes.refresh),
+            grace: lifetimes.grace,
             ip: request.client.ip,
         });
         match rotation.await? {

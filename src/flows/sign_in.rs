@@ -62,56 +62,38 @@ pub enum SignInError {
     Crashed,
 }
 
-/// The limits on logins.
-#[derive(Debug, Clone, Copy)]
-pub struct SignInLimits {
-    /// Seconds in which a retry with the same `Idempotency-Key` is answered again; 0: never.
-    pub replay_window: i64,
+/// What a sign-in works with.
+#[derive(Debug)]
+pub struct SignInParts {
+    /// Exchanges the codes.
+    pub wechat: WeChat,
+    /// Keeps the users and their sessions.
+    pub db: Db,
+    /// Issues the tokens.
+    pub issuer: Issuer,
+    /// Seal the session keys.
+    pub master_keys: MasterKeys,
     /// Sessions that a user may have at once; 0: unlimited.
     pub max_sessions: u32,
+    /// Learn of the sessions that a login ends.
+    pub revocations: Revocations,
+    /// Learn when a user logs in.
+    pub last_logins: LastLogins,
+    /// The time.
+    pub clock: Clock,
 }
 
 /// Signs users in. Cheap to clone; one for all workers.
 #[derive(Debug, Clone)]
-pub struct SignIn(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    wechat: WeChat,
-    db: Db,
-    issuer: Issuer,
-    master_keys: MasterKeys,
-    limits: SignInLimits,
-    revocations: Revocations,
-    clock: Clock,
-    last_logins: LastLogins,
+pub struct SignIn {
+    parts: Arc<SignInParts>,
     overlaps: Overlaps,
 }
 
 impl SignIn {
-    /// Puts the parts together.
-    pub fn new(
-        wechat: WeChat,
-        db: Db,
-        issuer: Issuer,
-        master_keys: MasterKeys,
-        limits: SignInLimits,
-        revocations: Revocations,
-        last_logins: LastLogins,
-        clock: Clock,
-    ) -> Self {
-        let overlaps = Overlaps::default();
-        Self(Arc::new(Inner {
-            wechat,
-            db,
-            issuer,
-            master_keys,
-            limits,
-            revocations,
-            clock,
-            last_logins,
-            overlaps,
-        }))
+    /// A sign-in with these parts.
+    pub fn new(parts: SignInParts) -> Self {
+        Self { parts: Arc::new(parts), overlaps: Overlaps::default() }
     }
 
     /// Exchanges the code, records the sign-in and issues the tokens. This very call begins the work, which
@@ -120,8 +102,8 @@ impl SignIn {
         &self,
         request: SignInRequest,
     ) -> impl Future<Output = Result<Issued, SignInError>> + use<> {
-        let inner = self.0.clone();
-        to_the_end(async move { inner.sign_in(request).await }, SignInError::Crashed)
+        let SignIn { parts, overlaps } = self.clone();
+        to_the_end(async move { parts.sign_in(request, &overlaps).await }, SignInError::Crashed)
     }
 }
 
@@ -134,11 +116,11 @@ struct Waiting<'a> {
     overlap: Overlap,
 }
 
-impl Inner {
-    async fn sign_in(&self, request: SignInRequest) -> Result<Issued, SignInError> {
+impl SignInParts {
+    async fn sign_in(&self, request: SignInRequest, overlaps: &Overlaps) -> Result<Issued, SignInError> {
         let SignInRequest { app, code, idempotency_key, client } = request;
         let hash = code.hash();
-        let overlap = self.overlaps.enter(&app, &hash);
+        let overlap = overlaps.enter(&app, &hash);
         let since = self.clock.now();
         let exchange = self.wechat.exchange(app.clone(), code, hash.clone(), since).await;
         let mut waiting =
@@ -190,7 +172,7 @@ impl Inner {
             ends_at,
             new_user: UserId::generate(),
             session: SessionId::generate(),
-            max_sessions: self.limits.max_sessions,
+            max_sessions: self.max_sessions,
         }
     }
 
@@ -240,8 +222,8 @@ impl Inner {
             (Some(given), Some(recorded)) => given.digest() == recorded,
             _ => false,
         };
-        let window_ends = found.exchanged_at.plus_seconds(self.limits.replay_window);
-        same_key && self.limits.replay_window > 0 && self.clock.now() <= window_ends
+        let window = self.issuer.lifetimes().replay;
+        same_key && window > 0 && self.clock.now() <= found.exchanged_at.plus_seconds(window)
     }
 }
 
