@@ -1,32 +1,29 @@
 //! The codes that were exchanged of late: bringing one of them to WeChat once more is of no use.
 
-use crate::domain::{AppId, CodeHash};
+use crate::domain::CodeKey;
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 /// How many spent codes are remembered; a repeat of one is refused without asking WeChat.
 const REMEMBERED_CODES: usize = 20_000;
 
-/// A code of an app.
-pub(super) type CodeKey = (AppId, CodeHash);
-
 /// Recently exchanged codes and when they were spent; the oldest is evicted first.
 #[derive(Default)]
 pub(super) struct SpentCodes {
-    known: HashMap<(AppId, u128), Instant>,
-    in_order: VecDeque<(AppId, u128)>,
+    known: HashMap<CodeKey, Instant>,
+    in_order: VecDeque<CodeKey>,
 }
 
 impl SpentCodes {
     pub(super) fn when(&self, key: &CodeKey) -> Option<Instant> {
-        self.known.get(&shortened(key)).copied()
+        self.known.get(key).copied()
     }
 
     pub(super) fn remember(&mut self, key: &CodeKey, now: Instant) {
-        if self.known.insert(shortened(key), now).is_some() {
+        if self.known.insert(key.clone(), now).is_some() {
             return;
         }
-        self.in_order.push_back(shortened(key));
+        self.in_order.push_back(key.clone());
         if self.in_order.len() > REMEMBERED_CODES
             && let Some(oldest) = self.in_order.pop_front()
         {
@@ -35,21 +32,18 @@ impl SpentCodes {
     }
 }
 
-/// Half of the digest is plenty to tell codes apart, and takes a quarter of the memory.
-fn shortened((app, code): &CodeKey) -> (AppId, u128) {
-    let half = code.as_str().get(..32).and_then(|digits| u128::from_str_radix(digits, 16).ok());
-    (app.clone(), half.unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::LoginCode;
+    use crate::domain::{AppId, LoginCode};
 
     #[test]
     fn the_oldest_code_makes_room_for_the_newest() {
         let app = AppId::parse("wx0123456789abcdef").unwrap();
-        let key = |number: usize| (app.clone(), LoginCode::parse(&format!("code-{number}")).unwrap().hash());
+        let key = |number: usize| {
+            let code = LoginCode::parse(&format!("code-{number}")).unwrap().hash();
+            CodeKey { app: app.clone(), code }
+        };
         let (mut spent, now) = (SpentCodes::default(), Instant::now());
         for number in 0..=REMEMBERED_CODES {
             spent.remember(&key(number), now);

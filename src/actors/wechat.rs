@@ -4,8 +4,8 @@
 //! own thread and in the task of its sign-in, which is not cancelled when the caller gives up; a panic in it fails
 //! only that exchange. The actor itself only keeps the state.
 
-use super::spent_codes::{CodeKey, SpentCodes};
-use crate::domain::{App, AppId, CodeHash, LoginCode, Time};
+use super::spent_codes::SpentCodes;
+use crate::domain::{App, AppId, CodeKey, LoginCode, Time};
 use crate::wechat::{Circuit, Client, Exchanged, WeChatError};
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use futures_util::FutureExt;
@@ -114,12 +114,12 @@ impl Handler<Landed> for WeChatActor {
 
     fn handle(&mut self, Landed { key, answer }: Landed, _: &mut Context<Self>) {
         let waiting = self.land(&key);
-        if let Some((_, circuit)) = self.apps.get_mut(&key.0) {
+        if let Some((_, circuit)) = self.apps.get_mut(&key.app) {
             let opened = circuit.record(&answer, Instant::now());
             if let (true, Err(error)) = (opened, &answer) {
                 log::error!(
                     "{} is not brought to WeChat for some seconds, after many failures: {error}",
-                    key.0
+                    key.app
                 );
             }
         }
@@ -128,9 +128,9 @@ impl Handler<Landed> for WeChatActor {
                 self.spent.remember(&key, Instant::now());
             }
             Err(WeChatError::BadResponse(what)) => {
-                log::error!("WeChat's answer to {} makes no sense: {what}", key.0);
+                log::error!("WeChat's answer to {} makes no sense: {what}", key.app);
             }
-            Err(WeChatError::Crashed) => log::error!("an exchange for {} crashed", key.0),
+            Err(WeChatError::Crashed) => log::error!("an exchange for {} crashed", key.app),
             Err(_) => {}
         }
         for reply in waiting {
@@ -150,7 +150,7 @@ impl WeChatActor {
         if self.is_full() {
             return Err(WeChatError::Busy);
         }
-        let (app, circuit) = self.apps.get_mut(&key.0).ok_or(WeChatError::CodeInvalid)?;
+        let (app, circuit) = self.apps.get_mut(&key.app).ok_or(WeChatError::CodeInvalid)?;
         circuit.admit(Instant::now()).map(|()| app.clone())
     }
 
@@ -188,19 +188,12 @@ impl WeChat {
         Self { actor: actor.start(), client }
     }
 
-    /// Exchanges a code, given its digest too, or joins the exchange in flight for it. `at` is the current time.
+    /// Exchanges a code, whose key this is, or joins the exchange in flight for it. `at` is the current time.
     ///
     /// Await this in a task that outlives its caller, as a sign-in's does: if a leader is dropped half-way, the
     /// next request leads, and the code may already be spent.
-    pub async fn exchange(
-        &self,
-        app: AppId,
-        code: LoginCode,
-        hash: CodeHash,
-        at: Time,
-    ) -> Result<Exchange, WeChatError> {
+    pub async fn exchange(&self, key: CodeKey, code: LoginCode, at: Time) -> Result<Exchange, WeChatError> {
         let (reply, turn) = oneshot::channel();
-        let key = (app, hash);
         self.actor.try_send(ExchangeCode { key, reply }).map_err(|_| WeChatError::Busy)?;
         match turn.await {
             Ok(Turn::Lead(app, flight)) => {
@@ -258,7 +251,7 @@ mod tests {
         let app = App { id: id.clone(), secret, name: String::new() };
         let client = Client::new(&"http://127.0.0.1:9/".parse().unwrap()).unwrap();
         let WeChat { actor, .. } = WeChat::start(client, vec![app], 3);
-        let key = (id, LoginCode::parse("code").unwrap().hash());
+        let key = CodeKey { app: id, code: LoginCode::parse("code").unwrap().hash() };
         let ask = || {
             let (reply, turn) = oneshot::channel();
             actor.try_send(ExchangeCode { key: key.clone(), reply }).map(|()| turn).unwrap()

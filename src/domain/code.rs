@@ -1,6 +1,7 @@
 //! The single-use code of `wx.login`, and the `Idempotency-Key` by which a client marks a retry.
 
-use crate::crypto::sha256_hex;
+use super::AppId;
+use crate::crypto::{sha256_half, sha256_hex};
 use secrecy::{ExposeSecret, SecretString};
 
 /// Longest accepted code, in characters (WeChat's have 32 today).
@@ -51,9 +52,7 @@ impl LoginCode {
 
     /// The digest that is stored and compared instead of the code.
     pub fn hash(&self) -> CodeHash {
-        let mut digest = sha256_hex(self.expose().as_bytes());
-        digest.truncate(CODE_HASH);
-        CodeHash(digest)
+        CodeHash(sha256_half(self.expose().as_bytes()))
     }
 }
 
@@ -63,18 +62,25 @@ impl std::fmt::Debug for LoginCode {
     }
 }
 
-/// Half a digest distinguishes codes just as well, and takes half the space in an index.
-const CODE_HASH: usize = 32;
+/// The first 128 bits of a code's SHA-256: half a digest distinguishes codes just as well, and takes half the space
+/// in an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CodeHash(u128);
 
-/// The first 128 bits of a code's SHA-256, in lowercase hexadecimal.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CodeHash(String);
-
-impl CodeHash {
-    /// The digest as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
+/// The stored form: 32 lowercase hexadecimal digits.
+impl std::fmt::Display for CodeHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:032x}", self.0)
     }
+}
+
+/// A code of a mini-program.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CodeKey {
+    /// The mini-program.
+    pub app: AppId,
+    /// The code.
+    pub code: CodeHash,
 }
 
 /// The client's `Idempotency-Key`: 1 to 255 visible ASCII characters. Only its digest is kept.
@@ -106,6 +112,14 @@ mod tests {
         assert_eq!(LoginCode::parse("").unwrap_err(), InvalidCode::Empty);
         assert_eq!(LoginCode::parse("a b").unwrap_err(), InvalidCode::Characters);
         assert_eq!(LoginCode::parse("the code is a mock one").unwrap_err(), InvalidCode::Mock);
+    }
+
+    #[test]
+    fn a_stored_code_is_half_of_its_digest() {
+        for text in ["0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P", "code-102"] {
+            let stored = LoginCode::parse(text).unwrap().hash().to_string();
+            assert_eq!(stored, sha256_hex(text.as_bytes())[..32]);
+        }
     }
 
     #[test]

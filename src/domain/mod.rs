@@ -25,7 +25,7 @@ pub use api_key::{ApiKey, ApiKeyHash, ApiKeyName, ApiScope, InvalidApiKeyName};
 pub use app::{App, AppId, AppSecret, InvalidApp};
 pub use client::{ClientInfo, MAX_USER_AGENT};
 pub use clock::{Clock, InvalidTime, Time};
-pub use code::{CodeHash, IdempotencyKey, InvalidCode, LoginCode, MAX_CODE};
+pub use code::{CodeHash, CodeKey, IdempotencyKey, InvalidCode, LoginCode, MAX_CODE};
 pub(crate) use database_url::split_parameters;
 pub use database_url::{DatabaseUrl, InvalidDatabaseUrl};
 pub use identity::{Identity, OpenId, SessionKey, UnionId};

@@ -4,7 +4,7 @@
 //! answered. Where another node exchanged the code, a request that its record shows to be concurrent stands for the
 //! exchange here. Overlapping with refused requests does not count.
 
-use crate::domain::{AppId, CodeHash};
+use crate::domain::CodeKey;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,8 +12,6 @@ use std::time::{Duration, Instant};
 /// After this long, a new request is not concurrent with an exchange any more, whomever it overlaps with: a chain of
 /// requests must not keep a code alive.
 const CHAIN_LASTS: Duration = Duration::from_secs(5);
-
-type Key = (AppId, CodeHash);
 
 /// The sign-ins in progress for one code.
 #[derive(Debug, Default)]
@@ -33,12 +31,12 @@ struct UnderWay {
 
 /// All sign-ins in progress.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Overlaps(Arc<Mutex<HashMap<Key, UnderWay>>>);
+pub(super) struct Overlaps(Arc<Mutex<HashMap<CodeKey, UnderWay>>>);
 
 /// One sign-in in progress; ends when dropped.
 pub(super) struct Overlap {
     all: Overlaps,
-    key: Key,
+    key: CodeKey,
     /// Whether every request concurrent with the exchange had ended when this one began.
     late: bool,
     has_exchange: bool,
@@ -48,8 +46,7 @@ pub(super) struct Overlap {
 }
 
 impl Overlaps {
-    pub(super) fn enter(&self, app: &AppId, code: &CodeHash) -> Overlap {
-        let key = (app.clone(), code.clone());
+    pub(super) fn enter(&self, key: CodeKey) -> Overlap {
         let mut codes = self.codes();
         let under_way = codes.entry(key.clone()).or_default();
         let is_over = under_way.exchanged_at.is_some_and(|at| at.elapsed() > CHAIN_LASTS);
@@ -63,7 +60,7 @@ impl Overlaps {
         Overlap { all: self.clone(), key, late, has_exchange: false, number, awaits: None }
     }
 
-    fn codes(&self) -> MutexGuard<'_, HashMap<Key, UnderWay>> {
+    fn codes(&self) -> MutexGuard<'_, HashMap<CodeKey, UnderWay>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -115,11 +112,11 @@ impl Drop for Overlap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::LoginCode;
+    use crate::domain::{AppId, LoginCode};
 
     fn enter(overlaps: &Overlaps) -> Overlap {
         let app = AppId::parse("wx0123456789abcdef").unwrap();
-        overlaps.enter(&app, &LoginCode::parse("code").unwrap().hash())
+        overlaps.enter(CodeKey { app, code: LoginCode::parse("code").unwrap().hash() })
     }
 
     #[test]

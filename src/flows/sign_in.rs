@@ -11,7 +11,7 @@ use super::to_the_end::to_the_end;
 use crate::actors::{Db, Exchange, WeChat};
 use crate::crypto::{MasterKeys, sha256_hex};
 use crate::domain::{
-    AppId, ClientInfo, Clock, CodeHash, IdempotencyKey, LoginCode, SessionId, Time, UserId, UserStatus,
+    AppId, ClientInfo, Clock, CodeKey, IdempotencyKey, LoginCode, SessionId, Time, UserId, UserStatus,
 };
 use crate::store::{FindExchange, FoundExchange, LiveSession, RecordSignIn, SignInRecord, StoreError};
 use crate::tokens::{InvalidKey, Revocations};
@@ -109,8 +109,7 @@ impl SignIn {
 
 /// A request for a code, and since when it has been waiting.
 struct Waiting<'a> {
-    app: &'a AppId,
-    code: CodeHash,
+    key: CodeKey,
     idempotency_key: Option<&'a IdempotencyKey>,
     since: Time,
     overlap: Overlap,
@@ -119,12 +118,11 @@ struct Waiting<'a> {
 impl SignInParts {
     async fn sign_in(&self, request: SignInRequest, overlaps: &Overlaps) -> Result<Issued, SignInError> {
         let SignInRequest { app, code, idempotency_key, client } = request;
-        let hash = code.hash();
-        let overlap = overlaps.enter(&app, &hash);
+        let key = CodeKey { app, code: code.hash() };
+        let overlap = overlaps.enter(key.clone());
         let since = self.clock.now();
-        let exchange = self.wechat.exchange(app.clone(), code, hash.clone(), since).await;
-        let mut waiting =
-            Waiting { app: &app, code: hash, idempotency_key: idempotency_key.as_ref(), since, overlap };
+        let exchange = self.wechat.exchange(key.clone(), code, since).await;
+        let mut waiting = Waiting { key, idempotency_key: idempotency_key.as_ref(), since, overlap };
         let exchange = match exchange {
             Ok(exchange) => {
                 waiting.overlap.note_exchange();
@@ -143,7 +141,7 @@ impl SignInParts {
             SignInRecord::Opened { user, created, ended } => {
                 self.revocations.add(ended.into_iter().map(|session| (session, user.last_login_at)));
                 self.last_logins.note(&user.id, user.last_login_at);
-                let issued = self.issuer.issue(user, at, &app, &session, 1)?;
+                let issued = self.issuer.issue(user, at, &waiting.key.app, &session, 1)?;
                 Ok(Issued { created, ..issued })
             }
             SignInRecord::Banned => Err(SignInError::Banned),
@@ -155,11 +153,11 @@ impl SignInParts {
         let at = self.clock.now();
         let Exchange { exchanged, began_at } = exchange;
         let key = exchanged.session_key.expose().as_bytes();
-        let row = RecordSignIn::seal_row(waiting.app, &exchanged.openid);
+        let row = RecordSignIn::seal_row(&waiting.key.app, &exchanged.openid);
         let ends_at = at.plus_seconds(SESSION_SECONDS.max(self.issuer.lifetimes().refresh));
         RecordSignIn {
-            app: waiting.app.clone(),
-            code: waiting.code.clone(),
+            app: waiting.key.app.clone(),
+            code: waiting.key.code,
             idempotency_key: waiting.idempotency_key.cloned(),
             session_key: self.master_keys.seal(&row, key),
             session_key_digest: sha256_hex(key),
@@ -178,8 +176,7 @@ impl SignInParts {
 
     /// Answers a request whose code was exchanged by another one; if there is no such one, with WeChat's error.
     async fn repeat(&self, waiting: &mut Waiting<'_>, spent: WeChatError) -> Result<Issued, SignInError> {
-        let find =
-            || FindExchange { app: waiting.app.clone(), code: waiting.code.clone(), at: self.clock.now() };
+        let find = || FindExchange { key: waiting.key.clone(), at: self.clock.now() };
         let wait = if spent == WeChatError::CodeUsedBefore { Duration::ZERO } else { WAIT_FOR_RECORD };
         let began = Instant::now();
         let mut appeared = false;
@@ -208,7 +205,7 @@ impl SignInParts {
             (Some(user), _) if user.status == UserStatus::Banned => Err(SignInError::Banned),
             (Some(mut user), Some(LiveSession { id, generation, expires_at })) => {
                 user.last_login_at = user.last_login_at.max(found.exchanged_at);
-                let issued = self.issuer.issue(user, waiting.since, waiting.app, &id, generation)?;
+                let issued = self.issuer.issue(user, waiting.since, &waiting.key.app, &id, generation)?;
                 let left = expires_at.unix() - self.clock.now().unix();
                 Ok(Issued { refresh_expires_in: issued.refresh_expires_in.min(left.max(1)), ..issued })
             }

@@ -3,16 +3,14 @@
 use super::schema::{exchanges, fresh_logins, sessions};
 use super::users::find_user;
 use super::{DbConn, Query, StoreError, WriteOne};
-use crate::domain::{AppId, CodeHash, Generation, SessionId, Time, User};
+use crate::domain::{CodeKey, Generation, SessionId, Time, User};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 /// Looks up the exchange of a code.
 pub struct FindExchange {
-    /// The mini-program.
-    pub app: AppId,
     /// The code.
-    pub code: CodeHash,
+    pub key: CodeKey,
     /// Now.
     pub at: Time,
 }
@@ -76,10 +74,11 @@ type Row = (String, String, Option<String>, NaiveDateTime);
 impl FindExchange {
     /// Looks in `fresh_logins` before `exchanges`, the direction in which rows move, so that none is missed.
     fn find(&self, conn: &mut DbConn) -> Result<Option<Row>, StoreError> {
+        let (appid, code) = (self.key.app.as_str(), self.key.code.to_string());
         if let DbConn::Sqlite(conn) = conn {
             let fresh = fresh_logins::table
-                .filter(fresh_logins::appid.eq(self.app.as_str()))
-                .filter(fresh_logins::code_hash.eq(self.code.as_str()))
+                .filter(fresh_logins::appid.eq(appid))
+                .filter(fresh_logins::code_hash.eq(&code))
                 .select((
                     fresh_logins::user_id,
                     fresh_logins::session_id,
@@ -91,7 +90,7 @@ impl FindExchange {
                 return Ok(row);
             }
         }
-        let indexed = exchanges::table.find((self.app.as_str(), self.code.as_str())).select((
+        let indexed = exchanges::table.find((appid, &code)).select((
             exchanges::user_id,
             exchanges::session_id,
             exchanges::idempotency_key,

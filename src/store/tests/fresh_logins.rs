@@ -2,7 +2,7 @@
 
 use super::sign_in::{AT, ONE, record, sign_in};
 use super::{Fresh, sqlite};
-use crate::domain::{Actor, LoginCode, SessionId, Time, UserId};
+use crate::domain::{Actor, CodeKey, LoginCode, SessionId, Time, UserId};
 use crate::store::schema::{exchanges, fresh_logins, user_sessions};
 use crate::store::{
     DbConn, DeleteExpiredSessions, DeleteUser, EndSessions, Ending, FindExchange, FindExpiredSessions,
@@ -51,8 +51,8 @@ fn sessions_of(user: &UserId, conn: &mut DbConn) -> usize {
 
 fn exchange(code: &str, conn: &mut DbConn) -> Option<SessionId> {
     let app = crate::domain::AppId::parse(ONE).unwrap();
-    let code = LoginCode::parse(code).unwrap().hash();
-    FindExchange { app, code, at: Time::from_unix(0) }.run(conn).unwrap()?.session.map(|session| session.id)
+    let key = CodeKey { app, code: LoginCode::parse(code).unwrap().hash() };
+    FindExchange { key, at: Time::from_unix(0) }.run(conn).unwrap()?.session.map(|session| session.id)
 }
 
 #[test]

@@ -96,12 +96,13 @@ type Pair<'a> = (&'a RecordSignIn, &'a Identity);
 fn take_codes(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<Vec<usize>, StoreError> {
     let mut seen = HashSet::new();
     let first: Vec<usize> = (0..pairs.len())
-        .filter(|index| seen.insert((pairs[*index].0.app.as_str(), pairs[*index].0.code.as_str())))
+        .filter(|index| seen.insert((pairs[*index].0.app.as_str(), pairs[*index].0.code)))
         .collect();
     let of = |index: &usize| pairs[*index].0;
+    let codes: Vec<String> = first.iter().map(|i| of(i).code.to_string()).collect();
     let taken: Vec<(String, String)> = InsertExchanges::new(
         first.iter().map(|i| of(i).app.as_str()).collect(),
-        first.iter().map(|i| of(i).code.as_str()).collect(),
+        codes.iter().map(String::as_str).collect(),
         first.iter().map(|i| pairs[*i].1.user.id.as_str()).collect(),
         first.iter().map(|i| of(i).session.as_str()).collect(),
         first.iter().map(|i| of(i).idempotency_key.as_ref().map(|key| key.digest())).collect(),
@@ -109,7 +110,8 @@ fn take_codes(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<Vec<usize>,
     )
     .load(conn)?;
     let taken: HashSet<Key<'_>> = taken.iter().map(|(appid, code)| (appid.as_str(), code.as_str())).collect();
-    Ok(first.into_iter().filter(|i| taken.contains(&(of(i).app.as_str(), of(i).code.as_str()))).collect())
+    let is_new = |(i, code): &(usize, &String)| taken.contains(&(of(i).app.as_str(), code.as_str()));
+    Ok(first.into_iter().zip(&codes).filter(is_new).map(|(i, _)| i).collect())
 }
 
 fn keep_session_keys(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), StoreError> {

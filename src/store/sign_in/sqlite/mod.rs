@@ -33,7 +33,8 @@ pub(super) fn record(
         Some(found) => found,
         None => create(sign_in, &at, conn)?,
     };
-    let (appid, code) = (sign_in.app.as_str(), sign_in.code.as_str());
+    let code = sign_in.code.to_string();
+    let (appid, code) = (sign_in.app.as_str(), code.as_str());
     if TakeCode::new(appid, code, appid, code).execute(conn)? == 0 {
         return Ok(SignInRecord::Repeated);
     }
@@ -156,7 +157,7 @@ fn open_session(
         user.as_str(),
         sign_in.app.as_str(),
         sign_in.openid.as_str(),
-        sign_in.code.as_str(),
+        &sign_in.code.to_string(),
         idempotency_key(sign_in),
         at,
         &text(sign_in.expires_at),
