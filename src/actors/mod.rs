@@ -5,6 +5,7 @@
 //! ([`Busy`](crate::store::StoreError::Busy)).
 
 mod db;
+mod exchange;
 mod spent_codes;
 mod wechat;
 
@@ -12,4 +13,5 @@ mod wechat;
 const MAILBOX: usize = 1 << 20;
 
 pub use db::{Db, DbSettings};
-pub use wechat::{Exchange, WeChat};
+pub use exchange::{Exchange, ExchangeError};
+pub use wechat::WeChat;

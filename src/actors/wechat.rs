@@ -4,6 +4,7 @@
 //! own thread and in the task of its sign-in, which is not cancelled when the caller gives up; a panic in it fails
 //! only that exchange. The actor itself only keeps the state.
 
+use super::exchange::{Exchange, ExchangeError};
 use super::spent_codes::SpentCodes;
 use crate::domain::{App, AppId, CodeKey, LoginCode, Time};
 use crate::wechat::{Circuit, Client, Exchanged, WeChatError};
@@ -18,16 +19,7 @@ use tokio::sync::oneshot;
 /// After this long, any record of a spent code's exchange is in the database: no write waits longer.
 const SETTLED_AFTER: Duration = Duration::from_secs(15);
 
-type Answer = Result<Exchange, WeChatError>;
-
-/// The result of exchanging a code, and when the exchange began.
-#[derive(Debug, Clone)]
-pub struct Exchange {
-    /// What WeChat returned.
-    pub exchanged: Exchanged,
-    /// When WeChat was first asked. Of two exchanges for one user, the session key of the later one wins.
-    pub began_at: Time,
-}
+type Answer = Result<Exchange, ExchangeError>;
 
 /// What a caller is told.
 enum Turn {
@@ -114,24 +106,10 @@ impl Handler<Landed> for WeChatActor {
 
     fn handle(&mut self, Landed { key, answer }: Landed, _: &mut Context<Self>) {
         let waiting = self.land(&key);
-        if let Some((_, circuit)) = self.apps.get_mut(&key.app) {
-            let opened = circuit.record(&answer, Instant::now());
-            if let (true, Err(error)) = (opened, &answer) {
-                log::error!(
-                    "{} is not brought to WeChat for some seconds, after many failures: {error}",
-                    key.app
-                );
-            }
-        }
         match &answer {
-            Ok(_) | Err(WeChatError::CodeUsed | WeChatError::OutcomeUnknown) => {
-                self.spent.remember(&key, Instant::now());
-            }
-            Err(WeChatError::BadResponse(what)) => {
-                log::error!("WeChat's answer to {} makes no sense: {what}", key.app);
-            }
-            Err(WeChatError::Crashed) => log::error!("an exchange for {} crashed", key.app),
-            Err(_) => {}
+            Ok(_) => self.learn(&key, None),
+            Err(ExchangeError::WeChat(error)) => self.learn(&key, Some(error)),
+            Err(error) => log::error!("a code of {} was not exchanged: {error}", key.app),
         }
         for reply in waiting {
             // A caller that has gone away needs no answer.
@@ -142,16 +120,37 @@ impl Handler<Landed> for WeChatActor {
 
 impl WeChatActor {
     /// Checks whether this code may be sent to WeChat now.
-    fn admit(&mut self, key: &CodeKey) -> Result<Arc<App>, WeChatError> {
+    fn admit(&mut self, key: &CodeKey) -> Result<Arc<App>, ExchangeError> {
         if let Some(spent_at) = self.spent.when(key) {
             let is_settled = spent_at.elapsed() > SETTLED_AFTER;
-            return Err(if is_settled { WeChatError::CodeUsedBefore } else { WeChatError::CodeUsed });
+            return Err(if is_settled { ExchangeError::UsedLongAgo } else { WeChatError::CodeUsed.into() });
         }
         if self.is_full() {
-            return Err(WeChatError::Busy);
+            return Err(ExchangeError::Busy);
         }
-        let (app, circuit) = self.apps.get_mut(&key.app).ok_or(WeChatError::CodeInvalid)?;
-        circuit.admit(Instant::now()).map(|()| app.clone())
+        let (app, circuit) = self.apps.get_mut(&key.app).ok_or(ExchangeError::UnknownApp)?;
+        circuit.admit(Instant::now())?;
+        Ok(app.clone())
+    }
+
+    /// Draws conclusions for other calls from how WeChat answered this one.
+    fn learn(&mut self, key: &CodeKey, failure: Option<&WeChatError>) {
+        let app = &key.app;
+        if let Some((_, circuit)) = self.apps.get_mut(app)
+            && circuit.record(failure, Instant::now())
+            && let Some(error) = failure
+        {
+            log::error!("{app} is not brought to WeChat for some seconds, after many failures: {error}");
+        }
+        match failure {
+            None | Some(WeChatError::CodeUsed | WeChatError::OutcomeUnknown) => {
+                self.spent.remember(key, Instant::now());
+            }
+            Some(WeChatError::BadResponse(what)) => {
+                log::error!("WeChat's answer to {app} makes no sense: {what}");
+            }
+            Some(_) => {}
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -192,17 +191,17 @@ impl WeChat {
     ///
     /// Await this in a task that outlives its caller, as a sign-in's does: if a leader is dropped half-way, the
     /// next request leads, and the code may already be spent.
-    pub async fn exchange(&self, key: CodeKey, code: LoginCode, at: Time) -> Result<Exchange, WeChatError> {
+    pub async fn exchange(&self, key: CodeKey, code: LoginCode, at: Time) -> Answer {
         let (reply, turn) = oneshot::channel();
-        self.actor.try_send(ExchangeCode { key, reply }).map_err(|_| WeChatError::Busy)?;
+        self.actor.try_send(ExchangeCode { key, reply }).map_err(|_| ExchangeError::Busy)?;
         match turn.await {
             Ok(Turn::Lead(app, flight)) => {
                 // Boxed: the future is moved three times, and each move would reserve space for it.
-                let exchange = Box::pin(self.client.clone().exchange(app, code));
+                let exchange = Box::pin(self.client.exchange(&app, code));
                 flight.fly(exchange, at).await
             }
             Ok(Turn::Ended(answer)) => answer,
-            Err(_) => Err(WeChatError::Crashed),
+            Err(_) => Err(ExchangeError::Crashed),
         }
     }
 }
@@ -220,8 +219,11 @@ impl Flight {
         at: Time,
     ) -> Answer {
         let exchanged = AssertUnwindSafe(exchange).catch_unwind().await;
-        let exchanged = exchanged.unwrap_or(Err(WeChatError::Crashed));
-        let answer = exchanged.map(|exchanged| Exchange { exchanged, began_at: at });
+        let answer = match exchanged {
+            Ok(Ok(exchanged)) => Ok(Exchange { exchanged, began_at: at }),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_panic) => Err(ExchangeError::Crashed),
+        };
         if let Some(key) = self.key.take()
             && self.actor.try_send(Landed { key, answer: answer.clone() }).is_err()
         {
@@ -244,14 +246,27 @@ impl Drop for Flight {
 mod tests {
     use super::*;
 
-    #[actix::test]
-    async fn a_leader_who_goes_away_before_asking_leaves_the_lead_to_the_next() {
+    fn start() -> (WeChat, CodeKey) {
         let id = AppId::parse("wx0123456789abcdef").unwrap();
         let secret = crate::domain::AppSecret::parse("9f86d081884c7d659a2feaa0c55ad015").unwrap();
         let app = App { id: id.clone(), secret, name: String::new() };
         let client = Client::new(&"http://127.0.0.1:9/".parse().unwrap()).unwrap();
-        let WeChat { actor, .. } = WeChat::start(client, vec![app], 3);
         let key = CodeKey { app: id, code: LoginCode::parse("code").unwrap().hash() };
+        (WeChat::start(client, vec![app], 3), key)
+    }
+
+    #[actix::test]
+    async fn a_code_of_an_unknown_app_is_not_called_invalid() {
+        let (wechat, key) = start();
+        let other = CodeKey { app: AppId::parse("wx0000000000000000").unwrap(), ..key };
+        let code = LoginCode::parse("code").unwrap();
+        let refused = wechat.exchange(other, code, Time::from_unix(0)).await;
+        assert_eq!(refused.unwrap_err(), ExchangeError::UnknownApp);
+    }
+
+    #[actix::test]
+    async fn a_leader_who_goes_away_before_asking_leaves_the_lead_to_the_next() {
+        let (WeChat { actor, .. }, key) = start();
         let ask = || {
             let (reply, turn) = oneshot::channel();
             actor.try_send(ExchangeCode { key: key.clone(), reply }).map(|()| turn).unwrap()

@@ -41,10 +41,22 @@ impl SigningAlgorithm {
     }
 }
 
-/// A private key can't be parsed or used.
+/// Why there is no signing key, or no signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the signing key is malformed")]
-pub struct InvalidKey;
+pub enum KeyError {
+    /// A private key can't be parsed.
+    #[error("the signing key is malformed")]
+    Malformed,
+    /// No key could be generated.
+    #[error("no signing key could be generated")]
+    NotGenerated,
+    /// A key did not sign.
+    #[error("the signing key did not sign")]
+    NotSigned,
+    /// There is no key.
+    #[error("there is no signing key")]
+    Missing,
+}
 
 /// A private key, parsed once and shared by all threads. `Debug` does not show it.
 pub struct SigningKeyPair(Kind);
@@ -80,7 +92,7 @@ impl SigningKeyPair {
     /// Generates a private key as PKCS#8 (RFC 5958), to be sealed and stored.
     ///
     /// RSA can take some tenths of a second on a busy machine.
-    pub fn generate_pkcs8(algorithm: SigningAlgorithm) -> Result<Vec<u8>, InvalidKey> {
+    pub fn generate_pkcs8(algorithm: SigningAlgorithm) -> Result<Vec<u8>, KeyError> {
         use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
         let document = match algorithm {
             SigningAlgorithm::EdDsa => Ed25519KeyPair::generate()
@@ -93,11 +105,11 @@ impl SigningKeyPair {
                 .and_then(|pair| AsDer::<Pkcs8V1Der<'_>>::as_der(&pair))
                 .map(|der| der.as_ref().to_vec()),
         };
-        document.map_err(|_| InvalidKey)
+        document.map_err(|_| KeyError::NotGenerated)
     }
 
     /// Parses a private key of this algorithm; a key of another algorithm is an error.
-    pub fn from_pkcs8(algorithm: SigningAlgorithm, pkcs8: &[u8]) -> Result<Self, InvalidKey> {
+    pub fn from_pkcs8(algorithm: SigningAlgorithm, pkcs8: &[u8]) -> Result<Self, KeyError> {
         let kind = match algorithm {
             SigningAlgorithm::EdDsa => Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map(Kind::Ed25519),
             SigningAlgorithm::Es256 => {
@@ -105,21 +117,21 @@ impl SigningKeyPair {
             }
             SigningAlgorithm::Rs256 => RsaKeyPair::from_pkcs8(pkcs8).map(Kind::Rsa),
         };
-        kind.map(Self).map_err(|_| InvalidKey)
+        kind.map(Self).map_err(|_| KeyError::Malformed)
     }
 
     /// Signs a message in the format of a JWS (RFC 7518 3.3 and 3.4, RFC 8037 3.1).
-    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, InvalidKey> {
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
         match &self.0 {
             Kind::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
             Kind::P256(pair) => {
-                let signature = pair.sign(&SystemRandom::new(), message).map_err(|_| InvalidKey)?;
+                let signature = pair.sign(&SystemRandom::new(), message).map_err(|_| KeyError::NotSigned)?;
                 Ok(signature.as_ref().to_vec())
             }
             Kind::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
                 pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
-                    .map_err(|_| InvalidKey)?;
+                    .map_err(|_| KeyError::NotSigned)?;
                 Ok(signature)
             }
         }

@@ -6,7 +6,7 @@ mod mac;
 mod master_key;
 
 pub use digest::{hex, sha1_hex, sha256_half, sha256_hex};
-pub use key_pair::{InvalidKey, PublicParts, SigningAlgorithm, SigningKeyPair, UnknownAlgorithm};
+pub use key_pair::{KeyError, PublicParts, SigningAlgorithm, SigningKeyPair, UnknownAlgorithm};
 pub use mac::{MacKey, hmac_sha256_hex};
 pub use master_key::{InvalidMasterKey, MasterKeys, Sealed, UnsealError};
 

@@ -2,7 +2,7 @@
 
 use super::users::{KnownUser, Users};
 use crate::domain::{AppId, Clock, Generation, Lifetimes, RefreshToken, SessionId, Time, User};
-use crate::tokens::{AccessToken, InvalidKey, Principal, Verifier};
+use crate::tokens::{AccessToken, KeyError, Principal, Verifier};
 use std::sync::Arc;
 
 /// The tokens of a session.
@@ -57,7 +57,7 @@ impl Issuer {
         app: &AppId,
         session: &SessionId,
         generation: Generation,
-    ) -> Result<Issued, InvalidKey> {
+    ) -> Result<Issued, KeyError> {
         let now = self.clock.now();
         let user = self.users.update(user, as_of);
         let keys = self.tokens.keys();

@@ -1,6 +1,6 @@
 //! Makes keys, sealed for the database.
 
-use crate::crypto::{InvalidKey, MasterKeys, SigningAlgorithm, SigningKeyPair, random_bytes};
+use crate::crypto::{KeyError, MasterKeys, SigningAlgorithm, SigningKeyPair, random_bytes};
 use crate::domain::Time;
 use crate::store::{KeyPurpose, NewKey};
 use crate::tokens::SigningKey;
@@ -11,7 +11,7 @@ pub fn new_signing_key(
     master: &MasterKeys,
     algorithm: SigningAlgorithm,
     token_seconds: i64,
-) -> Result<NewKey, InvalidKey> {
+) -> Result<NewKey, KeyError> {
     let private = SigningKeyPair::generate_pkcs8(algorithm)?;
     let id = SigningKey::from_pkcs8(algorithm, &private, Time::from_unix(0))?.id;
     Ok(NewKey {

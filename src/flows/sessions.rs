@@ -5,7 +5,7 @@ use super::to_the_end::to_the_end;
 use crate::actors::Db;
 use crate::domain::{Actor, AppId, ClientInfo, Clock, Permission, Session, SessionId, UserId};
 use crate::store::{EndSessions, Ending, ListSessions, RotateSession, Rotation, StoreError};
-use crate::tokens::{InvalidKey, Revocations};
+use crate::tokens::{KeyError, Revocations};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Instant;
 
@@ -43,7 +43,7 @@ pub enum RefreshError {
     Store(#[from] StoreError),
     /// The access token could not be signed.
     #[error(transparent)]
-    Key(#[from] InvalidKey),
+    Key(#[from] KeyError),
     /// The refresh panicked; nothing else is affected.
     #[error("the refresh crashed")]
     Crashed,

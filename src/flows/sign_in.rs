@@ -8,13 +8,13 @@ use super::issue::{Issued, Issuer};
 use super::last_logins::LastLogins;
 use super::overlap::{Overlap, Overlaps};
 use super::to_the_end::to_the_end;
-use crate::actors::{Db, Exchange, WeChat};
+use crate::actors::{Db, Exchange, ExchangeError, WeChat};
 use crate::crypto::{MasterKeys, sha256_hex};
 use crate::domain::{
     AppId, ClientInfo, Clock, CodeKey, IdempotencyKey, LoginCode, SessionId, Time, UserId, UserStatus,
 };
 use crate::store::{FindExchange, FoundExchange, LiveSession, RecordSignIn, SignInRecord, StoreError};
-use crate::tokens::{InvalidKey, Revocations};
+use crate::tokens::{KeyError, Revocations};
 use crate::wechat::WeChatError;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,6 +28,8 @@ const CLOCK_DIFFERENCE_SECONDS: i64 = 1;
 
 /// However much it is used, a session ends after a year, or after the refresh token lifetime if that is longer.
 const SESSION_SECONDS: i64 = 365 * 24 * 3600;
+
+const CODE_USED: ExchangeError = ExchangeError::WeChat(WeChatError::CodeUsed);
 
 /// A login request.
 #[derive(Debug)]
@@ -45,9 +47,9 @@ pub struct SignInRequest {
 /// Why a login failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
-    /// WeChat failed or refused the code.
+    /// The code was not exchanged.
     #[error(transparent)]
-    WeChat(#[from] WeChatError),
+    Exchange(#[from] ExchangeError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -56,7 +58,7 @@ pub enum SignInError {
     Banned,
     /// The access token could not be signed.
     #[error(transparent)]
-    Key(#[from] InvalidKey),
+    Key(#[from] KeyError),
     /// The login panicked; nothing else is affected.
     #[error("the login crashed")]
     Crashed,
@@ -129,7 +131,8 @@ impl SignInParts {
                 exchange
             }
             Err(
-                spent @ (WeChatError::CodeUsed | WeChatError::CodeUsedBefore | WeChatError::OutcomeUnknown),
+                spent @ (ExchangeError::UsedLongAgo
+                | ExchangeError::WeChat(WeChatError::CodeUsed | WeChatError::OutcomeUnknown)),
             ) => {
                 return self.repeat(&mut waiting, spent).await;
             }
@@ -145,7 +148,7 @@ impl SignInParts {
                 Ok(Issued { created, ..issued })
             }
             SignInRecord::Banned => Err(SignInError::Banned),
-            SignInRecord::Repeated => self.repeat(&mut waiting, WeChatError::CodeUsed).await,
+            SignInRecord::Repeated => self.repeat(&mut waiting, CODE_USED).await,
         }
     }
 
@@ -174,10 +177,10 @@ impl SignInParts {
         }
     }
 
-    /// Answers a request whose code was exchanged by another one; if there is no such one, with WeChat's error.
-    async fn repeat(&self, waiting: &mut Waiting<'_>, spent: WeChatError) -> Result<Issued, SignInError> {
+    /// Answers a request whose code was exchanged by another one; if there is no such one, with `spent`.
+    async fn repeat(&self, waiting: &mut Waiting<'_>, spent: ExchangeError) -> Result<Issued, SignInError> {
         let find = || FindExchange { key: waiting.key.clone(), at: self.clock.now() };
-        let wait = if spent == WeChatError::CodeUsedBefore { Duration::ZERO } else { WAIT_FOR_RECORD };
+        let wait = if spent == ExchangeError::UsedLongAgo { Duration::ZERO } else { WAIT_FOR_RECORD };
         let began = Instant::now();
         let mut appeared = false;
         let mut pause = Duration::from_millis(10);
@@ -198,7 +201,7 @@ impl SignInParts {
         if appeared || until_now.contains(&found.exchanged_at) {
             waiting.overlap.note_exchange();
         } else if !self.is_replay(waiting, &found) && !is_concurrent(&mut waiting.overlap).await {
-            return Err(WeChatError::CodeUsed.into());
+            return Err(CODE_USED.into());
         }
         let (user, session) = (found.user, found.session);
         match (user, session) {
@@ -209,7 +212,7 @@ impl SignInParts {
                 let left = expires_at.unix() - self.clock.now().unix();
                 Ok(Issued { refresh_expires_in: issued.refresh_expires_in.min(left.max(1)), ..issued })
             }
-            _ => Err(WeChatError::CodeUsed.into()),
+            _ => Err(CODE_USED.into()),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::check_clock::shared_time;
 use super::new_keys::{new_refresh_key, new_signing_key};
 use crate::actors::Db;
-use crate::crypto::{InvalidKey, MacKey, MasterKeys, SigningAlgorithm, UnsealError};
+use crate::crypto::{KeyError, MacKey, MasterKeys, SigningAlgorithm, UnsealError};
 use crate::domain::{Actor, Clock, PUBLISHED_BEFORE_SIGNING, RefreshTokenMac, Time};
 use crate::store::{
     KeyPurpose, LoadKeys, NewKey, RaiseTokenSeconds, RotateIf, RotateKey, StoreError, StoreFirstKeys,
@@ -40,7 +40,7 @@ pub enum StartKeysError {
     Malformed(String),
     /// A key could not be made.
     #[error(transparent)]
-    Key(#[from] InvalidKey),
+    Key(#[from] KeyError),
     /// There are no keys any more.
     #[error("the database holds no keys any more: restart this server, and it makes new ones")]
     Gone,
@@ -166,12 +166,11 @@ impl ServerKeys {
     }
 
     fn open_signing_key(&self, key: &StoredKey) -> Result<SigningKey, StartKeysError> {
-        let malformed = |_| StartKeysError::Malformed(key.id.clone());
-        let algorithm =
-            SigningAlgorithm::parse(&key.algorithm).map_err(|_| StartKeysError::Malformed(key.id.clone()))?;
-        let opened =
-            SigningKey::from_pkcs8(algorithm, &self.unseal(key)?, key.active_from).map_err(malformed)?;
-        if opened.id == key.id { Ok(opened) } else { Err(malformed(InvalidKey)) }
+        let malformed = || StartKeysError::Malformed(key.id.clone());
+        let algorithm = SigningAlgorithm::parse(&key.algorithm).map_err(|_| malformed())?;
+        let opened = SigningKey::from_pkcs8(algorithm, &self.unseal(key)?, key.active_from)
+            .map_err(|_| malformed())?;
+        if opened.id == key.id { Ok(opened) } else { Err(malformed()) }
     }
 
     fn unseal(&self, key: &StoredKey) -> Result<Vec<u8>, StartKeysError> {
@@ -205,10 +204,10 @@ impl ServerKeys {
     }
 
     /// Makes a key on a blocking thread.
-    async fn new_key(&self) -> Result<NewKey, InvalidKey> {
+    async fn new_key(&self) -> Result<NewKey, KeyError> {
         let (master, policy) = (self.master.clone(), self.policy);
         let make = move || new_signing_key(&master, policy.algorithm, policy.access_ttl);
-        tokio::task::spawn_blocking(make).await.unwrap_or(Err(InvalidKey))
+        tokio::task::spawn_blocking(make).await.unwrap_or(Err(KeyError::NotGenerated))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A signing key: the private half signs, the public half is published.
 
-use crate::crypto::{InvalidKey, PublicParts, SigningAlgorithm, SigningKeyPair};
+use crate::crypto::{KeyError, PublicParts, SigningAlgorithm, SigningKeyPair};
 use crate::domain::Time;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -31,18 +31,18 @@ impl SigningKey {
         algorithm: SigningAlgorithm,
         pkcs8: &[u8],
         active_from: Time,
-    ) -> Result<Self, InvalidKey> {
+    ) -> Result<Self, KeyError> {
         let private = SigningKeyPair::from_pkcs8(algorithm, pkcs8)?;
         let mut jwk = public_jwk(algorithm, &private.public_parts())?;
-        let id = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| InvalidKey)?;
+        let id = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| KeyError::Malformed)?;
         jwk.common.key_id = Some(id.clone());
-        let public = DecodingKey::from_jwk(&jwk).map_err(|_| InvalidKey)?;
+        let public = DecodingKey::from_jwk(&jwk).map_err(|_| KeyError::Malformed)?;
         let header = json!({"alg": algorithm.as_str(), "kid": id, "typ": super::claims::ACCESS_TOKEN_TYPE});
         let header = URL_SAFE_NO_PAD.encode(header.to_string());
         Ok(Self { id, algorithm, active_from, private, public, jwk, header })
     }
 
-    pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, InvalidKey> {
+    pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
         self.private.sign(message)
     }
 
@@ -60,7 +60,7 @@ impl SigningKey {
 }
 
 /// The public key as a JWK (RFC 7517, RFC 7518 6, RFC 8037 2), without `kid`.
-fn public_jwk(algorithm: SigningAlgorithm, parts: &PublicParts) -> Result<Jwk, InvalidKey> {
+fn public_jwk(algorithm: SigningAlgorithm, parts: &PublicParts) -> Result<Jwk, KeyError> {
     let text = |bytes: &Vec<u8>| URL_SAFE_NO_PAD.encode(bytes);
     let mut jwk = match parts {
         PublicParts::Ed25519(x) => json!({"kty": "OKP", "crv": "Ed25519", "x": text(x)}),
@@ -69,7 +69,7 @@ fn public_jwk(algorithm: SigningAlgorithm, parts: &PublicParts) -> Result<Jwk, I
     };
     jwk["use"] = json!("sig");
     jwk["alg"] = json!(algorithm.as_str());
-    serde_json::from_value(jwk).map_err(|_| InvalidKey)
+    serde_json::from_value(jwk).map_err(|_| KeyError::Malformed)
 }
 
 impl std::fmt::Debug for SigningKey {

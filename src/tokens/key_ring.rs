@@ -2,7 +2,7 @@
 
 use super::claims::OutgoingClaims;
 use super::{AccessToken, Principal, SigningKey};
-use crate::crypto::{InvalidKey, sha256_hex};
+use crate::crypto::{KeyError, sha256_hex};
 use crate::domain::{RefreshTokenMac, Time, signing_place};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -27,14 +27,14 @@ impl KeyRing {
         issuer: String,
         mut keys: Vec<Arc<SigningKey>>,
         refresh: RefreshTokenMac,
-    ) -> Result<Self, InvalidKey> {
+    ) -> Result<Self, KeyError> {
         if keys.is_empty() {
-            return Err(InvalidKey);
+            return Err(KeyError::Missing);
         }
         keys.sort_by_key(|key| key.active_from);
         let active_from = keys.iter().map(|key| key.active_from).collect();
         let jwks = JwkSet { keys: keys.iter().map(|key| key.jwk.clone()).collect() };
-        let jwks = serde_json::to_string(&jwks).map_err(|_| InvalidKey)?;
+        let jwks = serde_json::to_string(&jwks).map_err(|_| KeyError::Malformed)?;
         let jwks_digest = sha256_hex(jwks.as_bytes());
         Ok(Self { issuer, keys, active_from, refresh, jwks, jwks_digest })
     }
@@ -70,7 +70,7 @@ impl KeyRing {
     }
 
     /// Signs an access token for a principal, with the key that is active at the time of issue.
-    pub fn issue(&self, principal: &Principal) -> Result<AccessToken, InvalidKey> {
+    pub fn issue(&self, principal: &Principal) -> Result<AccessToken, KeyError> {
         let scope: Vec<&str> = principal.permissions.iter().map(|permission| permission.as_str()).collect();
         let claims = OutgoingClaims {
             iss: &self.issuer,
@@ -84,8 +84,9 @@ impl KeyRing {
             roles: &principal.roles,
             scope: scope.join(" "),
         };
-        let claims = serde_json::to_vec(&claims).map_err(|_| InvalidKey)?;
-        let key = self.keys.get(signing_place(&self.active_from, principal.issued_at)).ok_or(InvalidKey)?;
+        let claims = serde_json::to_vec(&claims).map_err(|_| KeyError::NotSigned)?;
+        let key =
+            self.keys.get(signing_place(&self.active_from, principal.issued_at)).ok_or(KeyError::Missing)?;
         let mut token = String::with_capacity(key.header().len() + claims.len() * 4 / 3 + 96);
         token.push_str(key.header());
         token.push('.');

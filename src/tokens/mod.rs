@@ -10,7 +10,7 @@ mod standing;
 mod tests;
 mod verify;
 
-pub use crate::crypto::InvalidKey;
+pub use crate::crypto::KeyError;
 pub use claims::{AccessToken, Principal};
 pub use key::SigningKey;
 pub use key_ring::KeyRing;

@@ -51,13 +51,10 @@ impl Circuit {
         Ok(())
     }
 
-    /// Records the result of a call. Anything but trouble of the same kind closes the circuit. Returns whether this
+    /// Records the failure of a call, or its success. Anything but trouble of the same kind closes the circuit. Returns whether this
     /// result opened it.
-    pub fn record<T>(&mut self, result: &Result<T, WeChatError>, now: Instant) -> bool {
-        if matches!(result, Err(WeChatError::Busy | WeChatError::Crashed)) {
-            return false;
-        }
-        let trouble = result.as_ref().err().and_then(Trouble::of);
+    pub fn record(&mut self, failure: Option<&WeChatError>, now: Instant) -> bool {
+        let trouble = failure.and_then(Trouble::of);
         if trouble.is_none() || trouble != self.trouble {
             *self = Self { trouble, ..Self::default() };
         }
@@ -84,16 +81,16 @@ mod tests {
         ] {
             let mut circuit = Circuit::default();
             let start = Instant::now();
-            let failed = Err::<(), _>(failure);
+            let failed = Some(&failure);
             for number in 1..=count {
                 assert_eq!(circuit.admit(start), Ok(()));
-                assert_eq!(circuit.record(&failed, start), number == count);
+                assert_eq!(circuit.record(failed, start), number == count);
             }
             assert_eq!(circuit.admit(start), Err(answer.clone()));
             let later = start + Duration::from_secs(pause);
             assert_eq!((circuit.admit(later), circuit.admit(later)), (Ok(()), Err(answer.clone())));
-            assert!(!circuit.record(&failed, later), "it was open");
-            circuit.record::<()>(&Err(WeChatError::CodeInvalid), later);
+            assert!(!circuit.record(failed, later), "it was open");
+            circuit.record(Some(&WeChatError::CodeInvalid), later);
             assert_eq!((circuit.admit(later), circuit.admit(later)), (Ok(()), Ok(())));
         }
     }
@@ -104,7 +101,7 @@ mod tests {
         let start = Instant::now();
         for number in 0..200 {
             assert_eq!(circuit.admit(start), Ok(()));
-            circuit.record::<()>(&Err(WeChatError::Misconfigured(40013 + number % 2)), start);
+            circuit.record(Some(&WeChatError::Misconfigured(40013 + number % 2)), start);
         }
     }
 }

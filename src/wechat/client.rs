@@ -91,8 +91,8 @@ impl Client {
     }
 
     /// Exchanges a login code (`code2Session`). Retries after `-1` only; takes at most five seconds in all.
-    pub async fn exchange(self, app: Arc<App>, code: LoginCode) -> Result<Exchanged, WeChatError> {
-        let url = self.code2session_url(&app, &code);
+    pub async fn exchange(&self, app: &App, code: LoginCode) -> Result<Exchanged, WeChatError> {
+        let url = self.code2session_url(app, &code);
         let http = self.http()?;
         let attempts = async {
             let mut retries = 0;
@@ -103,7 +103,7 @@ impl Client {
                     tokio::time::sleep(jittered_pause()).await;
                     continue;
                 }
-                return match read(&app, &code, answer) {
+                return match read(app, &code, answer) {
                     Err(WeChatError::CodeUsed) if retries > 0 => Err(WeChatError::OutcomeUnknown),
                     result => result,
                 };

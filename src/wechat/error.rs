@@ -4,7 +4,7 @@
 //! (<https://developers.weixin.qq.com/miniprogram/dev/server/API/user-login/api_code2session>). `errmsg` is
 //! text for humans: it is logged, but never branched on or shown to a client.
 
-/// Why a call to WeChat failed. Cheap to clone: every caller that waits for an exchange gets a copy.
+/// Why a call to WeChat failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WeChatError {
     /// 40029: the code is expired, malformed, of another app or of another kind.
@@ -13,9 +13,6 @@ pub enum WeChatError {
     /// 40163: the code was exchanged before.
     #[error("the code has been used (40163)")]
     CodeUsed,
-    /// This server remembers that the code was exchanged, so long ago that its record can't still be pending.
-    #[error("the code was used some time ago")]
-    CodeUsedBefore,
     /// `-1`, and 40163 on our retry: either the first try or somebody else used the code.
     #[error("WeChat was busy (-1) and then called the code used (40163)")]
     OutcomeUnknown,
@@ -40,12 +37,6 @@ pub enum WeChatError {
     /// An unusable response: not JSON, malformed, an unknown `errcode`, a 5xx.
     #[error("WeChat's answer makes no sense: {0}")]
     BadResponse(String),
-    /// Too many exchanges are in progress.
-    #[error("too many exchanges are under way")]
-    Busy,
-    /// The exchange panicked; others are not affected.
-    #[error("the exchange crashed")]
-    Crashed,
 }
 
 /// `-1`, the only errcode after which a request may be retried.

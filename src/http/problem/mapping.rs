@@ -1,6 +1,7 @@
 //! Maps each failure to what a client sees. No `_` arms: a new failure does not compile until someone decides.
 
 use super::{ErrorCode, Problem};
+use crate::actors::ExchangeError;
 use crate::flows::{RefreshError, SignInError};
 use crate::store::StoreError;
 use crate::tokens::TokenError;
@@ -9,10 +10,13 @@ use crate::wechat::WeChatError;
 impl From<SignInError> for Problem {
     fn from(error: SignInError) -> Self {
         match error {
-            SignInError::WeChat(error) => error.into(),
+            SignInError::Exchange(ExchangeError::WeChat(error)) => error.into(),
+            SignInError::Exchange(ExchangeError::UsedLongAgo) => Self::new(ErrorCode::WechatCodeUsed),
+            SignInError::Exchange(ExchangeError::UnknownApp) => Self::new(ErrorCode::UnknownApp),
+            SignInError::Exchange(ExchangeError::Busy) => Self::new(ErrorCode::Overloaded),
             SignInError::Store(error) => error.into(),
             SignInError::Banned => Self::new(ErrorCode::UserBanned),
-            SignInError::Key(_) | SignInError::Crashed => {
+            SignInError::Exchange(ExchangeError::Crashed) | SignInError::Key(_) | SignInError::Crashed => {
                 log::error!("a login failed by a fault of ours: {error}");
                 Self::new(ErrorCode::Overloaded)
             }
@@ -42,7 +46,7 @@ impl From<WeChatError> for Problem {
     fn from(error: WeChatError) -> Self {
         Self::new(match error {
             WeChatError::CodeInvalid => ErrorCode::WechatCodeInvalid,
-            WeChatError::CodeUsed | WeChatError::CodeUsedBefore => ErrorCode::WechatCodeUsed,
+            WeChatError::CodeUsed => ErrorCode::WechatCodeUsed,
             WeChatError::UserBlocked(_) => ErrorCode::WechatUserBlocked,
             WeChatError::RateLimited(_) => ErrorCode::WechatRateLimited,
             WeChatError::Misconfigured(_) => ErrorCode::WechatMisconfigured,
@@ -50,8 +54,7 @@ impl From<WeChatError> for Problem {
                 ErrorCode::WechatUnavailable
             }
             WeChatError::Timeout => ErrorCode::WechatTimeout,
-            WeChatError::BadResponse(_) | WeChatError::Crashed => ErrorCode::WechatBadResponse,
-            WeChatError::Busy => ErrorCode::Overloaded,
+            WeChatError::BadResponse(_) => ErrorCode::WechatBadResponse,
         })
     }
 }
@@ -80,5 +83,19 @@ impl From<TokenError> for Problem {
             TokenError::Revoked => ErrorCode::TokenRevoked,
             TokenError::Banned => ErrorCode::UserBanned,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wechat_is_not_blamed_for_a_fault_of_ours() {
+        for ours in [ExchangeError::Crashed, ExchangeError::Busy] {
+            assert_eq!(Problem::from(SignInError::from(ours)).code(), ErrorCode::Overloaded);
+        }
+        let unknown = Problem::from(SignInError::from(ExchangeError::UnknownApp));
+        assert_eq!(unknown.code(), ErrorCode::UnknownApp);
     }
 }
