@@ -1,6 +1,7 @@
 //! The two URLs of a configuration. Mistakes show neither, because either may accidentally contain a password.
 
-use url::{Host, Url};
+use crate::domain::is_this_machine;
+use url::Url;
 
 /// Why a text is not a valid URL here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +29,7 @@ pub(super) fn parse_public_url(text: &str) -> Result<String, InvalidUrl> {
 /// Reads WeChat's base URL.
 pub(super) fn parse_api_base(text: &str) -> Result<Url, InvalidUrl> {
     let url = parse(text)?;
-    if url.scheme() == "http" && !is_loopback(&url) {
+    if url.scheme() == "http" && !url.host_str().is_some_and(is_this_machine) {
         return Err(InvalidUrl::Plain);
     }
     Ok(url)
@@ -45,15 +46,6 @@ fn parse(text: &str) -> Result<Url, InvalidUrl> {
     }
     let has_user = !url.username().is_empty() || url.password().is_some();
     if has_user { Err(InvalidUrl::User) } else { Ok(url) }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 #[cfg(test)]

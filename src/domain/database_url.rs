@@ -1,5 +1,6 @@
 //! The database URL. Its scheme alone selects the database.
 
+use super::is_this_machine;
 use secrecy::{ExposeSecret, SecretString};
 
 /// Why a text is not a database URL; never shows the text, which may contain a password.
@@ -64,19 +65,18 @@ impl DatabaseUrl {
         };
         let hosts = place[begin_of_place(place)..].split('/').next().unwrap_or_default();
         let hosts = parameter("hostaddr").or(parameter("host")).unwrap_or(hosts);
-        parameter("sslmode").is_none() && !hosts.split(',').all(is_this_machine)
+        parameter("sslmode").is_none() && !hosts.split(',').all(is_local)
     }
 }
 
 /// Is the host a Unix socket or a loopback address, with or without a port?
-fn is_this_machine(host: &str) -> bool {
+fn is_local(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(host) => host.split(']').next(),
         None => host.split(':').next(),
     };
     let name = name.unwrap_or_default();
-    let is_loopback = name.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-    name.is_empty() || name.starts_with('/') || name.starts_with('%') || name == "localhost" || is_loopback
+    name.is_empty() || name.starts_with(['/', '%']) || is_this_machine(name)
 }
 
 impl std::fmt::Debug for DatabaseUrl {

@@ -30,7 +30,7 @@ pub(crate) use database_url::split_parameters;
 pub use database_url::{DatabaseUrl, InvalidDatabaseUrl};
 pub use identity::{Identity, OpenId, SessionKey, UnionId};
 pub use lifetimes::Lifetimes;
-pub use network::{Cidr, InvalidCidr, client_address};
+pub use network::{Cidr, InvalidCidr, client_address, is_this_machine};
 pub use rate::Rate;
 pub use refresh_token::{RefreshToken, RefreshTokenMac};
 pub use role::{Permission, RequestedScope, Role, RolePolicy};

@@ -1,4 +1,4 @@
-//! Network ranges, and the real client address of a request.
+//! Network ranges, the real client address of a request, and which hosts are this machine.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -93,6 +93,12 @@ pub fn client_address<'a>(
     client.unwrap_or(socket)
 }
 
+/// Is this host, a name or an IP address in brackets or without, the machine itself?
+pub fn is_this_machine(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    bare == "localhost" || bare.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}
+
 fn bits(address: IpAddr) -> u32 {
     if address.is_ipv4() { 32 } else { 128 }
 }
@@ -140,6 +146,16 @@ mod tests {
         assert!(Cidr::parse("192.0.2.1").unwrap().contains(ip("192.0.2.1")));
         assert!(!Cidr::parse("192.0.2.1/32").unwrap().contains(ip("192.0.2.2")));
         assert!(Cidr::parse("::ffff:10.0.0.0/104").unwrap().contains(ip("10.9.9.9")));
+    }
+
+    #[test]
+    fn this_machine_is_localhost_or_a_loopback_address() {
+        for own in ["localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]"] {
+            assert!(is_this_machine(own), "{own}");
+        }
+        for other in ["", "10.0.0.1", "::2", "[::2]", "localhost.example.com", "127.0.0.1.example.com"] {
+            assert!(!is_this_machine(other), "{other}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which pages may use the control API. A browser lets any page send requests to a program on its own
 //! machine, but does not let it forge its origin.
 
+use crate::domain::is_this_machine;
 use actix_web::http::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
 use url::{Host, Url};
 
@@ -13,17 +14,12 @@ pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
 
 /// A page on this machine, or the demo page opened by IP address. A name may resolve to any address, even this one.
 fn is_own(origin: &Url, host: Option<&HeaderValue>) -> bool {
-    let address = match origin.host() {
-        Some(Host::Domain(name)) => return name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.into(),
-        Some(Host::Ipv6(ip)) => std::net::IpAddr::from(ip),
-        None => return false,
-    };
+    let is_address = matches!(origin.host(), Some(Host::Ipv4(_) | Host::Ipv6(_)));
     let is_same = || {
         let asked = host.and_then(|host| Url::parse(&format!("http://{}", host.to_str().ok()?)).ok());
         asked.is_some_and(|asked| asked.host() == origin.host() && asked.port() == origin.port())
     };
-    address.is_loopback() || is_same()
+    origin.host_str().is_some_and(is_this_machine) || is_address && is_same()
 }
 
 #[cfg(test)]
