@@ -1,5 +1,6 @@
 //! The API keys of backends: their format, what is stored of them, and their scopes.
 
+use super::text::stored_text;
 use crate::crypto::{random_bytes, sha256_hex};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -61,18 +62,7 @@ impl std::fmt::Debug for ApiKey {
 /// SHA-256 of an API key, in lowercase hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ApiKeyHash(String);
-
-impl ApiKeyHash {
-    /// Wraps a stored digest.
-    pub fn from_stored(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The digest as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+stored_text!(ApiKeyHash);
 
 /// A text is not a valid name for an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -91,23 +81,8 @@ impl ApiKeyName {
         let well_formed = (1..=64).contains(&text.len()) && text.bytes().all(allowed);
         if well_formed { Ok(Self(text.to_owned())) } else { Err(InvalidApiKeyName) }
     }
-
-    /// Wraps a stored name.
-    pub fn from_stored(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
-
-impl std::fmt::Display for ApiKeyName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+stored_text!(ApiKeyName);
 
 /// A permission of an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! A mini-program: its appid, its AppSecret and its display name.
 
+use super::text::stored_text;
 use secrecy::{ExposeSecret, SecretString};
 
 /// Why a text is not an appid or an AppSecret; says what is expected and never shows the text.
@@ -29,23 +30,8 @@ impl AppId {
             digits.len() == 16 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if well_formed { Ok(Self(text.into())) } else { Err(InvalidApp::AppId) }
     }
-
-    /// Wraps a stored appid.
-    pub fn from_stored(text: &str) -> Self {
-        Self(text.into())
-    }
-
-    /// The appid as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
-
-impl std::fmt::Display for AppId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+stored_text!(AppId);
 
 /// The AppSecret that WeChat issued for an appid. `Debug` does not show it.
 #[derive(Debug, Clone)]

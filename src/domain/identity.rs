@@ -1,5 +1,6 @@
 //! How WeChat identifies a person: by an openid per mini-program, and a unionid across a company's apps.
 
+use super::text::stored_text;
 use super::{AppId, Time};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -20,21 +21,12 @@ macro_rules! wechat_id {
                     (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
                 well_formed.then(|| Self(text.to_owned()))
             }
-
-            /// Wraps a stored id without validating it.
-            pub fn from_stored(text: String) -> Self {
-                Self(text)
-            }
-
-            /// The id as text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
         }
     };
 }
 wechat_id!(OpenId);
 wechat_id!(UnionId);
+stored_text!(OpenId, UnionId);
 
 /// A person as one mini-program knows them, without the session key.
 #[derive(Debug, Clone)]

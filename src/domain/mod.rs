@@ -17,6 +17,7 @@ mod role;
 mod rotation;
 mod session;
 mod signing_key;
+mod text;
 mod user;
 mod user_filter;
 
@@ -39,37 +40,3 @@ pub use session::{Generation, Session, SessionId};
 pub use signing_key::{KEPT_AFTER_LAST_TOKEN, KeyState, PUBLISHED_BEFORE_SIGNING, signing_place};
 pub use user::{User, UserId, UserStatus, mask_phone};
 pub use user_filter::{InvalidCursor, MAX_SEARCH, UserCursor, UserFilter, UserOrder, UserSearch, UserSort};
-
-/// Defines an opaque text id: a UUIDv7, so that new keys arrive in an index in nearly ascending order.
-macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
-
-        impl $name {
-            /// Generates a new id; later ids sort after earlier ones.
-            pub fn generate() -> Self {
-                Self(uuid::Uuid::now_v7().simple().to_string())
-            }
-
-            /// Wraps a stored id without validating it.
-            pub fn from_stored(text: String) -> Self {
-                Self(text)
-            }
-
-            /// The id as text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
-}
-use text_id;

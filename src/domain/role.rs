@@ -1,5 +1,6 @@
 //! Authorization: operators grant roles, and the configuration maps roles to permissions.
 
+use super::text::stored_text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -22,21 +23,12 @@ macro_rules! name {
                 let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b':');
                 ((1..=64).contains(&text.len()) && text.bytes().all(allowed)).then(|| Self(text.to_owned()))
             }
-
-            /// Wraps a name that was stored or signed.
-            pub fn from_stored(text: &str) -> Self {
-                Self(text.to_owned())
-            }
-
-            /// The name as text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
         }
     };
 }
 name!(Role);
 name!(Permission);
+stored_text!(Role, Permission);
 
 /// The permissions of each role, as configured under `[roles.NAME]`.
 #[derive(Debug, Clone, Default)]
@@ -74,23 +66,26 @@ impl RolePolicy {
 /// Permissions that a client requests by name, to be checked against the roles of the user once known.
 #[derive(Debug, Clone)]
 pub struct RequestedScope {
-    permissions: Vec<Permission>,
+    /// `None`: one of the names is no permission's, so nobody holds it.
+    permissions: Option<Vec<Permission>>,
     policy: Arc<RolePolicy>,
 }
 
 impl RequestedScope {
-    /// These permissions, with `policy` to say which roles include them.
-    pub fn new(permissions: Vec<Permission>, policy: Arc<RolePolicy>) -> Self {
-        Self { permissions, policy }
+    /// Reads names separated by spaces (RFC 6749 3.3), with `policy` to say which roles include them.
+    pub fn parse(names: &str, policy: Arc<RolePolicy>) -> Self {
+        let names = names.split(' ').filter(|name| !name.is_empty());
+        Self { permissions: names.map(Permission::parse).collect(), policy }
     }
 
     /// Do these roles include all requested permissions?
     pub fn is_held_by(&self, roles: &[Role]) -> bool {
-        if self.permissions.is_empty() {
+        let Some(asked) = &self.permissions else { return false };
+        if asked.is_empty() {
             return true;
         }
         let held = self.policy.permissions(roles);
-        self.permissions.iter().all(|asked| held.contains(asked))
+        asked.iter().all(|asked| held.contains(asked))
     }
 }
 
@@ -110,12 +105,10 @@ mod tests {
         assert_eq!(held, [permission("posts:read"), permission("posts:write")]);
         assert_eq!(policy.all_permissions(), held.iter().collect::<Vec<_>>());
         assert!(Role::parse("Has Space").is_none());
-        let asked = |names: &[&str]| {
-            let permissions = names.iter().map(|name| permission(name)).collect();
-            RequestedScope::new(permissions, Arc::new(policy.clone()))
-        };
-        assert!(asked(&["posts:read"]).is_held_by(&[role("reader")]));
-        assert!(!asked(&["posts:read", "posts:write"]).is_held_by(&[role("reader")]));
-        assert!(asked(&[]).is_held_by(&[]));
+        let asked = |names| RequestedScope::parse(names, Arc::new(policy.clone()));
+        assert!(asked(" posts:read ").is_held_by(&[role("reader")]));
+        assert!(!asked("posts:read posts:write").is_held_by(&[role("reader")]));
+        assert!(!asked("posts:read Posts:Read").is_held_by(&[role("reader")]), "no permission is called so");
+        assert!(asked("").is_held_by(&[]));
     }
 }

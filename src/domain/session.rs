@@ -1,6 +1,6 @@
 //! A session: one sign-in of one user on one device, from login until it ends.
 
-super::text_id! {
+super::text::text_id! {
     /// The id of a session (`sid` in an access token).
     SessionId
 }
@@ -9,7 +9,7 @@ impl SessionId {
     /// Parses an id in our format, 32 lowercase hexadecimal digits; `None` for other text, which names no session.
     pub fn parse(text: &str) -> Option<Self> {
         let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        (text.len() == 32 && text.bytes().all(is_digit)).then(|| Self::from_stored(text.to_owned()))
+        (text.len() == 32 && text.bytes().all(is_digit)).then(|| Self(text.to_owned()))
     }
 }
 

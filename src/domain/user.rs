@@ -2,7 +2,7 @@
 
 use super::{Role, Time};
 
-super::text_id! {
+super::text::text_id! {
     /// The id of a user (`sub` in an access token).
     UserId
 }

@@ -3,7 +3,7 @@
 use super::issue::{Issued, Issuer};
 use super::to_the_end::to_the_end;
 use crate::actors::Db;
-use crate::domain::{Actor, AppId, ClientInfo, Clock, Permission, Session, SessionId, UserId};
+use crate::domain::{Actor, AppId, ClientInfo, Clock, Session, SessionId, UserId};
 use crate::store::{EndSessions, Ending, ListSessions, RotateSession, Rotation, StoreError};
 use crate::tokens::{KeyError, Revocations};
 use secrecy::{ExposeSecret, SecretString};
@@ -16,9 +16,9 @@ pub struct RefreshRequest {
     pub token: SecretString,
     /// The mini-program, if the client named it; it must then match the session's.
     pub app: Option<AppId>,
-    /// The permissions that the client requested by name; the user must hold each one. The new token still carries
-    /// all that the user holds.
-    pub scope: Vec<Permission>,
+    /// The permissions that the client requested, their names separated by spaces; the user must hold each one. The
+    /// new token still carries all that the user holds.
+    pub scope: String,
     /// Where the request came from.
     pub client: ClientInfo,
 }
@@ -83,7 +83,7 @@ impl Sessions {
             app: request.app,
             served: self.issuer.tokens().served(),
             presented: token.generation,
-            scope: self.issuer.users().requested(request.scope),
+            scope: self.issuer.users().requested(&request.scope),
             at,
             since: Instant::now(),
             expires_at: at.plus_seconds(lifetimes.refresh),

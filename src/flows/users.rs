@@ -100,9 +100,9 @@ impl Users {
         known
     }
 
-    /// These permissions, to be checked against a user's roles.
-    pub(super) fn requested(&self, permissions: Vec<Permission>) -> RequestedScope {
-        RequestedScope::new(permissions, self.policy.clone())
+    /// The permissions of these names, to be checked against a user's roles.
+    pub(super) fn requested(&self, names: &str) -> RequestedScope {
+        RequestedScope::parse(names, self.policy.clone())
     }
 
     /// Every permission that some role grants, sorted.

@@ -14,6 +14,6 @@ pub(super) async fn refresh(request: HttpRequest, fields: Fields) -> Result<Http
     fields.check()?;
     let client = client_info(&request, state);
     let issued =
-        state.sessions.refresh(RefreshRequest { token, app: None, scope: Vec::new(), client }).await?;
+        state.sessions.refresh(RefreshRequest { token, app: None, scope: String::new(), client }).await?;
     Ok(token_view::render(&issued, None))
 }

@@ -8,7 +8,7 @@ use super::login;
 use super::problem::{ErrorCode, OAuthProblem, Problem};
 use super::state::HttpState;
 use super::token_view;
-use crate::domain::{AppId, Permission};
+use crate::domain::AppId;
 use crate::flows::{Issued, RefreshRequest};
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse};
@@ -58,15 +58,9 @@ async fn refresh(
     // A token is invalid for a client that it was not issued to (RFC 6749 5.2), whether that client exists or not.
     let app = client.map(|client| AppId::parse(&client)).transpose();
     let app = app.map_err(|_| Problem::new(ErrorCode::RefreshTokenInvalid))?;
-    let scope = scope(fields);
+    let scope = fields.optional_text("scope").unwrap_or_default().to_owned();
     let client = login::client_info(request, state);
     Ok(state.sessions.refresh(RefreshRequest { token, app, scope, client }).await?)
-}
-
-/// The requested permissions, separated by spaces (RFC 6749 3.3). An invalid name is a permission nobody holds.
-fn scope(fields: &Fields) -> Vec<Permission> {
-    let asked = fields.optional_text("scope").unwrap_or_default();
-    asked.split(' ').filter(|name| !name.is_empty()).map(Permission::from_stored).collect()
 }
 
 /// The client's id: `client_id`, or the user name of HTTP Basic with an empty password, as many libraries send it.

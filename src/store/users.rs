@@ -63,8 +63,7 @@ pub(super) fn find_user(conn: &mut DbConn, id: &str) -> Result<Option<User>, Sto
 /// The roles of a user, sorted.
 pub(super) fn roles_of(conn: &mut DbConn, id: &str) -> Result<Vec<Role>, StoreError> {
     let roles = user_roles::table.filter(user_roles::user_id.eq(id)).select(user_roles::role);
-    let mut roles: Vec<Role> =
-        roles.load::<String>(conn)?.iter().map(|role| Role::from_stored(role)).collect();
+    let mut roles: Vec<Role> = roles.load::<String>(conn)?.into_iter().map(Role::from_stored).collect();
     roles.sort();
     Ok(roles)
 }

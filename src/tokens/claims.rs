@@ -78,9 +78,9 @@ impl From<IncomingClaims> for Principal {
     fn from(claims: IncomingClaims) -> Self {
         Self {
             id: UserId::from_stored(claims.sub),
-            appid: AppId::from_stored(&claims.client_id),
+            appid: AppId::from_stored(claims.client_id),
             session: SessionId::from_stored(claims.sid),
-            roles: claims.roles.iter().map(|role| Role::from_stored(role)).collect(),
+            roles: claims.roles.into_iter().map(Role::from_stored).collect(),
             permissions: claims.scope.split_ascii_whitespace().map(Permission::from_stored).collect(),
             issued_at: Time::from_unix(claims.iat),
             expires_at: Time::from_unix(claims.exp),

@@ -100,10 +100,10 @@ mod tests {
 
     fn token(roles: &[&str]) -> Arc<Principal> {
         Arc::new(Principal {
-            id: UserId::from_stored("u".into()),
+            id: UserId::from_stored("u"),
             appid: AppId::from_stored("wx0123456789abcdef"),
             session: SessionId::generate(),
-            roles: roles.iter().map(|role| Role::from_stored(role)).collect(),
+            roles: roles.iter().copied().map(Role::from_stored).collect(),
             permissions: Vec::new(),
             issued_at: Time::from_unix(ISSUED),
             expires_at: Time::from_unix(ISSUED + 7200),
@@ -115,11 +115,11 @@ mod tests {
     fn stand(revocations: &Revocations, changed: i64, state: StandingState) {
         let standing =
             Standing { changed_at: Time::from_unix(changed), heard_at: Time::from_unix(changed + 1), state };
-        revocations.let_stand(UserId::from_stored("u".into()), standing);
+        revocations.let_stand(UserId::from_stored("u"), standing);
     }
 
     fn active(roles: &[&str]) -> StandingState {
-        let roles = roles.iter().map(|role| Role::from_stored(role)).collect();
+        let roles = roles.iter().copied().map(Role::from_stored).collect();
         StandingState::Active { roles, permissions: vec![Permission::from_stored("p")] }
     }
 
@@ -210,7 +210,7 @@ mod tests {
     fn nobody_else_is_touched() {
         let revocations = Revocations::default();
         stand(&revocations, ISSUED + 5, StandingState::Gone);
-        let other = Principal { id: UserId::from_stored("v".into()), ..Principal::clone(&token(&[])) };
+        let other = Principal { id: UserId::from_stored("v"), ..Principal::clone(&token(&[])) };
         let other = Arc::new(other);
         let same = revocations.apply(other.clone()).unwrap();
         assert!(Arc::ptr_eq(&same, &other));

@@ -185,7 +185,7 @@ fn a_remembered_token_is_looked_at_again_each_time() {
     let token = world.sign(&world.header(), &with(claims(), "exp", json!(now() + 1)));
     let mut memory = TokenMemory::default();
     assert!(world.verifier.verify(&token, &mut memory).is_ok());
-    world.revocations.add([(SessionId::from_stored("session".into()), Time::from_unix(now()))]);
+    world.revocations.add([(SessionId::from_stored("session"), Time::from_unix(now()))]);
     assert_eq!(world.verifier.verify(&token, &mut memory), Err(TokenError::Revoked));
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     while world.verifier.verify(&token, &mut memory) != Err(TokenError::Expired) {

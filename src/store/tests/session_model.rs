@@ -159,7 +159,7 @@ impl Run<'_> {
             app: None,
             served: [ONE].map(AppId::from_stored).into(),
             presented,
-            scope: RequestedScope::new(Vec::new(), Arc::default()),
+            scope: RequestedScope::parse("", Arc::default()),
             at: Time::from_unix(now),
             since: std::time::Instant::now(),
             expires_at: Time::from_unix(now + IDLE),

@@ -113,7 +113,7 @@ impl Question {
         UserFilter {
             search: self.search.as_deref().and_then(UserSearch::parse),
             status: self.banned.map(|banned| if banned { UserStatus::Banned } else { UserStatus::Active }),
-            role: self.role.map(|role| Role::from_stored(&format!("role{role}"))),
+            role: self.role.map(|role| Role::from_stored(format!("role{role}"))),
             app: self.app.map(|app| AppId::parse(&app_id(app)).unwrap()),
             created_after: self.created.map(|(from, _)| time(from)),
             created_before: self.created.map(|(_, to)| time(to)),
