@@ -23,7 +23,7 @@
 //! | [`http`] | the route table, extractors, the error table, the demo page | actix-web |
 //! | [`config`] | settings from file and environment, read once into small structs | toml |
 //! | [`cli`] | one file per subcommand; logging | clap, env_logger |
-//! | `sharded` | a leaf: maps and locks for data that every request reads | – |
+//! | `shared` | a leaf: locks, sharded maps and bounded caches for data that many requests share | – |
 //! | `assembly` | puts the parts together: [`Settings`] in, [`Weauth`] out | – |
 //!
 //! **The import rule:** a part uses only the parts that its arrows lead to, directly or through others. So
@@ -95,7 +95,7 @@ pub mod crypto;
 pub mod domain;
 pub mod flows;
 pub mod http;
-mod sharded;
+mod shared;
 pub mod store;
 pub mod tokens;
 pub mod wechat;

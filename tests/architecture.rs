@@ -10,14 +10,14 @@ use std::path::Path;
 const MAY_IMPORT: &[(&str, &str)] = &[
     ("crypto", ""),
     ("domain", "crypto"),
-    ("tokens", "domain crypto sharded"),
-    ("wechat", "domain crypto"),
-    ("store", "domain crypto"),
+    ("tokens", "domain crypto shared"),
+    ("wechat", "domain crypto shared"),
+    ("store", "domain crypto shared"),
     ("actors", "wechat store domain"),
-    ("flows", "actors tokens store wechat! domain crypto sharded"),
+    ("flows", "actors tokens store wechat! domain crypto shared"),
     ("http", "flows tokens actors store! wechat! domain crypto"),
     ("config", "domain crypto"),
-    ("sharded", ""),
+    ("shared", ""),
 ];
 
 /// These may import everything, and none of the above may import them: they put the parts together.

@@ -7,9 +7,10 @@
 
 use crate::actors::Db;
 use crate::domain::{ApiKey, ApiKeyHash, ApiKeyName, ApiScope, Clock, Time};
+use crate::shared::{lock, read, write};
 use crate::store::{FindApiKeysInUse, NoteApiKeyUses, PATIENCE, StoreError, StoredApiKey};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex as Lock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex as Lock, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -74,7 +75,7 @@ impl ApiKeys {
             found = self.known(&hash);
         }
         if found.is_some() {
-            self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(hash, self.clock.now());
+            lock(&self.used).insert(hash, self.clock.now());
         }
         Ok(found)
     }
@@ -97,7 +98,7 @@ impl ApiKeys {
     }
 
     fn known(&self, hash: &ApiKeyHash) -> Option<Arc<KnownApiKey>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+        read(&self.known).get(hash).cloned()
     }
 
     /// Returns once the table has been read by a read that began after this moment, by this caller or another.
@@ -124,13 +125,13 @@ impl ApiKeys {
         let known =
             |key: StoredApiKey| (key.hash, Arc::new(KnownApiKey { name: key.name, scopes: key.scopes }));
         let known = stored.into_iter().map(known).collect();
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        *write(&self.known) = known;
         Ok(())
     }
 
     /// Writes the uses that the table does not show yet, in the background.
     fn note_uses(&self, stored: &[StoredApiKey]) {
-        let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
+        let used = std::mem::take(&mut *lock(&self.used));
         let shown: HashMap<_, _> = stored.iter().map(|key| (&key.hash, key.last_used_at)).collect();
         // A key that is missing was revoked just now, and its last use matters most of all.
         let is_due = |(hash, at): &(ApiKeyHash, Time)| match shown.get(hash) {

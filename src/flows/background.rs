@@ -1,8 +1,9 @@
 //! What goes on beside the requests for as long as the server runs.
 
+use crate::shared::lock;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::task::{AbortHandle, spawn_local};
 
@@ -33,23 +34,23 @@ impl Background {
         let inner = self.0.clone();
         let task = spawn_local(async move {
             while AssertUnwindSafe(async { work(parts.clone()).await }).catch_unwind().await.is_err() {
-                *inner.crashed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+                *lock(&inner.crashed_at) = Some(Instant::now());
                 log::error!("{what} has crashed and begins anew");
                 tokio::time::sleep(PAUSE).await;
             }
         });
-        self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task.abort_handle());
+        lock(&self.0.tasks).push(task.abort_handle());
     }
 
     /// Has none of them crashed a moment ago?
     pub fn is_well(&self) -> bool {
-        let crashed_at = *self.0.crashed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let crashed_at = *lock(&self.0.crashed_at);
         crashed_at.is_none_or(|at| at.elapsed() > SUSPECT)
     }
 
     /// Ends them all, wherever they are.
     pub fn stop(&self) {
-        for task in self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for task in lock(&self.0.tasks).drain(..) {
             task.abort();
         }
     }

@@ -6,9 +6,10 @@
 
 use crate::actors::Db;
 use crate::domain::{Time, UserId};
+use crate::shared::lock;
 use crate::store::NoteLogins;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 const PAUSE: Duration = Duration::from_secs(1);
@@ -77,6 +78,6 @@ impl LastLogins {
     }
 
     fn noted(&self) -> MutexGuard<'_, HashMap<UserId, Time>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

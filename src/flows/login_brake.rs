@@ -1,7 +1,7 @@
 //! Rate limit on logins per address: each code costs a call to WeChat, and a client may make codes up.
 
 use crate::domain::{Clock, Rate, Time};
-use crate::sharded::Sharded;
+use crate::shared::Sharded;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 

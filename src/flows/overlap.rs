@@ -5,8 +5,9 @@
 //! exchange here. Overlapping with refused requests does not count.
 
 use crate::domain::CodeKey;
+use crate::shared::lock;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// After this long, a new request is not concurrent with an exchange any more, whomever it overlaps with: a chain of
@@ -61,7 +62,7 @@ impl Overlaps {
     }
 
     fn codes(&self) -> MutexGuard<'_, HashMap<CodeKey, UnderWay>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

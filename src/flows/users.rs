@@ -3,7 +3,7 @@
 use super::last_logins::LastLogins;
 use crate::actors::Db;
 use crate::domain::{Clock, Permission, RequestedScope, RolePolicy, Time, User, UserId, UserStatus};
-use crate::sharded::{ByChance, Sharded};
+use crate::shared::{Sharded, TwoGenerations};
 use crate::store::{FindUser, StoreError};
 use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
@@ -32,20 +32,8 @@ impl KnownUser {
     }
 }
 
-#[derive(Debug, Default)]
-struct Generations {
-    young: ByChance<UserId, Arc<KnownUser>>,
-    old: ByChance<UserId, Arc<KnownUser>>,
-}
-
-impl Generations {
-    fn remember(&mut self, known: Arc<KnownUser>) {
-        if self.young.len() >= CAPACITY / Sharded::<Self>::PARTS {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(known.user.id.clone(), known);
-    }
-}
+/// One shard of the cache.
+type Part = TwoGenerations<UserId, Arc<KnownUser>, { CAPACITY / Sharded::<()>::PARTS }>;
 
 /// Finds users by id. Cheap to clone; one for all workers.
 #[derive(Debug, Clone)]
@@ -54,7 +42,7 @@ pub struct Users {
     clock: Clock,
     policy: Arc<RolePolicy>,
     last_logins: LastLogins,
-    known: Sharded<Generations>,
+    known: Sharded<Part>,
 }
 
 impl Users {
@@ -84,7 +72,7 @@ impl Users {
             // Not cached, so that an unbanned user is let in at once.
             return Ok(Some(known));
         }
-        self.known.write(id.as_str()).remember(known.clone());
+        self.known.write(id.as_str()).insert(id.clone(), known.clone());
         Ok(Some(known))
     }
 
@@ -93,9 +81,9 @@ impl Users {
     pub fn update(&self, user: User, at: Time) -> Arc<KnownUser> {
         let known = self.know(user, at);
         let id = &known.user.id;
-        let mut generations = self.known.write(id.as_str());
-        if generations.young.contains_key(id) || generations.old.contains_key(id) {
-            generations.remember(known.clone());
+        let mut part = self.known.write(id.as_str());
+        if part.get(id).is_some() {
+            part.insert(id.clone(), known.clone());
         }
         known
     }
@@ -116,8 +104,8 @@ impl Users {
     }
 
     fn known(&self, id: &UserId, not_before: Time) -> Option<Arc<KnownUser>> {
-        let generations = self.known.read(id.as_str());
-        let known = generations.young.get(id).or_else(|| generations.old.get(id))?;
+        let part = self.known.read(id.as_str());
+        let known = part.get(id)?;
         let fresh = known.loaded_at.plus_seconds(GOOD_FOR_SECONDS) > self.clock.now();
         (fresh && known.loaded_at >= not_before).then(|| known.clone())
     }

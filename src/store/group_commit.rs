@@ -8,10 +8,11 @@
 
 use super::transaction::{begin_transaction, commit_transaction, rollback_transaction};
 use super::{DbConn, Pool, StoreError, Write};
+use crate::shared::lock;
 use diesel::connection::SimpleConnection;
 use std::any::{Any, TypeId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
@@ -125,7 +126,7 @@ impl<W: Write> Job for Entry<W> {
 /// requests, the other threads have work. Taking all would leave the callers waiting for one commit, and the
 /// other threads for the callers.
 fn next_group(jobs: &Mutex<mpsc::Receiver<Box<dyn Job>>>, few: usize) -> Option<Vec<Box<dyn Job>>> {
-    let mut jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut jobs = lock(jobs);
     let mut group = vec![jobs.blocking_recv()?];
     let most = (jobs.len() / 2).clamp(few, MAX_GROUP);
     while group.len() < most

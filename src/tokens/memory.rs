@@ -1,25 +1,21 @@
 //! A cache of the tokens that one thread has verified: a hit costs a hash lookup instead of a signature check.
 
 use super::Principal;
-use crate::sharded::ByChance;
+use crate::shared::TwoGenerations;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 /// Tokens that a thread caches at least; at most twice as many, about 1.5 KiB each.
 const CAPACITY: usize = 8192;
 
-/// Verified tokens, in two generations. When the young one is full it replaces the old one, which evicts
-/// every token that was not used in the meantime.
+/// Verified tokens.
 #[derive(Default)]
 pub struct TokenMemory {
-    young: ByTail,
-    old: ByTail,
+    /// By the last 16 characters of the signature. Only verified tokens are kept, so nobody can force collisions.
+    known: TwoGenerations<u128, Remembered, CAPACITY>,
     /// Identifies the verifier, and its keys, that verified these tokens.
     stamp: u64,
 }
-
-/// Keyed by the last 16 characters of the signature. Only verified tokens are kept, so nobody can force collisions.
-type ByTail = ByChance<u128, Remembered>;
 
 /// A verified token.
 pub(super) struct Remembered {
@@ -48,14 +44,11 @@ impl TokenMemory {
 
     /// Looks a token up, and passes what is cached of it to `look`.
     pub(super) fn look<T>(&mut self, token: &str, look: impl FnOnce(&Remembered) -> T) -> Option<T> {
-        let tail = tail(token)?;
-        let is_it = |remembered: &&Remembered| *remembered.token == *token;
-        if let Some(remembered) = self.young.get(&tail) {
-            return is_it(&remembered).then(|| look(remembered));
-        }
-        self.old.get(&tail).filter(is_it)?;
-        let remembered = self.old.remove(&tail)?;
-        Some(look(self.put(tail, remembered)))
+        let known = self.known.look(tail(token)?, |remembered| {
+            let is_it = *remembered.token == *token;
+            is_it.then(|| look(remembered))
+        });
+        known.flatten()
     }
 
     /// Caches a token that was just verified, and passes it to `look`.
@@ -68,23 +61,16 @@ impl TokenMemory {
         let principal = Arc::new(principal);
         let remembered = Remembered { token: token.into(), principal, uncontradicted_at: Cell::new(None) };
         match tail(token) {
-            Some(tail) => look(self.put(tail, remembered)),
+            Some(tail) => look(self.known.insert(tail, remembered)),
             None => look(&remembered),
         }
-    }
-
-    fn put(&mut self, tail: u128, remembered: Remembered) -> &Remembered {
-        if self.young.len() >= CAPACITY {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.entry(tail).insert_entry(remembered).into_mut()
     }
 }
 
 /// Shows the number of tokens only.
 impl std::fmt::Debug for TokenMemory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "TokenMemory({} tokens)", self.young.len() + self.old.len())
+        write!(f, "TokenMemory({} tokens)", self.known.len())
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{Principal, Standing, StandingState, TokenError};
 use crate::domain::{SessionId, Time, UserId};
-use crate::sharded::{ByChance, Sharded};
+use crate::shared::{ByChance, Sharded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -4,10 +4,11 @@ use super::claims::{ACCESS_TOKEN_TYPE, IncomingClaims};
 use super::memory::Remembered;
 use super::{KeyRing, Principal, Revocations, StandingState, TokenMemory};
 use crate::domain::{AppId, Clock};
+use crate::shared::{read, write};
 use jsonwebtoken::{Validation, decode, decode_header};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 /// Longest token that is accepted; ours are shorter, as they have to fit into a request head.
 const MAX_TOKEN: usize = 16 * 1024;
@@ -71,13 +72,13 @@ impl Verifier {
 
     /// The current keys. Private to the crate, because they can sign.
     pub(crate) fn keys(&self) -> Arc<KeyRing> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+        read(&self.keys).clone()
     }
 
     /// Replaces the keys. Tokens of removed keys are rejected from now on, cached ones included.
     pub(crate) fn replace_keys(&self, keys: KeyRing) {
         let keys = Arc::new(keys);
-        let mut present = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let mut present = write(&self.keys);
         let before = std::mem::replace(&mut *present, keys.clone());
         drop(present);
         if !keys.verifies_all_of(&before) {

@@ -3,8 +3,9 @@
 use super::error::{SYSTEM_BUSY, advice, meaning};
 use super::{WeChatError, wire};
 use crate::domain::{App, LoginCode, OpenId, SessionKey, UnionId};
+use crate::shared::lock;
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use url::Url;
 
@@ -79,7 +80,7 @@ impl Client {
             if let Some((_, http)) = known.iter().find(|(owner, _)| owner.ptr_eq(&ours)) {
                 return Ok(http.clone());
             }
-            let first = self.0.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let first = lock(&self.0.first).take();
             let http = first.map_or_else(http_client, Ok).map_err(|error| {
                 log::error!("{error}");
                 WeChatError::Unavailable

@@ -5,10 +5,11 @@
 //! written at once; while lines keep coming, the thread writes at most once per [`PACE`], hundreds of lines at a
 //! time. A full buffer makes the loggers wait: nothing is lost. The lines of one thread keep their order.
 
+use crate::shared::lock;
 use std::cell::Cell;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How many bytes may wait in a buffer; a longer line waits alone.
@@ -86,10 +87,6 @@ impl Lines {
             rounds = self.0.progress.wait(rounds).unwrap_or_else(PoisonError::into_inner);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Threads take the buffers in turn.

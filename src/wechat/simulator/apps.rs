@@ -1,10 +1,10 @@
 //! The simulated mini-programs: their secrets, switches and state.
 
 use super::access_tokens::AccessTokens;
-use super::locks::{lock, read, write};
 use super::session_keys::SessionKeys;
 use super::wire::Errcode;
 use crate::domain::AppId;
+use crate::shared::{lock, read, write};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, RwLock};

@@ -1,7 +1,7 @@
 //! The single-use codes of `wx.login` and of the phone button: those issued by the control API,
 //! self-describing ones, and a record of every code that was tried.
 
-use super::locks::Shards;
+use super::shards::Shards;
 use super::spelled::{Kind, Spelled};
 use crate::crypto::{hex, random_bytes};
 use std::hash::{BuildHasher, RandomState};

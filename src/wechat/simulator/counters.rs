@@ -1,8 +1,8 @@
 //! Counts the calls of each endpoint and their results.
 
 use super::endpoint::Endpoint;
-use super::locks::lock;
 use super::wire::Errcode;
+use crate::shared::lock;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Mutex;

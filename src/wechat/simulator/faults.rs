@@ -1,8 +1,8 @@
 //! The scheduled faults, and the format in which the control API takes them.
 
 use super::fault::{Fault, FaultKind, milliseconds_of};
-use super::locks::lock;
 use super::wire::Errcode;
+use crate::shared::lock;
 use serde::{Deserialize, Serialize};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -18,11 +18,11 @@ mod fault;
 mod faults;
 mod faulty;
 mod identities;
-mod locks;
 mod pushes;
 mod reply;
 mod service;
 mod session_keys;
+mod shards;
 mod spelled;
 mod state;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The session keys of an app's users: one valid key each, and its predecessor for tests with stale keys.
 
-use super::locks::{Shard, Shards};
+use super::shards::{Shard, Shards};
 use crate::crypto::random_bytes;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

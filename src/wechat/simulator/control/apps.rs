@@ -1,9 +1,9 @@
 //! `/simulator/apps`, `/simulator/users`, `/simulator/session-keys` and `/simulator/access-tokens`.
 
 use super::{Answer, ControlError, app_of, parse, require_user_name};
+use crate::shared::lock;
 use crate::wechat::simulator::apps::AppChange;
 use crate::wechat::simulator::identities::{ProfileChange, openid, unionid};
-use crate::wechat::simulator::locks::lock;
 use crate::wechat::simulator::state::State;
 use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Data, Path};

@@ -1,9 +1,9 @@
 //! `POST /simulator/codes`.
 
 use super::{Answer, ControlError, app_of, parse, require_user_name};
+use crate::shared::read;
 use crate::wechat::simulator::codes::{Issued, LIFETIME};
 use crate::wechat::simulator::identities::openid;
-use crate::wechat::simulator::locks::read;
 use crate::wechat::simulator::spelled::Kind;
 use crate::wechat::simulator::state::State;
 use actix_web::HttpResponse;

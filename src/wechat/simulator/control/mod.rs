@@ -9,8 +9,8 @@ mod pushes;
 
 use super::apps::App;
 use super::identities::is_user_name;
-use super::locks::read;
 use super::state::State;
+use crate::shared::read;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpResponse, ResponseError, guard};

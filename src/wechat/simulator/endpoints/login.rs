@@ -1,9 +1,9 @@
 //! `GET /sns/jscode2session`.
 
 use super::{Call, require};
+use crate::shared::read;
 use crate::wechat::simulator::codes::Refused;
 use crate::wechat::simulator::identities::unionid;
-use crate::wechat::simulator::locks::read;
 use crate::wechat::simulator::spelled::Kind;
 use crate::wechat::simulator::state::State;
 use crate::wechat::simulator::wire::Outcome;

@@ -1,9 +1,9 @@
 //! `POST /wxa/business/getuserphonenumber`.
 
 use super::{Call, require};
+use crate::shared::read;
 use crate::wechat::simulator::codes::Refused;
 use crate::wechat::simulator::identities::{Profile, openid};
-use crate::wechat::simulator::locks::read;
 use crate::wechat::simulator::spelled::Kind;
 use crate::wechat::simulator::state::State;
 use crate::wechat::simulator::wire::Outcome;

@@ -1,9 +1,9 @@
 //! `POST /cgi-bin/stable_token` and `GET /cgi-bin/token`.
 
 use super::{Call, require};
+use crate::shared::lock;
 use crate::wechat::simulator::access_tokens::Granted;
 use crate::wechat::simulator::apps::App;
-use crate::wechat::simulator::locks::lock;
 use crate::wechat::simulator::state::State;
 use crate::wechat::simulator::wire::{Errcode, Outcome};
 use serde_json::Value;

@@ -2,9 +2,10 @@
 //! chosen by key, so that readers do not wait for one another. Even an uncontended lock is memory that every
 //! reader writes to.
 
+use super::{read, write};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// A map with a cheap hash, for keys that are random enough themselves and that strangers can't choose: our own
 /// ids and signatures.
@@ -58,17 +59,17 @@ impl<T> Sharded<T> {
 
     /// Locks the shard of a key for reading.
     pub(crate) fn read(&self, key: &str) -> RwLockReadGuard<'_, T> {
-        self.part(key).0.read().unwrap_or_else(PoisonError::into_inner)
+        read(&self.part(key).0)
     }
 
     /// Locks the shard of a key for writing.
     pub(crate) fn write(&self, key: &str) -> RwLockWriteGuard<'_, T> {
-        self.part(key).0.write().unwrap_or_else(PoisonError::into_inner)
+        write(&self.part(key).0)
     }
 
     /// Locks every shard in turn for writing.
     pub(crate) fn write_each(&self) -> impl Iterator<Item = RwLockWriteGuard<'_, T>> {
-        self.0.iter().map(|part| part.0.write().unwrap_or_else(PoisonError::into_inner))
+        self.0.iter().map(|part| write(&part.0))
     }
 
     /// Chooses the shard by the end of the key (its FNV-1a hash): ids begin with a timestamp and end in random digits.

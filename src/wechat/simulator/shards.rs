@@ -1,28 +1,14 @@
-//! Locks and sharded maps: parallel calls rarely wait for each other, and memory is bounded.
+//! Sharded maps: parallel calls rarely wait for each other, and memory is bounded.
 
+use crate::shared::lock;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard};
 
 const SHARDS: usize = 16;
 
 /// Smaller shards are never purged.
 const SMALLEST_PURGE: usize = 256;
-
-/// Locks, ignoring poisoning: what a panicked holder leaves behind is good enough for a simulator.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Locks for reading.
-pub(super) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Locks for writing.
-pub(super) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
-    lock.write().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A sharded map with a lock per shard, which evicts stale entries.
 pub(super) struct Shards<K, V> {
