@@ -66,7 +66,7 @@ fn read_single(reader: &mut Reader<'_>) -> Option<App> {
         reader.missing(&WECHAT_APPID, "give the appid shown in the WeChat console, or [[apps]] in the file");
     }
     if !has_secret {
-        reader.missing(&WECHAT_SECRET, "give the AppSecret made in the WeChat console");
+        reader.missing(&WECHAT_SECRET, "copy the AppSecret from mp.weixin.qq.com");
     }
     let id = reader.text(&WECHAT_APPID, AppId::parse);
     let secret = reader.text(&WECHAT_SECRET, AppSecret::parse);

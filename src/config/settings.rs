@@ -103,7 +103,7 @@ settings! {
     WECHAT_APPID, Text, Words("none"),
         "The appid of the one mini-program; several go in the file as `[[apps]]`.";
     WECHAT_SECRET, Text, Words("none"),
-        "The AppSecret that belongs to WECHAT_APPID.";
+        "The AppSecret that belongs to WECHAT_APPID, from mp.weixin.qq.com; examples are refused.";
     WECHAT_API_BASE, Text, Value("https://api.weixin.qq.com"),
         "WeChat's API, the simulator (`weauth simulate`) or a disaster-recovery domain.";
     WEAUTH_LISTEN, Text, Value("127.0.0.1:8080"),
@@ -113,7 +113,7 @@ settings! {
     WEAUTH_TRUSTED_PROXIES, List, Words("none"),
         "The proxies whose X-Forwarded-For is believed: networks like 10.0.0.0/8.";
     WEAUTH_MASTER_KEY, Text, Words("none; `weauth dev` makes one"),
-        "Base64 of 32 bytes (`openssl rand -base64 32`); encrypts session keys and signing keys at rest. \
+        "Base64 of 32 random bytes (`openssl rand -base64 32`); encrypts session keys and signing keys at rest. \
          To rotate it: the new key, a comma, the old key.";
     WEAUTH_ACCESS_TTL, seconds(1, TEN_YEARS), Value("7200"),
         "How long an access token is good.";
