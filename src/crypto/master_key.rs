@@ -22,7 +22,7 @@ pub enum InvalidMasterKey {
     /// Text, or bytes with a pattern.
     #[error(
         "this master key is an example or a typed text, which can be guessed: make a random one with `openssl rand \
-         -base64 32` (if the database is sealed with this one: the new key, a comma, this key, and then `weauth keys \
+         -base64 32` (if the database is encrypted with this one: the new key, a comma, this key, and then `weauth keys \
          reencrypt`)"
     )]
     Example,
