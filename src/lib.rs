@@ -28,7 +28,7 @@
 //!
 //! **The import rule:** a part uses only the parts that its arrows lead to, directly or through others. So
 //! [`wechat`] and [`store`] do not know each other, and only `assembly` and [`cli`] know [`config`] and [`http`].
-//! `tests/architecture/` enforces this. (Three more places name actix-web: `assembly`, whose routes are mounted
+//! `tests/architecture.rs` enforces this. (Three more places name actix-web: `assembly`, whose routes are mounted
 //! in an `App`; [`cli`], which runs the server; and the simulator, which serves WeChat's HTTP rather than ours.)
 //!
 //! # One login, through the files

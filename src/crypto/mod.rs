@@ -3,13 +3,11 @@
 mod digest;
 mod key_pair;
 mod mac;
-mod made_up;
 mod master_key;
 
 pub use digest::{hex, sha1_hex, sha256_hex};
 pub use key_pair::{InvalidKey, PublicParts, SigningAlgorithm, SigningKeyPair, UnknownAlgorithm};
 pub use mac::{MacKey, hmac_sha256_hex};
-pub use made_up::is_made_up;
 pub use master_key::{InvalidMasterKey, MasterKeys, Sealed, UnsealError};
 
 /// Returns bytes from the operating system's random number generator.

@@ -21,7 +21,7 @@ fn good() -> Vec<(&'static str, String)> {
 #[test]
 fn each_wrong_setting_is_refused_and_named() {
     let trivial_key = STANDARD.encode([7; 32]);
-    let typed_key = STANDARD.encode("change-me-change-me-change-me-32");
+    let example_key = STANDARD.encode("change-me-change-me-change-me-32");
     let short_key = STANDARD.encode([1, 9, 4, 3, 8, 2]);
     for (name, wrong) in [
         ("WECHAT_APPID", ""),
@@ -35,7 +35,7 @@ fn each_wrong_setting_is_refused_and_named() {
         ("WEAUTH_MASTER_KEY", "not base64 at all, sorry"),
         ("WEAUTH_MASTER_KEY", &short_key),
         ("WEAUTH_MASTER_KEY", &trivial_key),
-        ("WEAUTH_MASTER_KEY", &typed_key),
+        ("WEAUTH_MASTER_KEY", &example_key),
         ("WEAUTH_PUBLIC_URL", "https://login.test/?a=b"),
         ("WEAUTH_PUBLIC_URL", "https://login.test/#top"),
         ("WEAUTH_PUBLIC_URL", "login.test"),
@@ -96,7 +96,7 @@ fn a_server_without_any_setting_says_what_it_needs() {
 }
 
 #[test]
-fn a_mistyped_key_of_the_file_is_named() {
+fn a_misexample_key_of_the_file_is_named() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("weauth.toml"), "weauth_acces_ttl = 60\n").unwrap();
     let said = refusal(&folder, &["serve"], good());
