@@ -1,13 +1,12 @@
 //! The extractor that turns an API key into the backend that calls with it.
 
-use super::basic::basic;
+use super::authorization::{self, Credentials};
 use super::form::Form;
 use super::problem::{ErrorCode, Problem};
 use super::state::HttpState;
 use crate::domain::{ApiKey, ApiKeyName, ApiScope};
 use crate::flows::KnownApiKey;
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use std::sync::Arc;
@@ -97,20 +96,12 @@ impl Presented {
 }
 
 fn in_header(request: &HttpRequest) -> Result<Option<Presented>, Problem> {
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let Some(header) = headers.next() else { return Ok(None) };
-    if headers.next().is_some() {
-        return Err(Problem::of_api_key(ErrorCode::TokenInvalid));
-    }
-    let (scheme, credentials) = header.to_str().unwrap_or_default().split_once(' ').unwrap_or_default();
-    let credentials = credentials.trim();
-    if scheme.eq_ignore_ascii_case("bearer") && !credentials.is_empty() {
-        Presented::new(None, credentials).map(Some)
-    } else if scheme.eq_ignore_ascii_case("basic") && !credentials.is_empty() {
-        let (name, key) = basic(credentials).ok_or_else(|| Problem::of_api_key(ErrorCode::TokenInvalid))?;
-        Presented::new(Some(name), &key).map(Some)
-    } else {
-        Err(Problem::of_api_key(ErrorCode::TokenMissing))
+    let credentials = authorization::of(request).map_err(|_| Problem::of_api_key(ErrorCode::TokenInvalid))?;
+    match credentials {
+        None => Ok(None),
+        Some(Credentials::Bearer(key)) => Presented::new(None, key).map(Some),
+        Some(Credentials::Basic { user, password }) => Presented::new(Some(user), &password).map(Some),
+        Some(Credentials::Other) => Err(Problem::of_api_key(ErrorCode::TokenMissing)),
     }
 }
 

@@ -5,7 +5,7 @@ mod access_log;
 mod api_key;
 mod arrival;
 mod authenticated_user;
-mod basic;
+mod authorization;
 pub mod demo;
 mod fields;
 mod form;

@@ -1,7 +1,7 @@
 //! `POST /token`: the login and refresh of `/login` and `/token/refresh`, for standard OAuth clients (RFC 6749
 //! 3.2). Takes a form and reports errors as in 5.2.
 
-use super::basic::basic;
+use super::authorization::{self, Credentials, Malformed};
 use super::fields::Fields;
 use super::form::OAuthForm;
 use super::login;
@@ -10,7 +10,6 @@ use super::state::HttpState;
 use super::token_view;
 use crate::domain::{AppId, Permission};
 use crate::flows::{Issued, RefreshRequest};
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse};
 
 /// RFC 6749 6.
@@ -76,9 +75,18 @@ fn client_id(request: &HttpRequest, fields: &Fields) -> Result<Option<String>, O
         OAuthProblem::named("invalid_client", Problem::with_detail(ErrorCode::InvalidRequest, detail))
     };
     let named = fields.optional_text("client_id").map(str::to_owned);
-    let basic = credentials(request).map_err(|()| {
-        refused(("the Authorization header is not HTTP Basic", "Authorization 请求头不是 HTTP Basic"))
-    })?;
+    let basic = match authorization::of(request) {
+        Ok(Some(Credentials::Basic { user, password })) => Some((user, password)),
+        Ok(_) => None,
+        Err(Malformed::Repeated) => {
+            let twice = ("the Authorization header is given more than once", "Authorization 请求头重复");
+            return Err(refused(twice));
+        }
+        Err(Malformed::Unreadable) => {
+            let other = ("the Authorization header is not HTTP Basic", "Authorization 请求头不是 HTTP Basic");
+            return Err(refused(other));
+        }
+    };
     let has_password = basic.as_ref().is_some_and(|(_, password)| !password.is_empty());
     if has_password || fields.optional_text("client_secret").is_some() {
         return Err(refused((
@@ -94,11 +102,4 @@ fn client_id(request: &HttpRequest, fields: &Fields) -> Result<Option<String>, O
         (Some(id), _) | (None, Some((id, _))) => Ok(Some(id)),
         (None, None) => Ok(None),
     }
-}
-
-/// The name and password of HTTP Basic; `None` if there is no header, or one of another scheme.
-fn credentials(request: &HttpRequest) -> Result<Option<(String, String)>, ()> {
-    let Some(header) = request.headers().get(AUTHORIZATION) else { return Ok(None) };
-    let (scheme, credentials) = header.to_str().map_err(drop)?.split_once(' ').unwrap_or_default();
-    if scheme.eq_ignore_ascii_case("basic") { basic(credentials).map(Some).ok_or(()) } else { Ok(None) }
 }
