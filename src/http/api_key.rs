@@ -1,7 +1,7 @@
 //! The extractor that turns an API key into the backend that calls with it.
 
 use super::authorization::{self, Credentials};
-use super::form::Form;
+use super::fields::{Accepts, Fields};
 use super::problem::{ErrorCode, Problem};
 use super::state::HttpState;
 use crate::domain::{ApiKey, ApiKeyName, ApiScope};
@@ -39,7 +39,7 @@ pub(super) struct ApiKeyForm {
     /// The backend that sent it.
     pub(super) caller: ApiKeyCaller,
     /// The parameters.
-    pub(super) form: Form,
+    pub(super) fields: Fields,
 }
 
 impl FromRequest for ApiKeyForm {
@@ -47,10 +47,10 @@ impl FromRequest for ApiKeyForm {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let form = Form::read(request, payload);
+        let fields = Fields::read(request, payload, Accepts::OAuthForm);
         let request = request.clone();
         Box::pin(
-            async move { Self::read(&request, form).await.map_err(|problem| problem.with_oauth_error()) },
+            async move { Self::read(&request, fields).await.map_err(|problem| problem.with_oauth_error()) },
         )
     }
 }
@@ -59,25 +59,24 @@ impl ApiKeyForm {
     /// A caller without a key is not told what is wrong with the rest of the form.
     async fn read(
         request: &HttpRequest,
-        form: impl Future<Output = Result<Form, Problem>>,
+        fields: impl Future<Output = Result<Fields, Problem>>,
     ) -> Result<Self, Problem> {
         if let Some(presented) = in_header(request)? {
             let caller = ApiKeyCaller::authenticate(request, presented).await?;
-            let form = form.await?;
-            if form.optional("client_secret").is_some() {
-                return Err(Problem::field(
-                    "client_secret",
-                    ("is one key too many: the header brings one", "多余：请求头中已有 API key"),
-                ));
+            let fields = fields.await?;
+            if fields.optional_text("client_secret").is_some() {
+                let both = ("is one key too many: the header brings one", "多余：请求头中已有 API key");
+                fields.mistake("client_secret", both);
             }
-            return Ok(Self { caller, form });
+            fields.check()?;
+            return Ok(Self { caller, fields });
         }
-        let form = form.await.map_err(|problem| match problem.code() {
+        let fields = fields.await.map_err(|problem| match problem.code() {
             ErrorCode::PayloadTooLarge => problem,
             _ => Problem::of_api_key(ErrorCode::TokenMissing),
         })?;
-        let presented = in_form(&form)?;
-        Ok(Self { caller: ApiKeyCaller::authenticate(request, presented).await?, form })
+        let presented = in_form(&fields)?;
+        Ok(Self { caller: ApiKeyCaller::authenticate(request, presented).await?, fields })
     }
 }
 
@@ -105,8 +104,10 @@ fn in_header(request: &HttpRequest) -> Result<Option<Presented>, Problem> {
     }
 }
 
-fn in_form(form: &Form) -> Result<Presented, Problem> {
+fn in_form(fields: &Fields) -> Result<Presented, Problem> {
     let missing = || Problem::of_api_key(ErrorCode::TokenMissing);
-    let key = form.optional("client_secret").ok_or_else(missing)?;
-    Presented::new(Some(form.required("client_id")?.to_owned()), key)
+    let key = fields.optional_text("client_secret").ok_or_else(missing)?;
+    let name = fields.required_text("client_id").map(str::to_owned);
+    fields.check()?;
+    Presented::new(name, key)
 }

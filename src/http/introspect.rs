@@ -78,7 +78,8 @@ pub(super) async fn introspect(request: HttpRequest, form: ApiKeyForm) -> Result
 
 async fn answer(request: &HttpRequest, sent: &ApiKeyForm) -> Result<HttpResponse, Problem> {
     sent.caller.require(ApiScope::TokensIntrospect)?;
-    let token = sent.form.required("token")?;
+    let token = sent.fields.required_text("token").unwrap_or_default();
+    sent.fields.check()?;
     let state = HttpState::of(request)?;
     let active = state.introspection.introspect(token).await?;
     let keys = state.tokens.keys();

@@ -6,9 +6,9 @@ mod api_key;
 mod arrival;
 mod authenticated_user;
 mod authorization;
+mod body;
 pub mod demo;
 mod fields;
-mod form;
 mod health;
 mod introspect;
 mod jwks;
@@ -27,7 +27,6 @@ mod sessions;
 mod state;
 mod token;
 mod token_view;
-mod unique_fields;
 mod user_view;
 mod verify;
 

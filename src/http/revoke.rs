@@ -17,7 +17,8 @@ async fn answer(request: &HttpRequest, sent: &ApiKeyForm) -> Result<HttpResponse
     // enough; and a key that may change users may end their sessions.
     let caller = &sent.caller;
     caller.require(ApiScope::TokensIntrospect).or_else(|_| caller.require(ApiScope::UsersWrite))?;
-    let token = sent.form.required("token")?;
+    let token = sent.fields.required_text("token").unwrap_or_default();
+    sent.fields.check()?;
     let state = HttpState::of(request)?;
     state.revoking.revoke(token, caller.name(), state.client_ip(request)).await?;
     let no_store = (CACHE_CONTROL, HeaderValue::from_static("no-store"));

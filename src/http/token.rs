@@ -2,15 +2,14 @@
 //! 3.2). Takes a form and reports errors as in 5.2.
 
 use super::authorization::{self, Credentials, Malformed};
-use super::fields::Fields;
-use super::form::OAuthForm;
+use super::fields::{Accepts, Fields};
 use super::login;
 use super::problem::{ErrorCode, OAuthProblem, Problem};
 use super::state::HttpState;
 use super::token_view;
 use crate::domain::{AppId, Permission};
 use crate::flows::{Issued, RefreshRequest};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 /// RFC 6749 6.
 pub(super) const REFRESH: &str = "refresh_token";
@@ -18,10 +17,8 @@ pub(super) const REFRESH: &str = "refresh_token";
 /// The extension grant (RFC 6749 4.5) whose `code` comes from `wx.login`.
 pub(super) const WECHAT_CODE: &str = "urn:weauth:params:oauth:grant-type:wechat-code";
 
-pub(super) async fn token(
-    request: HttpRequest,
-    OAuthForm(fields): OAuthForm,
-) -> Result<HttpResponse, OAuthProblem> {
+pub(super) async fn token(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, OAuthProblem> {
+    let fields = Fields::read(&request, &mut payload.into_inner(), Accepts::OAuthForm).await?;
     let state = HttpState::of(&request)?;
     let client = client_id(&request, &fields)?;
     let grant = fields.required_text("grant_type");
