@@ -2,7 +2,7 @@
 
 use super::authorization::{self, Credentials};
 use super::fields::{Accepts, Fields};
-use super::problem::{ErrorCode, Problem};
+use super::problem::{BackendProblem, ErrorCode, Problem};
 use super::state::HttpState;
 use crate::domain::{ApiKey, ApiKeyName, ApiScope};
 use crate::flows::KnownApiKey;
@@ -43,15 +43,13 @@ pub(super) struct ApiKeyForm {
 }
 
 impl FromRequest for ApiKeyForm {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+    type Error = BackendProblem;
+    type Future = LocalBoxFuture<'static, Result<Self, BackendProblem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let fields = Fields::read(request, payload, Accepts::OAuthForm);
         let request = request.clone();
-        Box::pin(
-            async move { Self::read(&request, fields).await.map_err(|problem| problem.with_oauth_error()) },
-        )
+        Box::pin(async move { Ok(Self::read(&request, fields).await?) })
     }
 }
 

@@ -1,7 +1,7 @@
 //! `POST /token/introspect` (RFC 7662): whether a token is active, and for whom.
 
 use super::api_key::ApiKeyForm;
-use super::problem::Problem;
+use super::problem::BackendProblem;
 use super::state::HttpState;
 use crate::domain::{ApiScope, AppId, Role, SessionId, UserId};
 use crate::flows::ActiveToken;
@@ -72,15 +72,14 @@ impl<'a> IntrospectionView<'a> {
     }
 }
 
-pub(super) async fn introspect(request: HttpRequest, form: ApiKeyForm) -> Result<HttpResponse, Problem> {
-    answer(&request, &form).await.map_err(Problem::with_oauth_error)
-}
-
-async fn answer(request: &HttpRequest, sent: &ApiKeyForm) -> Result<HttpResponse, Problem> {
+pub(super) async fn introspect(
+    request: HttpRequest,
+    sent: ApiKeyForm,
+) -> Result<HttpResponse, BackendProblem> {
     sent.caller.require(ApiScope::TokensIntrospect)?;
     let token = sent.fields.required_text("token").unwrap_or_default();
     sent.fields.check()?;
-    let state = HttpState::of(request)?;
+    let state = HttpState::of(&request)?;
     let active = state.introspection.introspect(token).await?;
     let keys = state.tokens.keys();
     let no_store = (CACHE_CONTROL, HeaderValue::from_static("no-store"));

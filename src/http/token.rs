@@ -4,7 +4,7 @@
 use super::authorization::{self, Credentials, Malformed};
 use super::fields::{Accepts, Fields};
 use super::login;
-use super::problem::{ErrorCode, OAuthProblem, Problem};
+use super::problem::{ErrorCode, OAuthError, OAuthProblem, Problem};
 use super::state::HttpState;
 use super::token_view;
 use crate::domain::{AppId, Permission};
@@ -26,7 +26,7 @@ pub(super) async fn token(request: HttpRequest, payload: web::Payload) -> Result
         Some(REFRESH) => refresh(&request, &fields, state, client).await?,
         Some(WECHAT_CODE) => {
             let login = login::read(&request, &fields, state, ("client_id", client.as_deref()))?;
-            state.sign_in.sign_in(login).await.map_err(Problem::from)?
+            state.sign_in.sign_in(login).await?
         }
         _ => {
             fields.check()?;
@@ -34,10 +34,8 @@ pub(super) async fn token(request: HttpRequest, payload: web::Payload) -> Result
                 format!("must be `{REFRESH}` or `{WECHAT_CODE}`"),
                 format!("必须是 `{REFRESH}` 或 `{WECHAT_CODE}`"),
             );
-            return Err(OAuthProblem::named(
-                "unsupported_grant_type",
-                Problem::field("grant_type", supported),
-            ));
+            let problem = Problem::field("grant_type", supported);
+            return Err(problem.named_in_oauth(OAuthError::UnsupportedGrantType).into());
         }
     };
     Ok(token_view::render_with_scope(&issued))
@@ -48,7 +46,7 @@ async fn refresh(
     fields: &Fields,
     state: &HttpState,
     client: Option<String>,
-) -> Result<Issued, OAuthProblem> {
+) -> Result<Issued, Problem> {
     let token = fields.required_text("refresh_token").unwrap_or_default().into();
     fields.check()?;
     // A token is invalid for a client that it was not issued to (RFC 6749 5.2), whether that client exists or not.
@@ -67,23 +65,9 @@ fn scope(fields: &Fields) -> Vec<Permission> {
 
 /// The client's id: `client_id`, or the user name of HTTP Basic with an empty password, as many libraries send it.
 /// A mini-program is a public client (RFC 6749 2.1) and has no secret to present.
-fn client_id(request: &HttpRequest, fields: &Fields) -> Result<Option<String>, OAuthProblem> {
-    let refused = |detail: (&'static str, &'static str)| {
-        OAuthProblem::named("invalid_client", Problem::with_detail(ErrorCode::InvalidRequest, detail))
-    };
+fn client_id(request: &HttpRequest, fields: &Fields) -> Result<Option<String>, Problem> {
     let named = fields.optional_text("client_id").map(str::to_owned);
-    let basic = match authorization::of(request) {
-        Ok(Some(Credentials::Basic { user, password })) => Some((user, password)),
-        Ok(_) => None,
-        Err(Malformed::Repeated) => {
-            let twice = ("the Authorization header is given more than once", "Authorization 请求头重复");
-            return Err(refused(twice));
-        }
-        Err(Malformed::Unreadable) => {
-            let other = ("the Authorization header is not HTTP Basic", "Authorization 请求头不是 HTTP Basic");
-            return Err(refused(other));
-        }
-    };
+    let basic = basic(request).map_err(refused)?;
     let has_password = basic.as_ref().is_some_and(|(_, password)| !password.is_empty());
     if has_password || fields.optional_text("client_secret").is_some() {
         return Err(refused((
@@ -94,9 +78,28 @@ fn client_id(request: &HttpRequest, fields: &Fields) -> Result<Option<String>, O
     match (named, basic) {
         (Some(named), Some((other, _))) if named != other => {
             let other = ("is not the one of the Authorization header", "与 Authorization 请求头中的不一致");
-            Err(Problem::field("client_id", other).into())
+            Err(Problem::field("client_id", other))
         }
         (Some(id), _) | (None, Some((id, _))) => Ok(Some(id)),
         (None, None) => Ok(None),
     }
+}
+
+/// The user and password of HTTP Basic; any other credentials are not meant for this call.
+fn basic(request: &HttpRequest) -> Result<Option<(String, String)>, (&'static str, &'static str)> {
+    match authorization::of(request) {
+        Ok(Some(Credentials::Basic { user, password })) => Ok(Some((user, password))),
+        Ok(_) => Ok(None),
+        Err(Malformed::Repeated) => {
+            Err(("the Authorization header is given more than once", "Authorization 请求头重复"))
+        }
+        Err(Malformed::Unreadable) => {
+            Err(("the Authorization header is not HTTP Basic", "Authorization 请求头不是 HTTP Basic"))
+        }
+    }
+}
+
+/// A client whose credentials are not accepted.
+fn refused(why: (&'static str, &'static str)) -> Problem {
+    Problem::with_detail(ErrorCode::InvalidRequest, why).named_in_oauth(OAuthError::InvalidClient)
 }
