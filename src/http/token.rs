@@ -26,6 +26,7 @@ pub(super) async fn token(request: HttpRequest, payload: web::Payload) -> Result
         Some(REFRESH) => refresh(&request, &fields, state, client).await?,
         Some(WECHAT_CODE) => {
             let login = login::read(&request, &fields, state, ("client_id", client.as_deref()))?;
+            state.login_brake.take(login.client.ip).map_err(Problem::rate_limited)?;
             state.sign_in.sign_in(login).await?
         }
         _ => {
@@ -53,7 +54,7 @@ async fn refresh(
     let app = client.map(|client| AppId::parse(&client)).transpose();
     let app = app.map_err(|_| Problem::new(ErrorCode::RefreshTokenInvalid))?;
     let scope = scope(fields);
-    let client = login::client_info(request, state);
+    let client = state.client_info(request);
     Ok(state.sessions.refresh(RefreshRequest { token, app, scope, client }).await?)
 }
 
