@@ -31,7 +31,7 @@ pub use identity::{Identity, OpenId, SessionKey, UnionId};
 pub use network::{Cidr, InvalidCidr, client_address};
 pub use rate::Rate;
 pub use refresh_token::{RefreshToken, RefreshTokenMac};
-pub use role::{Permission, RequestedScope, Role, RolePolicy};
+pub use role::{Permission, RequestedScope, Role, RolePolicy, scope};
 pub use rotation::{Burst, RefreshState, Worth};
 pub use session::{Generation, Session, SessionId};
 pub use signing_key::{KEPT_AFTER_LAST_TOKEN, KeyState, PUBLISHED_BEFORE_SIGNING, signing_place};

@@ -23,7 +23,7 @@ pub(super) async fn login(request: HttpRequest, fields: Fields) -> Result<HttpRe
         )
         .addressed_to(&request)
     });
-    Ok(token_view::render(&signed_in, phone_error.as_ref()))
+    token_view::render(&signed_in, phone_error.as_ref())
 }
 
 /// Reads a login from `/login` or `/token`. `app` is the field that names the mini-program, and its value.

@@ -2,6 +2,7 @@
 
 mod access;
 mod access_log;
+mod answer;
 mod api_key;
 mod arrival;
 mod authenticated_user;

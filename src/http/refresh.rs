@@ -14,5 +14,5 @@ pub(super) async fn refresh(request: HttpRequest, fields: Fields) -> Result<Http
     let client = state.client_info(&request);
     let issued =
         state.sessions.refresh(RefreshRequest { token, app: None, scope: Vec::new(), client }).await?;
-    Ok(token_view::render(&issued, None))
+    token_view::render(&issued, None)
 }

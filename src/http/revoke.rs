@@ -1,10 +1,10 @@
 //! `POST /token/revoke` (RFC 7009): ends the session of a token.
 
+use super::answer::private;
 use super::api_key::ApiKeyForm;
 use super::problem::BackendProblem;
 use super::state::HttpState;
 use crate::domain::ApiScope;
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 
 /// Returns 200 even for an invalid token: to the caller it is as dead as a revoked one (RFC 7009 2.2).
@@ -17,6 +17,5 @@ pub(super) async fn revoke(request: HttpRequest, sent: ApiKeyForm) -> Result<Htt
     sent.fields.check()?;
     let state = HttpState::of(&request)?;
     state.revoking.revoke(token, caller.name(), state.client_ip(&request)).await?;
-    let no_store = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(HttpResponse::Ok().insert_header(no_store).finish())
+    Ok(private().finish())
 }

@@ -39,7 +39,7 @@ pub(super) async fn token(request: HttpRequest, payload: web::Payload) -> Result
             return Err(problem.named_in_oauth(OAuthError::UnsupportedGrantType).into());
         }
     };
-    Ok(token_view::render_with_scope(&issued))
+    Ok(token_view::render_with_scope(&issued)?)
 }
 
 async fn refresh(
