@@ -63,10 +63,10 @@ impl ApiKeyForm {
             let caller = ApiKeyCaller::authenticate(request, presented).await?;
             let fields = fields.await?;
             if fields.optional_text("client_secret").is_some() {
-                let both = ("is one key too many: the header brings one", "多余：请求头中已有 API key");
-                fields.mistake("client_secret", both);
+                let both =
+                    ("must not be sent together with an Authorization header", "多余：请求头中已有 API key");
+                return Err(Problem::field("client_secret", both));
             }
-            fields.check()?;
             return Ok(Self { caller, fields });
         }
         let fields = fields.await.map_err(|problem| match problem.code() {

@@ -61,7 +61,7 @@ fn authenticate(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
     let Some(verifier) = request.app_data::<Verifier>() else {
         log::error!("AuthenticatedUser is used in an App without `weauth.extractor`");
         // Not the token's fault: the client should not discard it for this.
-        let detail = ("This server was not set up to look at tokens.", "本服务器没有配置令牌校验。");
+        let detail = ("Token verification is not configured on this server.", "本服务器没有配置令牌校验。");
         return Err(Problem::with_detail(ErrorCode::Overloaded, detail));
     };
     let token = bearer_token(request)?;

@@ -42,7 +42,7 @@ error_codes! {
     /// The request is malformed.
     InvalidRequest = "invalid_request" {
         status: BAD_REQUEST, retry: None, retry_after: None, oauth: InvalidRequest,
-        english: ("Invalid request", "The request is not of the form asked for."),
+        english: ("Invalid request", "The request is malformed."),
         chinese: ("请求无效", "请求的格式不符合要求。"),
     }
     /// The appid is not served here.
@@ -167,7 +167,7 @@ error_codes! {
     /// WeChat's response is not understood.
     WechatBadResponse = "wechat_bad_response" {
         status: BAD_GATEWAY, retry: Later, retry_after: None, oauth: ServerError,
-        english: ("WeChat's answer makes no sense",
+        english: ("WeChat's answer could not be understood",
             "WeChat answered with something unexpected. Call wx.login and try again later."),
         chinese: ("微信响应异常", "微信返回了无法识别的内容，请稍后重新调用 wx.login 再试。"),
     }

@@ -108,7 +108,7 @@ impl Problem {
         Self { subject: Subject::ApiKey, ..Self::new(code) }
     }
 
-    /// A problem for which OAuth has a more specific name than for its code.
+    /// Gives it a more specific name in OAuth than its code has.
     #[must_use]
     pub(super) fn named_in_oauth(self, error: OAuthError) -> Self {
         Self { oauth_error: error, ..self }
