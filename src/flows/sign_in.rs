@@ -90,6 +90,7 @@ struct Inner {
 
 impl SignIn {
     /// Puts the parts together.
+    #[expect(clippy::too_many_arguments, reason = "each has a type of its own")]
     pub fn new(
         wechat: WeChat,
         db: Db,

@@ -14,7 +14,7 @@ pub struct NoteLogins(pub Vec<(UserId, Time)>);
 
 prepared! {
     /// One user's time; never moves it backwards.
-    NoteLogin on Sqlite {
+    NoteLogin<'a> on Sqlite {
         at: Timestamp = NaiveDateTime, id: Text = &'a str, later_than: Timestamp = NaiveDateTime,
     } -> (),
     "UPDATE users SET last_login_at = ? WHERE id = ? AND last_login_at < ?"
@@ -22,7 +22,7 @@ prepared! {
 
 prepared! {
     /// All users' times; never moves one backwards. Locks the rows in order of their ids.
-    NoteAllLogins on Pg { ids: Array<Text> = Vec<&'a str>, times: Array<Timestamp> = Vec<NaiveDateTime> } -> (),
+    NoteAllLogins<'a> on Pg { ids: Array<Text> = Vec<&'a str>, times: Array<Timestamp> = Vec<NaiveDateTime> } -> (),
     "WITH later AS (
          SELECT users.id, t.at FROM unnest(?, ?) AS t (id, at) JOIN users ON users.id = t.id
          WHERE users.last_login_at < t.at ORDER BY users.id FOR NO KEY UPDATE OF users
@@ -38,12 +38,13 @@ impl WriteOne for NoteLogins {
         match conn {
             DbConn::Sqlite(conn) => {
                 for (id, at) in logins {
-                    NoteLogin::new(at.to_stored(), id.as_str(), at.to_stored()).execute(conn)?;
+                    let at = at.to_stored();
+                    NoteLogin { at, id: id.as_str(), later_than: at }.execute(conn)?;
                 }
             }
             DbConn::Postgres(conn) => {
                 let (ids, times) = logins.iter().map(|(id, at)| (id.as_str(), at.to_stored())).unzip();
-                NoteAllLogins::new(ids, times).execute(conn)?;
+                NoteAllLogins { ids, times }.execute(conn)?;
             }
         }
         Ok(())

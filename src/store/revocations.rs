@@ -58,7 +58,7 @@ pub(super) use id_of_now;
 
 prepared! {
     /// Records sessions that end now.
-    TellOfEnded on Pg { sessions: Array<Text> = Vec<&'a str> } -> (),
+    TellOfEnded<'a> on Pg { sessions: Array<Text> = Vec<&'a str> } -> (),
     concat!(
         "INSERT INTO revocations (id, session_id, at)
          SELECT ", id_of_now!(), ", ended, clock_timestamp() AT TIME ZONE 'UTC' FROM unnest(?) AS t (ended)"
@@ -73,7 +73,7 @@ pub(super) fn revoke(conn: &mut DbConn, sessions: &[SessionId], at: Time) -> Res
     }
     match conn {
         DbConn::Postgres(conn) => {
-            TellOfEnded::new(sessions.iter().map(SessionId::as_str).collect()).execute(conn)?;
+            TellOfEnded { sessions: sessions.iter().map(SessionId::as_str).collect() }.execute(conn)?;
         }
         DbConn::Sqlite(conn) => {
             for session in sessions {

@@ -16,7 +16,7 @@ type Times = Vec<NaiveDateTime>;
 
 prepared! {
     /// Reads sessions and their users, and locks the sessions until the transaction ends.
-    HoldSessions on Pg { user_ids: Array<Text> = Texts<'a>, ids: Array<Text> = Texts<'a> } ->
+    HoldSessions<'a> on Pg { user_ids: Array<Text> = Texts<'a>, ids: Array<Text> = Texts<'a> } ->
     (Text,
      ((Text, Integer, Timestamp, Timestamp, Timestamp, (Integer, Nullable<Timestamp>)),
       (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp, Timestamp),
@@ -32,7 +32,7 @@ prepared! {
 
 prepared! {
     /// Writes the next generations, if the rows still have those that were read.
-    TurnSessions on Pg {
+    TurnSessions<'a> on Pg {
         user_ids: Array<Text> = Texts<'a>, ids: Array<Text> = Texts<'a>, stored: Array<Integer> = Vec<Generation>,
         generations: Array<Integer> = Vec<Generation>, rotated: Array<Timestamp> = Times,
         expires: Array<Timestamp> = Times, burst_generations: Array<Integer> = Vec<Generation>,
@@ -51,7 +51,7 @@ pub(super) fn hold<'a>(
 ) -> Result<HeldSessions<'a>, StoreError> {
     let keys: HashSet<Key<'a>> = batch.iter().map(|rotate| rotate.key()).collect();
     let (user_ids, ids) = keys.iter().copied().unzip();
-    let rows: Vec<(String, _)> = HoldSessions::new(user_ids, ids).load(conn)?;
+    let rows: Vec<(String, _)> = HoldSessions { user_ids, ids }.load(conn)?;
     let of_key = |(id, row)| {
         let held = Held::from_row(row);
         ((held.user.id.to_string(), id), held)
@@ -66,16 +66,15 @@ pub(super) fn write(turned: &[(Key<'_>, &Held)], conn: &mut PgConnection) -> Res
     if turned.is_empty() {
         return Ok(0);
     }
-    let written = TurnSessions::new(
-        turned.iter().map(|((user, _), _)| *user).collect(),
-        turned.iter().map(|((_, session), _)| *session).collect(),
-        turned.iter().map(|(_, held)| held.stored).collect(),
-        turned.iter().map(|(_, held)| held.state.generation).collect(),
-        turned.iter().map(|(_, held)| held.state.rotated_at.to_stored()).collect(),
-        turned.iter().map(|(_, held)| held.state.expires_at.to_stored()).collect(),
-        turned.iter().map(|(_, held)| held.burst_row().0).collect(),
-        turned.iter().map(|(_, held)| held.burst_row().1).collect(),
-    )
-    .execute(conn)?;
-    Ok(written)
+    let turn = TurnSessions {
+        user_ids: turned.iter().map(|((user, _), _)| *user).collect(),
+        ids: turned.iter().map(|((_, session), _)| *session).collect(),
+        stored: turned.iter().map(|(_, held)| held.stored).collect(),
+        generations: turned.iter().map(|(_, held)| held.state.generation).collect(),
+        rotated: turned.iter().map(|(_, held)| held.state.rotated_at.to_stored()).collect(),
+        expires: turned.iter().map(|(_, held)| held.state.expires_at.to_stored()).collect(),
+        burst_generations: turned.iter().map(|(_, held)| held.burst_row().0).collect(),
+        bursts: turned.iter().map(|(_, held)| held.burst_row().1).collect(),
+    };
+    Ok(turn.execute(conn)?)
 }

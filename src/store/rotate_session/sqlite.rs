@@ -11,7 +11,7 @@ use diesel::sqlite::Sqlite;
 
 prepared! {
     /// Reads a session and its user.
-    FindSession on Sqlite { user_id: Text = &'a str, id: Text = &'a str } ->
+    FindSession<'a> on Sqlite { user_id: Text = &'a str, id: Text = &'a str } ->
     ((Text, Integer, Timestamp, Timestamp, Timestamp, (Integer, Nullable<Timestamp>)),
      (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp, Timestamp),
      Timestamp, Nullable<Text>, Bool),
@@ -25,7 +25,7 @@ prepared! {
 
 prepared! {
     /// Writes the next generation, if the row still has the one that was read.
-    TurnSession on Sqlite {
+    TurnSession<'a> on Sqlite {
         generation: Integer = Generation, rotated_at: Timestamp = NaiveDateTime,
         last_used_at: Timestamp = NaiveDateTime, expires_at: Timestamp = NaiveDateTime,
         burst_generation: Integer = Generation, burst_began_at: Nullable<Timestamp> = Option<NaiveDateTime>,
@@ -44,7 +44,7 @@ pub(super) fn hold<'a>(
     for rotate in batch {
         let (user, session) = rotate.key();
         if !held.contains_key(&(user, session))
-            && let Some(row) = FindSession::new(user, session).get_result(conn).optional()?
+            && let Some(row) = (FindSession { user_id: user, id: session }).get_result(conn).optional()?
         {
             held.insert((user, session), Held::from_row(row));
         }
@@ -56,10 +56,18 @@ pub(super) fn hold<'a>(
 pub(super) fn write(turned: &[(Key<'_>, &Held)], conn: &mut SqliteConnection) -> Result<usize, StoreError> {
     let mut written = 0;
     for ((user, session), held) in turned {
-        let (at, until) = (held.state.rotated_at.to_stored(), held.state.expires_at.to_stored());
-        let (first, began) = held.burst_row();
-        let turn =
-            TurnSession::new(held.state.generation, at, at, until, first, began, user, session, held.stored);
+        let (burst_generation, burst_began_at) = held.burst_row();
+        let turn = TurnSession {
+            generation: held.state.generation,
+            rotated_at: held.state.rotated_at.to_stored(),
+            last_used_at: held.state.rotated_at.to_stored(),
+            expires_at: held.state.expires_at.to_stored(),
+            burst_generation,
+            burst_began_at,
+            user_id: user,
+            id: session,
+            stored: held.stored,
+        };
         written += turn.execute(conn)?;
     }
     Ok(written)

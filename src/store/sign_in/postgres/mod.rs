@@ -66,7 +66,7 @@ fn find_identities(
         (String, String, Option<String>, Option<String>, Option<String>, NaiveDateTime, Option<String>, bool);
     type Row = (String, String, UserRow, Option<String>, Option<String>, NaiveDateTime);
     let (appids, openids) = keys.into_iter().unzip();
-    let rows: Vec<Row> = FindIdentities::new(appids, openids).load(conn)?;
+    let rows: Vec<Row> = FindIdentities { appids, openids }.load(conn)?;
     for (appid, openid, user, unionid, key_digest, began_at) in rows {
         let created_at = Time::from_stored(user.5);
         let user = User {
@@ -99,15 +99,15 @@ fn take_codes(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<Vec<usize>,
         .filter(|index| seen.insert((pairs[*index].0.app.as_str(), pairs[*index].0.code.as_str())))
         .collect();
     let of = |index: &usize| pairs[*index].0;
-    let taken: Vec<(String, String)> = InsertExchanges::new(
-        first.iter().map(|i| of(i).app.as_str()).collect(),
-        first.iter().map(|i| of(i).code.as_str()).collect(),
-        first.iter().map(|i| pairs[*i].1.user.id.as_str()).collect(),
-        first.iter().map(|i| of(i).session.as_str()).collect(),
-        first.iter().map(|i| of(i).idempotency_key.as_ref().map(|key| key.digest())).collect(),
-        first.iter().map(|i| of(i).at.to_stored()).collect(),
-    )
-    .load(conn)?;
+    let insert = InsertExchanges {
+        appids: first.iter().map(|i| of(i).app.as_str()).collect(),
+        codes: first.iter().map(|i| of(i).code.as_str()).collect(),
+        user_ids: first.iter().map(|i| pairs[*i].1.user.id.as_str()).collect(),
+        session_ids: first.iter().map(|i| of(i).session.as_str()).collect(),
+        keys: first.iter().map(|i| of(i).idempotency_key.as_ref().map(|key| key.digest())).collect(),
+        times: first.iter().map(|i| of(i).at.to_stored()).collect(),
+    };
+    let taken: Vec<(String, String)> = insert.load(conn)?;
     let taken: HashSet<Key<'_>> = taken.iter().map(|(appid, code)| (appid.as_str(), code.as_str())).collect();
     Ok(first.into_iter().filter(|i| taken.contains(&(of(i).app.as_str(), of(i).code.as_str()))).collect())
 }
@@ -126,15 +126,15 @@ fn keep_session_keys(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), 
     }
     if !latest.is_empty() {
         let changed: Vec<&RecordSignIn> = latest.into_values().collect();
-        ReplaceSessionKeys::new(
-            changed.iter().map(|s| s.app.as_str()).collect(),
-            changed.iter().map(|s| s.openid.as_str()).collect(),
-            changed.iter().map(|s| s.session_key.as_slice()).collect(),
-            changed.iter().map(|s| s.session_key_digest.as_str()).collect(),
-            changed.iter().map(|s| s.exchange_began.to_stored()).collect(),
-            changed.iter().map(|s| s.at.plus_seconds(PREVIOUS_KEY_SECONDS).to_stored()).collect(),
-        )
-        .execute(conn)?;
+        let replace = ReplaceSessionKeys {
+            appids: changed.iter().map(|s| s.app.as_str()).collect(),
+            openids: changed.iter().map(|s| s.openid.as_str()).collect(),
+            session_keys: changed.iter().map(|s| s.session_key.as_slice()).collect(),
+            digests: changed.iter().map(|s| s.session_key_digest.as_str()).collect(),
+            began: changed.iter().map(|s| s.exchange_began.to_stored()).collect(),
+            until: changed.iter().map(|s| s.at.plus_seconds(PREVIOUS_KEY_SECONDS).to_stored()).collect(),
+        };
+        replace.execute(conn)?;
     }
     set_unionids(pairs, conn)
 }
@@ -152,7 +152,7 @@ fn set_unionids(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), Store
     }
     let (keys, unionids): (Vec<Key<'_>>, Vec<&str>) = appeared.into_iter().unzip();
     let (appids, openids) = keys.into_iter().unzip();
-    SetUnionIds::new(appids, openids, unionids).execute(conn)?;
+    SetUnionIds { appids, openids, unionids }.execute(conn)?;
     Ok(())
 }
 
@@ -160,18 +160,18 @@ fn open_sessions(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), Stor
     if pairs.is_empty() {
         return Ok(());
     }
-    OpenSessions::new(
-        pairs.iter().map(|(s, _)| s.session.as_str()).collect(),
-        pairs.iter().map(|(_, identity)| identity.user.id.as_str()).collect(),
-        pairs.iter().map(|(s, _)| s.app.as_str()).collect(),
-        pairs.iter().map(|(s, _)| s.openid.as_str()).collect(),
-        pairs.iter().map(|(s, _)| s.at.to_stored()).collect(),
-        pairs.iter().map(|(s, _)| s.expires_at.to_stored()).collect(),
-        pairs.iter().map(|(s, _)| s.ends_at.to_stored()).collect(),
-        pairs.iter().map(|(s, _)| s.client.ip.map(|ip| ip.to_string())).collect(),
-        pairs.iter().map(|(s, _)| s.client.user_agent.as_deref()).collect(),
-    )
-    .execute(conn)?;
+    let open = OpenSessions {
+        ids: pairs.iter().map(|(s, _)| s.session.as_str()).collect(),
+        user_ids: pairs.iter().map(|(_, identity)| identity.user.id.as_str()).collect(),
+        appids: pairs.iter().map(|(s, _)| s.app.as_str()).collect(),
+        openids: pairs.iter().map(|(s, _)| s.openid.as_str()).collect(),
+        times: pairs.iter().map(|(s, _)| s.at.to_stored()).collect(),
+        expires: pairs.iter().map(|(s, _)| s.expires_at.to_stored()).collect(),
+        ends: pairs.iter().map(|(s, _)| s.ends_at.to_stored()).collect(),
+        ips: pairs.iter().map(|(s, _)| s.client.ip.map(|ip| ip.to_string())).collect(),
+        user_agents: pairs.iter().map(|(s, _)| s.client.user_agent.as_deref()).collect(),
+    };
+    open.execute(conn)?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use diesel::sqlite::Sqlite;
 
 prepared! {
     /// Records the code, unless it is in `fresh_codes` or already indexed.
-    TakeCode on Sqlite {
+    TakeCode<'a> on Sqlite {
         appid: Text = &'a str, code_hash: Text = &'a str,
         indexed_appid: Text = &'a str, indexed_code_hash: Text = &'a str,
     } -> (),
@@ -17,7 +17,7 @@ prepared! {
 
 prepared! {
     /// Records a login that opens no session, as its code is used up.
-    InsertFreshLogin on Sqlite {
+    InsertFreshLogin<'a> on Sqlite {
         user_id: Text = &'a str, session_id: Text = &'a str, appid: Text = &'a str, code_hash: Text = &'a str,
         idempotency_key: Nullable<Text> = Option<&'a str>, exchanged_at: Text = &'a str,
     } -> (),
@@ -27,7 +27,7 @@ prepared! {
 
 prepared! {
     /// The user behind an identity, and what is stored of its session key.
-    FindIdentity on Sqlite { appid: Text = &'a str, openid: Text = &'a str } ->
+    FindIdentity<'a> on Sqlite { appid: Text = &'a str, openid: Text = &'a str } ->
     (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Text,
      Nullable<Text>, Nullable<Text>, Text, Nullable<Text>, Bool),
     "SELECT u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at,
@@ -40,20 +40,20 @@ prepared! {
 
 prepared! {
     /// The user whom another app of the company knows by this unionid; the oldest, if there are several.
-    FindUserByUnionId on Sqlite { unionid: Text = &'a str } -> Text,
+    FindUserByUnionId<'a> on Sqlite { unionid: Text = &'a str } -> Text,
     "SELECT u.id FROM identities i JOIN users u ON u.id = i.user_id WHERE i.unionid = ?
      ORDER BY u.created_at, u.id LIMIT 1"
 }
 
 prepared! {
     /// Creates a user who signs in for the first time.
-    InsertUser on Sqlite { id: Text = &'a str, created_at: Text = &'a str, last_login_at: Text = &'a str } -> (),
+    InsertUser<'a> on Sqlite { id: Text = &'a str, created_at: Text = &'a str, last_login_at: Text = &'a str } -> (),
     "INSERT INTO users (id, status, created_at, last_login_at) VALUES (?, 'active', ?, ?)"
 }
 
 prepared! {
     /// Creates an identity.
-    InsertIdentity on Sqlite {
+    InsertIdentity<'a> on Sqlite {
         appid: Text = &'a str, openid: Text = &'a str, user_id: Text = &'a str,
         unionid: Nullable<Text> = Option<&'a str>, session_key: Binary = &'a [u8], digest: Text = &'a str,
         began_at: Text = &'a str, created_at: Text = &'a str,
@@ -65,7 +65,7 @@ prepared! {
 
 prepared! {
     /// Replaces a changed session key; the old one is kept for a while.
-    ReplaceSessionKey on Sqlite {
+    ReplaceSessionKey<'a> on Sqlite {
         until: Text = &'a str, session_key: Binary = &'a [u8], digest: Text = &'a str,
         began_at: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str,
     } -> (),
@@ -76,7 +76,7 @@ prepared! {
 
 prepared! {
     /// Sets a unionid that appears or changes after the first sign-in.
-    SetUnionId on Sqlite { unionid: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str } -> (),
+    SetUnionId<'a> on Sqlite { unionid: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str } -> (),
     "UPDATE identities SET unionid = ? WHERE appid = ? AND openid = ?"
 }
 
@@ -102,7 +102,7 @@ pub(in crate::store) const WRITE_LOGIN: &str =
 
 prepared! {
     /// Opens a session and records the login.
-    InsertLogin on Sqlite {
+    InsertLogin<'a> on Sqlite {
         session_id: Text = &'a str, user_id: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str,
         code_hash: Text = &'a str, idempotency_key: Nullable<Text> = Option<&'a str>, at: Text = &'a str,
         expires_at: Text = &'a str, ends_at: Text = &'a str, ip: Nullable<Text> = Option<&'a str>,
