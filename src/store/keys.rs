@@ -5,7 +5,6 @@ use super::schema::keys;
 use super::{DbConn, Query, StoreError, WriteOne};
 use crate::crypto::Sealed;
 use crate::domain::{KEPT_AFTER_LAST_TOKEN, Time};
-use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
@@ -157,7 +156,7 @@ pub(super) fn load_keys(conn: &mut DbConn) -> Result<Vec<StoredKey>, StoreError>
     Ok(keys)
 }
 
-type Row = (String, String, String, Sealed, i64, NaiveDateTime, NaiveDateTime, Option<NaiveDateTime>);
+type Row = (String, String, String, Sealed, i64, Time, Time, Option<Time>);
 
 const COLUMNS: (
     keys::id,
@@ -187,9 +186,9 @@ fn stored(row: Row) -> StoredKey {
         algorithm,
         sealed,
         token_seconds,
-        created_at: Time::from_stored(created_at),
-        active_from: Time::from_stored(active_from),
+        created_at,
+        active_from,
         verifies_until: None,
-        retired_at: retired_at.map(Time::from_stored),
+        retired_at,
     }
 }

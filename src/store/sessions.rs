@@ -156,7 +156,7 @@ pub struct ListSessions {
 }
 
 /// The columns of a listed session.
-type SessionRow = (String, String, NaiveDateTime, NaiveDateTime, Option<String>, Option<String>);
+type SessionRow = (String, String, Time, Time, Option<String>, Option<String>);
 
 impl Query for ListSessions {
     type Output = Vec<Session>;
@@ -193,8 +193,8 @@ fn into_session((id, appid, created_at, last_used_at, ip, user_agent): SessionRo
     Session {
         id: SessionId::from_stored(id),
         app: AppId::from_stored(&appid),
-        created_at: Time::from_stored(created_at),
-        last_used_at: Time::from_stored(last_used_at),
+        created_at,
+        last_used_at,
         ip,
         user_agent,
     }

@@ -3,7 +3,6 @@
 use super::schema::{identities, user_roles, users};
 use super::{DbConn, Query, StoreError};
 use crate::domain::{Role, Time, User, UserId, UserStatus};
-use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 /// A row of `users`.
@@ -15,8 +14,8 @@ pub(super) struct UserRow {
     nickname: Option<String>,
     avatar_url: Option<String>,
     phone: Option<String>,
-    created_at: NaiveDateTime,
-    last_login_at: NaiveDateTime,
+    created_at: Time,
+    last_login_at: Time,
 }
 
 impl UserRow {
@@ -33,8 +32,8 @@ impl UserRow {
             avatar_url: self.avatar_url,
             phone: self.phone,
             unionid_linked,
-            created_at: Time::from_stored(self.created_at),
-            last_login_at: Time::from_stored(self.last_login_at),
+            created_at: self.created_at,
+            last_login_at: self.last_login_at,
         }
     }
 }

@@ -14,7 +14,6 @@ use crate::domain::{
     Actor, AppId, Burst, Generation, RefreshState, RequestedScope, SessionId, Time, User, UserId, UserStatus,
     Worth,
 };
-use chrono::NaiveDateTime;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -88,15 +87,15 @@ struct Held {
 
 /// Converts the two columns of a burst.
 pub(super) fn stored_burst((generation, began_at): BurstRow) -> Option<Burst> {
-    Some(Burst { generation, began_at: Time::from_stored(began_at?) })
+    Some(Burst { generation, began_at: began_at? })
 }
 
 /// The columns of a session, of its user, the session's creation, the roles as one text, and whether a
 /// unionid is known, as read from both dialects.
-type SessionRow = (String, Generation, NaiveDateTime, NaiveDateTime, NaiveDateTime, BurstRow);
-type BurstRow = (Generation, Option<NaiveDateTime>);
-type UserRow = (String, String, Option<String>, Option<String>, Option<String>, NaiveDateTime, NaiveDateTime);
-type Row = (SessionRow, UserRow, NaiveDateTime, Option<String>, bool);
+type SessionRow = (String, Generation, Time, Time, Time, BurstRow);
+type BurstRow = (Generation, Option<Time>);
+type UserRow = (String, String, Option<String>, Option<String>, Option<String>, Time, Time);
+type Row = (SessionRow, UserRow, Time, Option<String>, bool);
 
 impl Held {
     fn from_row((session, user, opened_at, roles, unionid_linked): Row) -> Self {
@@ -111,17 +110,12 @@ impl Held {
                 avatar_url,
                 phone,
                 unionid_linked,
-                created_at: Time::from_stored(created_at),
-                last_login_at: Time::from_stored(last_login_at.max(opened_at)),
+                created_at,
+                last_login_at: last_login_at.max(opened_at),
             },
             app: AppId::from_stored(&appid),
-            state: RefreshState {
-                generation,
-                rotated_at: Time::from_stored(rotated_at),
-                expires_at: Time::from_stored(expires_at),
-                burst: stored_burst(burst),
-            },
-            ends_at: Time::from_stored(ends_at),
+            state: RefreshState { generation, rotated_at, expires_at, burst: stored_burst(burst) },
+            ends_at,
             stored: generation,
             reused: false,
         }
@@ -130,7 +124,7 @@ impl Held {
 
 impl Held {
     fn burst_row(&self) -> BurstRow {
-        let burst = self.state.burst.map(|burst| (burst.generation, Some(burst.began_at.to_stored())));
+        let burst = self.state.burst.map(|burst| (burst.generation, Some(burst.began_at)));
         burst.unwrap_or_default()
     }
 }

@@ -2,17 +2,16 @@
 //! never deadlock.
 
 use super::{Held, HeldSessions, Key, RotateSession};
-use crate::domain::Generation;
+use crate::domain::{Generation, Time};
 use crate::store::StoreError;
 use crate::store::prepared::prepared;
-use chrono::NaiveDateTime;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Integer, Nullable, Text, Timestamp};
 use std::collections::{HashMap, HashSet};
 
 type Texts<'a> = Vec<&'a str>;
-type Times = Vec<NaiveDateTime>;
+type Times = Vec<Time>;
 
 prepared! {
     /// Reads sessions and their users, and locks the sessions until the transaction ends.
@@ -36,7 +35,7 @@ prepared! {
         user_ids: Array<Text> = Texts<'a>, ids: Array<Text> = Texts<'a>, stored: Array<Integer> = Vec<Generation>,
         generations: Array<Integer> = Vec<Generation>, rotated: Array<Timestamp> = Times,
         expires: Array<Timestamp> = Times, burst_generations: Array<Integer> = Vec<Generation>,
-        bursts: Array<Nullable<Timestamp>> = Vec<Option<NaiveDateTime>>,
+        bursts: Array<Nullable<Timestamp>> = Vec<Option<Time>>,
     } -> (),
     "UPDATE sessions s SET generation = t.generation, rotated_at = t.rotated_at, last_used_at = t.rotated_at,
          expires_at = t.expires_at, burst_generation = t.burst_generation, burst_began_at = t.burst_began_at
@@ -71,8 +70,8 @@ pub(super) fn write(turned: &[(Key<'_>, &Held)], conn: &mut PgConnection) -> Res
         ids: turned.iter().map(|((_, session), _)| *session).collect(),
         stored: turned.iter().map(|(_, held)| held.stored).collect(),
         generations: turned.iter().map(|(_, held)| held.state.generation).collect(),
-        rotated: turned.iter().map(|(_, held)| held.state.rotated_at.to_stored()).collect(),
-        expires: turned.iter().map(|(_, held)| held.state.expires_at.to_stored()).collect(),
+        rotated: turned.iter().map(|(_, held)| held.state.rotated_at).collect(),
+        expires: turned.iter().map(|(_, held)| held.state.expires_at).collect(),
         burst_generations: turned.iter().map(|(_, held)| held.burst_row().0).collect(),
         bursts: turned.iter().map(|(_, held)| held.burst_row().1).collect(),
     };

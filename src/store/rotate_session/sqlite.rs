@@ -1,10 +1,9 @@
 //! Rotation on SQLite. The write lock is held from the beginning, so what was read stays true.
 
 use super::{Held, HeldSessions, Key, RotateSession};
-use crate::domain::Generation;
+use crate::domain::{Generation, Time};
 use crate::store::StoreError;
 use crate::store::prepared::prepared;
-use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Integer, Nullable, Text, Timestamp};
 use diesel::sqlite::Sqlite;
@@ -26,9 +25,9 @@ prepared! {
 prepared! {
     /// Writes the next generation, if the row still has the one that was read.
     TurnSession<'a> on Sqlite {
-        generation: Integer = Generation, rotated_at: Timestamp = NaiveDateTime,
-        last_used_at: Timestamp = NaiveDateTime, expires_at: Timestamp = NaiveDateTime,
-        burst_generation: Integer = Generation, burst_began_at: Nullable<Timestamp> = Option<NaiveDateTime>,
+        generation: Integer = Generation, rotated_at: Timestamp = Time,
+        last_used_at: Timestamp = Time, expires_at: Timestamp = Time,
+        burst_generation: Integer = Generation, burst_began_at: Nullable<Timestamp> = Option<Time>,
         user_id: Text = &'a str, id: Text = &'a str, stored: Integer = Generation,
     } -> (),
     "UPDATE sessions SET generation = ?, rotated_at = ?, last_used_at = ?, expires_at = ?,
@@ -59,9 +58,9 @@ pub(super) fn write(turned: &[(Key<'_>, &Held)], conn: &mut SqliteConnection) ->
         let (burst_generation, burst_began_at) = held.burst_row();
         let turn = TurnSession {
             generation: held.state.generation,
-            rotated_at: held.state.rotated_at.to_stored(),
-            last_used_at: held.state.rotated_at.to_stored(),
-            expires_at: held.state.expires_at.to_stored(),
+            rotated_at: held.state.rotated_at,
+            last_used_at: held.state.rotated_at,
+            expires_at: held.state.expires_at,
             burst_generation,
             burst_began_at,
             user_id: user,

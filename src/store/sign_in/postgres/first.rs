@@ -41,7 +41,7 @@ pub(super) fn create_identities(
         .collect();
     let insert_users = InsertUsers {
         ids: new_users.iter().map(|s| s.new_user.as_str()).collect(),
-        times: new_users.iter().map(|s| s.at.to_stored()).collect(),
+        times: new_users.iter().map(|s| s.at).collect(),
     };
     insert_users.execute(conn)?;
     let written = insert_identities(&missing, &user_ids, conn)?;
@@ -84,8 +84,8 @@ fn insert_identities(
         unionids: missing.iter().map(|s| s.unionid.as_ref().map(|u| u.as_str())).collect(),
         session_keys: missing.iter().map(|s| s.session_key.as_slice()).collect(),
         digests: missing.iter().map(|s| s.session_key_digest.as_str()).collect(),
-        began: missing.iter().map(|s| s.exchange_began.to_stored()).collect(),
-        created: missing.iter().map(|s| s.at.to_stored()).collect(),
+        began: missing.iter().map(|s| s.exchange_began).collect(),
+        created: missing.iter().map(|s| s.at).collect(),
     };
     Ok(insert.load(conn)?.into_iter().collect())
 }

@@ -8,7 +8,6 @@ use super::{PREVIOUS_KEY_SECONDS, RecordSignIn, SignInRecord};
 use crate::domain::{Time, User, UserId, UserStatus};
 use crate::store::StoreError;
 use crate::store::users::split_roles;
-use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use first::create_identities;
 use statements::{FindIdentities, InsertExchanges, OpenSessions, ReplaceSessionKeys, SetUnionIds};
@@ -63,12 +62,11 @@ fn find_identities(
 ) -> Result<(), StoreError> {
     let keys: HashSet<Key<'_>> = batch.iter().map(|sign_in| identity_key(sign_in)).collect();
     type UserRow =
-        (String, String, Option<String>, Option<String>, Option<String>, NaiveDateTime, Option<String>, bool);
-    type Row = (String, String, UserRow, Option<String>, Option<String>, NaiveDateTime);
+        (String, String, Option<String>, Option<String>, Option<String>, Time, Option<String>, bool);
+    type Row = (String, String, UserRow, Option<String>, Option<String>, Time);
     let (appids, openids) = keys.into_iter().unzip();
     let rows: Vec<Row> = FindIdentities { appids, openids }.load(conn)?;
-    for (appid, openid, user, unionid, key_digest, began_at) in rows {
-        let created_at = Time::from_stored(user.5);
+    for (appid, openid, user, unionid, key_digest, key_began_at) in rows {
         let user = User {
             id: UserId::from_stored(user.0),
             status: UserStatus::from_stored(&user.1),
@@ -77,10 +75,9 @@ fn find_identities(
             avatar_url: user.3,
             phone: user.4,
             unionid_linked: user.7,
-            created_at,
-            last_login_at: created_at,
+            created_at: user.5,
+            last_login_at: user.5,
         };
-        let key_began_at = Time::from_stored(began_at);
         found.insert((appid, openid), Identity { user, unionid, key_digest, key_began_at, created: false });
     }
     Ok(())
@@ -105,7 +102,7 @@ fn take_codes(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<Vec<usize>,
         user_ids: first.iter().map(|i| pairs[*i].1.user.id.as_str()).collect(),
         session_ids: first.iter().map(|i| of(i).session.as_str()).collect(),
         keys: first.iter().map(|i| of(i).idempotency_key.as_ref().map(|key| key.digest())).collect(),
-        times: first.iter().map(|i| of(i).at.to_stored()).collect(),
+        times: first.iter().map(|i| of(i).at).collect(),
     };
     let taken: Vec<(String, String)> = insert.load(conn)?;
     let taken: HashSet<Key<'_>> = taken.iter().map(|(appid, code)| (appid.as_str(), code.as_str())).collect();
@@ -131,8 +128,8 @@ fn keep_session_keys(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), 
             openids: changed.iter().map(|s| s.openid.as_str()).collect(),
             session_keys: changed.iter().map(|s| s.session_key.as_slice()).collect(),
             digests: changed.iter().map(|s| s.session_key_digest.as_str()).collect(),
-            began: changed.iter().map(|s| s.exchange_began.to_stored()).collect(),
-            until: changed.iter().map(|s| s.at.plus_seconds(PREVIOUS_KEY_SECONDS).to_stored()).collect(),
+            began: changed.iter().map(|s| s.exchange_began).collect(),
+            until: changed.iter().map(|s| s.at.plus_seconds(PREVIOUS_KEY_SECONDS)).collect(),
         };
         replace.execute(conn)?;
     }
@@ -165,9 +162,9 @@ fn open_sessions(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), Stor
         user_ids: pairs.iter().map(|(_, identity)| identity.user.id.as_str()).collect(),
         appids: pairs.iter().map(|(s, _)| s.app.as_str()).collect(),
         openids: pairs.iter().map(|(s, _)| s.openid.as_str()).collect(),
-        times: pairs.iter().map(|(s, _)| s.at.to_stored()).collect(),
-        expires: pairs.iter().map(|(s, _)| s.expires_at.to_stored()).collect(),
-        ends: pairs.iter().map(|(s, _)| s.ends_at.to_stored()).collect(),
+        times: pairs.iter().map(|(s, _)| s.at).collect(),
+        expires: pairs.iter().map(|(s, _)| s.expires_at).collect(),
+        ends: pairs.iter().map(|(s, _)| s.ends_at).collect(),
         ips: pairs.iter().map(|(s, _)| s.client.ip.map(|ip| ip.to_string())).collect(),
         user_agents: pairs.iter().map(|(s, _)| s.client.user_agent.as_deref()).collect(),
     };

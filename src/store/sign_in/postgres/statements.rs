@@ -1,13 +1,13 @@
 //! The statements of a sign-in on Postgres. Each takes the whole group, one array per column.
 
+use crate::domain::Time;
 use crate::store::prepared::prepared;
-use chrono::NaiveDateTime;
 use diesel::pg::Pg;
 use diesel::sql_types::{Array, Binary, Bool, Nullable, Text, Timestamp};
 
 type Texts<'a> = Vec<&'a str>;
 type OptionalTexts<'a> = Vec<Option<&'a str>>;
-type Times = Vec<NaiveDateTime>;
+type Times = Vec<Time>;
 
 prepared! {
     /// The users behind identities, and what is stored of their session keys. Locks the users, as the

@@ -1,7 +1,6 @@
 //! Sign-in on SQLite. The write lock is held from the beginning, so what was read stays true.
 
 mod statements;
-mod times;
 
 use super::{PREVIOUS_KEY_SECONDS, RecordSignIn, SignInRecord};
 use crate::domain::{Time, User, UserId, UserStatus};
@@ -13,7 +12,6 @@ use statements::{
     ReplaceSessionKey, SetUnionId, TakeCode,
 };
 pub(in crate::store) use statements::{LOGINS, WRITE_LOGIN};
-use times::{parse, text};
 
 /// A user, and what is stored of the identity's session key.
 struct Found {
@@ -28,10 +26,9 @@ pub(super) fn record(
     sign_in: &RecordSignIn,
     conn: &mut SqliteConnection,
 ) -> Result<SignInRecord, StoreError> {
-    let at = text(sign_in.at);
     let found = match find(sign_in, conn)? {
         Some(found) => found,
-        None => create(sign_in, &at, conn)?,
+        None => create(sign_in, conn)?,
     };
     let (appid, code_hash) = (sign_in.app.as_str(), sign_in.code.as_str());
     let take = TakeCode { appid, code_hash, indexed_appid: appid, indexed_code_hash: code_hash };
@@ -46,7 +43,7 @@ pub(super) fn record(
             appid,
             code_hash,
             idempotency_key: idempotency_key(sign_in),
-            exchanged_at: &at,
+            exchanged_at: sign_in.at,
         };
         insert.execute(conn)?;
         return Ok(SignInRecord::Banned);
@@ -54,7 +51,7 @@ pub(super) fn record(
     let mut user = found.user;
     user.last_login_at = sign_in.at;
     user.unionid_linked |= sign_in.unionid.is_some();
-    open_session(sign_in, &user.id, &at, conn)?;
+    open_session(sign_in, &user.id, conn)?;
     Ok(SignInRecord::Opened { user, created: found.created, ended: Vec::new() })
 }
 
@@ -65,10 +62,10 @@ fn find(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Option<Fo
         Option<String>,
         Option<String>,
         Option<String>,
-        String,
+        Time,
         Option<String>,
         Option<String>,
-        String,
+        Time,
         Option<String>,
         bool,
     );
@@ -84,18 +81,18 @@ fn find(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Option<Fo
             avatar_url: row.3,
             phone: row.4,
             unionid_linked: row.10,
-            created_at: parse(&row.5)?,
+            created_at: row.5,
             last_login_at: sign_in.at,
         },
         created: false,
         unionid: row.6,
         key_digest: row.7,
-        key_began_at: parse(&row.8)?,
+        key_began_at: row.8,
     }))
 }
 
 /// Creates an identity, and a user unless another app of the company knows the person already.
-fn create(sign_in: &RecordSignIn, at: &str, conn: &mut SqliteConnection) -> Result<Found, StoreError> {
+fn create(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Found, StoreError> {
     let unionid = sign_in.unionid.as_ref().map(|unionid| unionid.as_str());
     let linked: Option<String> = match unionid {
         Some(unionid) => FindUserByUnionId { unionid }.get_result(conn).optional()?,
@@ -103,7 +100,7 @@ fn create(sign_in: &RecordSignIn, at: &str, conn: &mut SqliteConnection) -> Resu
     };
     let user_id = linked.as_deref().unwrap_or(sign_in.new_user.as_str());
     if linked.is_none() {
-        InsertUser { id: user_id, created_at: at, last_login_at: at }.execute(conn)?;
+        InsertUser { id: user_id, created_at: sign_in.at, last_login_at: sign_in.at }.execute(conn)?;
     }
     let insert = InsertIdentity {
         appid: sign_in.app.as_str(),
@@ -112,8 +109,8 @@ fn create(sign_in: &RecordSignIn, at: &str, conn: &mut SqliteConnection) -> Resu
         unionid,
         session_key: &sign_in.session_key,
         digest: &sign_in.session_key_digest,
-        began_at: &text(sign_in.exchange_began),
-        created_at: at,
+        began_at: sign_in.exchange_began,
+        created_at: sign_in.at,
     };
     insert.execute(conn)?;
     let mut found =
@@ -135,10 +132,10 @@ fn keep_session_key(
     let changed = found.key_digest.as_deref() != Some(sign_in.session_key_digest.as_str());
     if changed && sign_in.exchange_began > found.key_began_at {
         let replace = ReplaceSessionKey {
-            until: &text(sign_in.at.plus_seconds(PREVIOUS_KEY_SECONDS)),
+            until: sign_in.at.plus_seconds(PREVIOUS_KEY_SECONDS),
             session_key: &sign_in.session_key,
             digest: &sign_in.session_key_digest,
-            began_at: &text(sign_in.exchange_began),
+            began_at: sign_in.exchange_began,
             appid,
             openid,
         };
@@ -155,7 +152,6 @@ fn keep_session_key(
 fn open_session(
     sign_in: &RecordSignIn,
     user: &UserId,
-    at: &str,
     conn: &mut SqliteConnection,
 ) -> Result<(), StoreError> {
     let ip = sign_in.client.ip.map(|ip| ip.to_string());
@@ -166,9 +162,9 @@ fn open_session(
         openid: sign_in.openid.as_str(),
         code_hash: sign_in.code.as_str(),
         idempotency_key: idempotency_key(sign_in),
-        at,
-        expires_at: &text(sign_in.expires_at),
-        ends_at: &text(sign_in.ends_at),
+        at: sign_in.at,
+        expires_at: sign_in.expires_at,
+        ends_at: sign_in.ends_at,
         ip: ip.as_deref(),
         user_agent: sign_in.client.user_agent.as_deref(),
     };
