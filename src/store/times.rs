@@ -96,26 +96,25 @@ fn push_digits(text: &mut String, number: u32, width: u32) {
 
 /// Parses the format of [`text`], with any number of fractional digits up to six.
 fn parse(text: &str) -> Option<Time> {
-    // ASCII can be sliced at any byte.
-    let text = Some(text).filter(|text| text.is_ascii())?;
-    let (date, clock) = (text.get(..10)?, text.get(11..19)?);
-    let date =
-        NaiveDate::from_ymd_opt(digits(&date[..4])? as i32, digits(&date[5..7])?, digits(&date[8..])?)?;
-    let micros = match text.get(19..)? {
-        "" => 0,
-        rest => {
-            let places = rest.strip_prefix('.').filter(|places| (1..=6).contains(&places.len()))?;
+    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b' ', ref clock @ ..] = text.as_bytes() else {
+        return None;
+    };
+    let &[h1, h2, b':', n1, n2, b':', s1, s2, ref fraction @ ..] = clock else { return None };
+    let micros = match fraction {
+        [] => 0,
+        [b'.', places @ ..] if (1..=6).contains(&places.len()) => {
             digits(places)? * 10_u32.pow(6 - places.len() as u32)
         }
+        _ => return None,
     };
-    let separators = [&text[4..5], &text[7..8], &text[10..11], &text[13..14], &text[16..17]];
-    let stored =
-        date.and_hms_micro_opt(digits(&clock[..2])?, digits(&clock[3..5])?, digits(&clock[6..])?, micros)?;
-    (separators == ["-", "-", " ", ":", ":"]).then(|| Time::from_stored(stored))
+    let date =
+        NaiveDate::from_ymd_opt(digits(&[y1, y2, y3, y4])? as i32, digits(&[m1, m2])?, digits(&[d1, d2])?)?;
+    date.and_hms_micro_opt(digits(&[h1, h2])?, digits(&[n1, n2])?, digits(&[s1, s2])?, micros)
+        .map(Time::from_stored)
 }
 
-fn digits(text: &str) -> Option<u32> {
-    text.bytes()
+fn digits(text: &[u8]) -> Option<u32> {
+    text.iter()
         .try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))
 }
 
