@@ -3,7 +3,10 @@
 use super::schema::{identities, user_roles, users};
 use super::{DbConn, Query, StoreError};
 use crate::domain::{Role, Time, User, UserId, UserStatus};
+use diesel::dsl::SqlTypeOf;
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Nullable, Text};
 
 /// A row of `users`.
 #[derive(Queryable, Selectable)]
@@ -38,6 +41,34 @@ impl UserRow {
     }
 }
 
+/// The columns of a [`UserRow`] in hand-written SQL, from `users u`.
+macro_rules! user_columns {
+    () => {
+        "u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at, u.last_login_at"
+    };
+}
+pub(super) use user_columns;
+
+/// A user as hand-written SQL reads one: [`user_columns`], the roles as one text, and whether a unionid is known.
+#[derive(Queryable)]
+pub(super) struct WholeUser {
+    row: UserRow,
+    roles: Option<String>,
+    unionid_linked: bool,
+}
+
+/// The SQL types of a [`WholeUser`].
+pub(super) type UserSql = (SqlTypeOf<<UserRow as Selectable<Pg>>::SelectExpression>, Nullable<Text>, Bool);
+
+impl WholeUser {
+    pub(super) fn into_user(self) -> User {
+        let roles = self.roles.unwrap_or_default();
+        let mut roles: Vec<Role> = roles.split_whitespace().map(Role::from_stored).collect();
+        roles.sort();
+        self.row.into_user(roles, self.unionid_linked)
+    }
+}
+
 /// Finds a user by id, with roles.
 pub struct FindUser(pub UserId);
 
@@ -66,13 +97,6 @@ pub(super) fn roles_of(conn: &mut DbConn, id: &str) -> Result<Vec<Role>, StoreEr
         roles.load::<String>(conn)?.iter().map(|role| Role::from_stored(role)).collect();
     roles.sort();
     Ok(roles)
-}
-
-/// Splits the roles that both dialects aggregate into one text; sorted.
-pub(super) fn split_roles(roles: Option<String>) -> Vec<Role> {
-    let mut roles: Vec<Role> = roles.unwrap_or_default().split_whitespace().map(Role::from_stored).collect();
-    roles.sort();
-    roles
 }
 
 /// Locks a user until the transaction ends, against a concurrent sign-in. Returns their status; `None` if

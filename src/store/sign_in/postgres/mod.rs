@@ -7,7 +7,7 @@ mod statements;
 use super::{PREVIOUS_KEY_SECONDS, RecordSignIn, SignInRecord};
 use crate::domain::{Time, User, UserId, UserStatus};
 use crate::store::StoreError;
-use crate::store::users::split_roles;
+use crate::store::users::WholeUser;
 use diesel::prelude::*;
 use first::create_identities;
 use statements::{FindIdentities, InsertExchanges, OpenSessions, ReplaceSessionKeys, SetUnionIds};
@@ -61,23 +61,11 @@ fn find_identities(
     conn: &mut PgConnection,
 ) -> Result<(), StoreError> {
     let keys: HashSet<Key<'_>> = batch.iter().map(|sign_in| identity_key(sign_in)).collect();
-    type UserRow =
-        (String, String, Option<String>, Option<String>, Option<String>, Time, Option<String>, bool);
-    type Row = (String, String, UserRow, Option<String>, Option<String>, Time);
+    type Row = (String, String, WholeUser, Option<String>, Option<String>, Time);
     let (appids, openids) = keys.into_iter().unzip();
     let rows: Vec<Row> = FindIdentities { appids, openids }.load(conn)?;
     for (appid, openid, user, unionid, key_digest, key_began_at) in rows {
-        let user = User {
-            id: UserId::from_stored(user.0),
-            status: UserStatus::from_stored(&user.1),
-            roles: split_roles(user.6),
-            nickname: user.2,
-            avatar_url: user.3,
-            phone: user.4,
-            unionid_linked: user.7,
-            created_at: user.5,
-            last_login_at: user.5,
-        };
+        let user = user.into_user();
         found.insert((appid, openid), Identity { user, unionid, key_digest, key_began_at, created: false });
     }
     Ok(())

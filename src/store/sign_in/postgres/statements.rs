@@ -2,27 +2,29 @@
 
 use crate::domain::Time;
 use crate::store::prepared::prepared;
+use crate::store::users::{UserSql, user_columns};
 use diesel::pg::Pg;
-use diesel::sql_types::{Array, Binary, Bool, Nullable, Text, Timestamp};
+use diesel::sql_types::{Array, Binary, Nullable, Text, Timestamp};
 
 type Texts<'a> = Vec<&'a str>;
 type OptionalTexts<'a> = Vec<Option<&'a str>>;
 type Times = Vec<Time>;
 
 prepared! {
-    /// The users behind identities, and what is stored of their session keys. Locks the users, as the
-    /// session's foreign key will do anyway, so that nobody is banned or deleted before the sign-in is
-    /// written: either the ban finds the session, or the sign-in finds the ban.
+    /// The users behind identities, and what is stored of their session keys. Locks the users, so that nobody is
+    /// banned or deleted before the sign-in is written: either the ban finds the session, or the sign-in finds the
+    /// ban. Nothing else ensures that: no foreign key leads from a session to its user.
     FindIdentities<'a> on Pg { appids: Array<Text> = Texts<'a>, openids: Array<Text> = Texts<'a> } ->
-    (Text, Text, (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp, Nullable<Text>, Bool),
-     Nullable<Text>, Nullable<Text>, Timestamp),
-    "SELECT i.appid, i.openid, u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at,
-         (SELECT string_agg(role, ' ') FROM user_roles r WHERE r.user_id = u.id),
-         i.unionid IS NOT NULL OR COALESCE(
-             (SELECT true FROM identities o WHERE o.user_id = u.id AND o.unionid IS NOT NULL LIMIT 1), false),
-         i.unionid, i.session_key_digest, i.session_key_began_at
-     FROM unnest(?, ?) AS wanted (appid, openid) JOIN identities i USING (appid, openid)
-     JOIN users u ON u.id = i.user_id FOR KEY SHARE OF u"
+    (Text, Text, UserSql, Nullable<Text>, Nullable<Text>, Timestamp),
+    concat!(
+        "SELECT i.appid, i.openid, ", user_columns!(), ",
+             (SELECT string_agg(role, ' ') FROM user_roles r WHERE r.user_id = u.id),
+             i.unionid IS NOT NULL OR COALESCE(
+                 (SELECT true FROM identities o WHERE o.user_id = u.id AND o.unionid IS NOT NULL LIMIT 1), false),
+             i.unionid, i.session_key_digest, i.session_key_began_at
+         FROM unnest(?, ?) AS wanted (appid, openid) JOIN identities i USING (appid, openid)
+         JOIN users u ON u.id = i.user_id FOR KEY SHARE OF u"
+    )
 }
 
 prepared! {

@@ -5,7 +5,7 @@ mod statements;
 use super::{PREVIOUS_KEY_SECONDS, RecordSignIn, SignInRecord};
 use crate::domain::{Time, User, UserId, UserStatus};
 use crate::store::StoreError;
-use crate::store::users::split_roles;
+use crate::store::users::WholeUser;
 use diesel::prelude::*;
 use statements::{
     FindIdentity, FindUserByUnionId, InsertFreshLogin, InsertIdentity, InsertLogin, InsertUser,
@@ -56,38 +56,12 @@ pub(super) fn record(
 }
 
 fn find(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Option<Found>, StoreError> {
-    type Row = (
-        String,
-        String,
-        Option<String>,
-        Option<String>,
-        Option<String>,
-        Time,
-        Option<String>,
-        Option<String>,
-        Time,
-        Option<String>,
-        bool,
-    );
+    type Row = (WholeUser, Option<String>, Option<String>, Time);
     let find = FindIdentity { appid: sign_in.app.as_str(), openid: sign_in.openid.as_str() };
     let row: Option<Row> = find.get_result(conn).optional()?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(Found {
-        user: User {
-            id: UserId::from_stored(row.0),
-            status: UserStatus::from_stored(&row.1),
-            roles: split_roles(row.9),
-            nickname: row.2,
-            avatar_url: row.3,
-            phone: row.4,
-            unionid_linked: row.10,
-            created_at: row.5,
-            last_login_at: sign_in.at,
-        },
-        created: false,
-        unionid: row.6,
-        key_digest: row.7,
-        key_began_at: row.8,
+    Ok(row.map(|(user, unionid, key_digest, key_began_at)| {
+        let user = user.into_user();
+        Found { user, created: false, unionid, key_digest, key_began_at }
     }))
 }
 

@@ -2,7 +2,8 @@
 
 use crate::domain::Time;
 use crate::store::prepared::prepared;
-use diesel::sql_types::{Binary, Bool, Nullable, Text, Timestamp};
+use crate::store::users::{UserSql, user_columns};
+use diesel::sql_types::{Binary, Nullable, Text, Timestamp};
 use diesel::sqlite::Sqlite;
 
 prepared! {
@@ -28,14 +29,15 @@ prepared! {
 prepared! {
     /// The user behind an identity, and what is stored of its session key.
     FindIdentity<'a> on Sqlite { appid: Text = &'a str, openid: Text = &'a str } ->
-    (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp,
-     Nullable<Text>, Nullable<Text>, Timestamp, Nullable<Text>, Bool),
-    "SELECT u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at,
-            i.unionid, i.session_key_digest, i.session_key_began_at,
-            (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = u.id),
-            i.unionid IS NOT NULL
-                OR EXISTS (SELECT 1 FROM identities WHERE user_id = u.id AND unionid IS NOT NULL)
-     FROM identities i JOIN users u ON u.id = i.user_id WHERE i.appid = ? AND i.openid = ?"
+    (UserSql, Nullable<Text>, Nullable<Text>, Timestamp),
+    concat!(
+        "SELECT ", user_columns!(), ",
+             (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = u.id),
+             i.unionid IS NOT NULL
+                 OR EXISTS (SELECT 1 FROM identities WHERE user_id = u.id AND unionid IS NOT NULL),
+             i.unionid, i.session_key_digest, i.session_key_began_at
+         FROM identities i JOIN users u ON u.id = i.user_id WHERE i.appid = ? AND i.openid = ?"
+    )
 }
 
 prepared! {
