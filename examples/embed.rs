@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! weauth simulate &
-//! export WECHAT_APPID=wx5eb1a7d09c3f2e64 WECHAT_SECRET=8f1d64c2b97e03a5d6c8417f92be30da
+//! export WECHAT_APPID=wx5eb1a7d09c3f2e64 WECHAT_SECRET=$(openssl rand -hex 16)
 //! export WECHAT_API_BASE=http://127.0.0.1:8081 WEAUTH_MASTER_KEY=$(openssl rand -base64 32)
 //! export WEAUTH_PUBLIC_URL=http://127.0.0.1:8080/auth
 //! cargo run --example embed

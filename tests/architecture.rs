@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "that is how a test fails")]
 
+#[path = "architecture/lengths.rs"]
+mod lengths;
+
 use std::fs;
 use std::path::Path;
 
@@ -38,10 +41,6 @@ const HOME: &[(&str, &[&str])] = &[
     ("toml", &["config"]),
 ];
 
-/// A longer file must be split, except the one that diesel generates.
-const MOST_LINES: usize = 300;
-const GENERATED: &str = "store/schema.rs";
-
 #[test]
 fn the_source_keeps_to_its_picture() {
     let files = sources();
@@ -62,10 +61,6 @@ fn every_folder_of_the_source_has_its_rules() {
 /// All violations in one file, each with how to fix it.
 fn faults(path: &str, text: &str) -> Vec<String> {
     let mut faults = Vec::new();
-    let lines = text.lines().count();
-    if lines >= MOST_LINES && path != GENERATED {
-        faults.push(format!("src/{path} has {lines} lines: split it, {MOST_LINES} are too many"));
-    }
     let code = without_comments(text);
     let layer = layer_of(path);
     for import in imports(path, &code) {
@@ -205,7 +200,12 @@ fn without_comments(text: &str) -> String {
 
 /// Every file of `src/`: its path below it and its text.
 fn sources() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    files_of("src")
+}
+
+/// Every Rust file of a folder of this crate: its path below that folder and its text.
+fn files_of(folder: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files = Vec::new();
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
@@ -244,9 +244,6 @@ fn a_broken_rule_is_seen() {
         assert_eq!(found.len(), 1, "{path}: {code} gives {found:?}");
         assert!(found[0].contains(expected), "{path}: {code} gives {found:?}");
     }
-    let long = "//\n".repeat(MOST_LINES);
-    assert!(faults("http/login.rs", &long)[0].contains("split it"));
-    assert!(faults(GENERATED, &long).is_empty());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const APPID: &str = "wx5eb1a7d09c3f2e64";
-const SECRET: &str = "8f1d64c2b97e03a5d6c8417f92be30da";
+const SECRET: &str = "c5d20b7e91f84a63b7e6d1f0283c9a54";
 const MASTER_KEY: &str = "u3Zk1pVq7bS0n2Yx9cD4fG6hJ8kL5mN1oP3qR7sT9vA=";
 const ROLES: &str = "[roles.editor]\npermissions = [\"notes:read_all\"]\n";
 

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "that is how a test fails")]
 
 use weauth::Config;
-use weauth::config::{Sources, settings};
+use weauth::config::{Mistakes, Sources, settings};
 use weauth::http::problem::{ErrorCode, Retry};
 
 const READMES: [(&str, &str); 2] =
@@ -53,13 +53,24 @@ fn every_error_code_stands_there_with_status_and_retry() {
 }
 
 #[test]
-fn the_file_of_settings_is_one_that_serve_takes() {
+fn the_file_of_settings_lacks_nothing_but_real_app_secrets() {
     for (name, readme) in READMES {
         let toml = *blocks(readme, "toml").first().unwrap();
-        let key = ("WEAUTH_MASTER_KEY".to_owned(), "u3Zk1pVq7bS0n2Yx9cD4fG6hJ8kL5mN1oP3qR7sT9vA=".to_owned());
-        let config = Config::for_serve(&Sources::new(Some(toml), [key]));
+        let mistakes = serve(toml).unwrap_err();
+        assert_eq!(mistakes.iter().count(), toml.matches("\nsecret = ").count(), "{name}: {mistakes}");
+        assert!(mistakes.iter().all(|mistake| mistake.what.contains("is an example")), "{name}: {mistakes}");
+        let lines = toml.lines().map(|line| match line.split_once("secret = ") {
+            Some(("", _)) => format!("secret = '{}'\n", uuid::Uuid::now_v7().simple()),
+            _ => format!("{line}\n"),
+        });
+        let config = serve(&lines.collect::<String>());
         assert!(config.is_ok(), "{name}: {}", config.unwrap_err());
     }
+}
+
+fn serve(toml: &str) -> Result<Config, Mistakes> {
+    let key = ("WEAUTH_MASTER_KEY".to_owned(), "u3Zk1pVq7bS0n2Yx9cD4fG6hJ8kL5mN1oP3qR7sT9vA=".to_owned());
+    Config::for_serve(&Sources::new(Some(toml), [key]))
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "weauth", version, about, after_help = settings::help(), max_term_width = 110)]
 pub(super) struct Arguments {
-    /// The file of settings (TOML); without it, weauth.toml in the working directory if there is one.
+    /// The settings file (TOML); by default weauth.toml in the working directory, if there is one.
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     /// What to do.
@@ -26,26 +26,26 @@ pub(super) struct Arguments {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
-    /// Runs everything in one process with no set-up: an SQLite file, the WeChat simulator, generated keys.
+    /// Runs everything in one process without setup: an SQLite file, the WeChat simulator, generated keys.
     /// For trying out; reachable from this machine only.
     Dev(DevArguments),
-    /// Runs the production server; refuses to start on any missing or malformed setting.
+    /// Runs the production server; refuses to start on a missing, malformed or example setting.
     #[command(after_help = settings::help())]
     Serve,
-    /// Applies the migrations that the database (DATABASE_URL) lacks.
+    /// Applies pending migrations to the database (DATABASE_URL).
     Migrate(MigrateArguments),
     /// Runs the WeChat simulator alone, for tests of other programs.
     Simulate(SimulateArguments),
-    /// The users: who they are, bans, roles, sessions.
+    /// Manages users: list, ban, roles, sessions, delete.
     Users(UsersArguments),
-    /// The keys that sign access tokens, and the API keys of backends.
+    /// Manages the keys that sign access tokens, and the API keys of backends.
     Keys(KeysArguments),
 }
 
 /// The arguments of `weauth dev`.
 #[derive(Debug, Args)]
 pub(super) struct DevArguments {
-    /// The loopback address and port to listen on; beats WEAUTH_LISTEN.
+    /// The loopback address and port to listen on; overrides WEAUTH_LISTEN.
     #[arg(long, value_name = "ADDR", value_parser = parse_loopback)]
     pub(super) listen: Option<SocketAddr>,
 }
@@ -56,7 +56,7 @@ pub(super) struct MigrateArguments {
     /// Lists the migrations and whether each is applied; changes nothing.
     #[arg(long, conflicts_with = "revert")]
     pub(super) status: bool,
-    /// Reverts the latest N migrations, and loses the data that only they hold.
+    /// Reverts the latest N migrations; the data that only they hold is lost.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) revert: Option<u32>,
 }
@@ -90,7 +90,7 @@ impl TypedValueParser for AppParser {
 fn parse_app(text: &str) -> Result<App, String> {
     let (id, secret) = text.split_once(':').ok_or("give the appid, a colon and the secret")?;
     let id = AppId::parse(id).map_err(|error| error.to_string())?;
-    let secret = AppSecret::parse(secret).map_err(|error| error.to_string())?;
+    let secret = AppSecret::parse_simulated(secret).map_err(|error| error.to_string())?;
     Ok(App { name: id.to_string(), id, secret })
 }
 

@@ -86,7 +86,7 @@ fn told(error: StartError) -> Failure {
     match error {
         StartError::Database { error, .. } => Failure::new(format!("{DATABASE_FILE}: {error}")),
         StartError::Keys(StartKeysError::MasterKey) => Failure::new(format!(
-            "{KEY_FILE} is not the key that {DATABASE_FILE} was made with: bring it back, or delete both and begin anew"
+            "{KEY_FILE} is not the key that {DATABASE_FILE} was made with: restore it, or delete both and start over"
         )),
         other => other.into(),
     }
@@ -116,8 +116,8 @@ fn master_key(path: &Path) -> Result<String, Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             if Path::new(DATABASE_FILE).exists() {
                 return Err(Failure::new(format!(
-                    "{DATABASE_FILE} is there without {KEY_FILE}, the key that it was made with: bring that back, or \
-                     delete the database and begin anew"
+                    "{DATABASE_FILE} exists, but not {KEY_FILE}, the key that it was made with: restore that, or delete \
+                     the database and start over"
                 )));
             }
             let key = MasterKeys::generate_text();

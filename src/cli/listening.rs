@@ -33,9 +33,9 @@ pub(super) async fn run_until_told_to_stop(
     let mut server = tokio::task::spawn_local(server);
     ready();
     tokio::select! {
-        _ = terminate.recv() => log::info!("SIGTERM: finishing what was accepted"),
-        _ = interrupt.recv() => log::info!("SIGINT: finishing what was accepted"),
-        Some(_) = async { hangup.as_mut()?.recv().await } => log::info!("SIGHUP: finishing what was accepted"),
+        _ = terminate.recv() => log::info!("SIGTERM: finishing the requests that were accepted"),
+        _ = interrupt.recv() => log::info!("SIGINT: finishing the requests that were accepted"),
+        Some(_) = async { hangup.as_mut()?.recv().await } => log::info!("SIGHUP: finishing the requests that were accepted"),
         ended = &mut server => return Ok(ended??),
     }
     handle.stop(true).await;

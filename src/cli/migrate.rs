@@ -12,7 +12,8 @@ pub(super) fn run(sources: &Sources, arguments: &MigrateArguments) -> Result<(),
     if arguments.status {
         for state in Migrator::status_of(&database.url).map_err(named)? {
             let mark = if state.applied { "[x]" } else { "[ ]" };
-            let unknown = if state.known { "" } else { " (not of this weauth: a newer one's, perhaps)" };
+            let unknown =
+                if state.known { "" } else { " (unknown to this weauth: perhaps from a newer one)" };
             writeln!(out, "{mark} {}{unknown}", state.name)?;
         }
         return Ok(());

@@ -56,7 +56,7 @@ pub(super) fn operator() -> Actor {
 pub(super) fn confirm(what: &str) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::new(format!(
-            "to {what} without a terminal to ask at, give --yes; nothing was done"
+            "nothing was done: to {what} without a terminal to ask at, give --yes"
         )));
     }
     // If nobody can be asked, nothing is done, and that is a failure whatever the reason.

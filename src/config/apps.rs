@@ -40,11 +40,11 @@ fn read_apps(reader: &mut Reader<'_>) -> Vec<App> {
     apps.retain(|app| {
         let is_new = seen.insert(app.id.clone());
         if !is_new && single_id.as_ref() == Some(&app.id) {
-            let what = format!("{} is in [[apps]] too: name each app in one place", app.id);
+            let what = format!("{} is also in [[apps]]: list each app once", app.id);
             reader.wrong::<()>(&WECHAT_APPID, what);
         } else if !is_new {
             let place = reader.in_file("[[apps]]");
-            reader.wrong_at(place, format!("{} stands there twice: keep one", app.id));
+            reader.wrong_at(place, format!("{} is listed twice: keep one", app.id));
         }
         is_new
     });
@@ -60,13 +60,18 @@ fn read_single(reader: &mut Reader<'_>) -> Option<App> {
         return None;
     }
     if !has_id && has_tables {
-        reader
-            .missing(&WECHAT_APPID, "WECHAT_SECRET is given: give the appid too, or neither beside [[apps]]");
+        reader.missing(
+            &WECHAT_APPID,
+            "WECHAT_SECRET is given: give the appid too, or neither if [[apps]] lists the apps",
+        );
     } else if !has_id {
-        reader.missing(&WECHAT_APPID, "give the appid shown in the WeChat console, or [[apps]] in the file");
+        reader.missing(
+            &WECHAT_APPID,
+            "copy the appid from mp.weixin.qq.com, or list the apps as [[apps]] in the file",
+        );
     }
     if !has_secret {
-        reader.missing(&WECHAT_SECRET, "give the AppSecret made in the WeChat console");
+        reader.missing(&WECHAT_SECRET, "copy the AppSecret from mp.weixin.qq.com");
     }
     let id = reader.text(&WECHAT_APPID, AppId::parse);
     let secret = reader.text(&WECHAT_SECRET, AppSecret::parse);

@@ -80,7 +80,7 @@ fn parse_filter(text: &str) -> Result<String, String> {
     }
     match directives.split(',').map(str::trim).find(|directive| !understood(directive)) {
         Some(wrong) => {
-            Err(format!("{wrong:?} is no filter: give a level ({}) or TARGET=LEVEL", LEVELS.join(", ")))
+            Err(format!("{wrong:?} is not a filter: give a level ({}) or TARGET=LEVEL", LEVELS.join(", ")))
         }
         None => Ok(text.to_owned()),
     }

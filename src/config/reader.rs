@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
         let place = format!("{} ({})", setting.variable, self.in_file(setting.key()));
         let key = setting.key();
         let both = self.sources.variable(setting.variable).is_some() && self.sources.key(&key).is_some();
-        let whose = if both { " (the environment's value, which beats the file's)" } else { "" };
+        let whose = if both { " (the environment's value, which overrides the file's)" } else { "" };
         self.mistakes.add(place, format!("{what}{whose}"));
         None
     }

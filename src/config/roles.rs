@@ -46,11 +46,10 @@ pub(super) fn read_roles(reader: &mut Reader<'_>) -> RolePolicy {
     let length: usize = names.map(|name| name.len() + 3).sum();
     if length > MOST_IN_A_TOKEN {
         let place = reader.in_file("roles");
-        let what =
-            format!("come to {length} characters with their permissions: give at most {MOST_IN_A_TOKEN}");
+        let what = format!("have {length} characters with their permissions: give at most {MOST_IN_A_TOKEN}");
         reader.wrong_at(
             place,
-            format!("{what}, as an access token holds them and travels in a request's head"),
+            format!("{what}, because access tokens contain them and must fit into a request's headers"),
         );
     }
     policy

@@ -99,11 +99,11 @@ use Form::{List, Text};
 
 settings! {
     DATABASE_URL, Text, Value("sqlite://weauth.db"),
-        "Where the data lie: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`.";
+        "Where the data is stored: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`.";
     WECHAT_APPID, Text, Words("none"),
         "The appid of the one mini-program; several go in the file as `[[apps]]`.";
     WECHAT_SECRET, Text, Words("none"),
-        "The AppSecret that belongs to WECHAT_APPID.";
+        "The AppSecret that belongs to WECHAT_APPID, from mp.weixin.qq.com; examples are refused.";
     WECHAT_API_BASE, Text, Value("https://api.weixin.qq.com"),
         "WeChat's API, the simulator (`weauth simulate`) or a disaster-recovery domain.";
     WEAUTH_LISTEN, Text, Value("127.0.0.1:8080"),
@@ -111,28 +111,28 @@ settings! {
     WEAUTH_PUBLIC_URL, Text, Words("http:// and the address listened on"),
         "The URL under which clients reach this server; the issuer (`iss`) of its tokens.";
     WEAUTH_TRUSTED_PROXIES, List, Words("none"),
-        "The proxies whose X-Forwarded-For is believed: networks like 10.0.0.0/8.";
+        "The proxies whose X-Forwarded-For is trusted: networks like 10.0.0.0/8.";
     WEAUTH_MASTER_KEY, Text, Words("none; `weauth dev` makes one"),
-        "Base64 of 32 bytes (`openssl rand -base64 32`); encrypts session keys and signing keys at rest. \
+        "Base64 of 32 random bytes (`openssl rand -base64 32`); encrypts session keys and signing keys at rest. \
          To rotate it: the new key, a comma, the old key.";
     WEAUTH_ACCESS_TTL, seconds(1, TEN_YEARS), Value("7200"),
-        "How long an access token is good.";
+        "Lifetime of an access token.";
     WEAUTH_REFRESH_TTL, seconds(1, TEN_YEARS), Value("2592000"),
-        "How long a refresh token is good; each use starts it anew.";
+        "Lifetime of a refresh token; each refresh renews it.";
     WEAUTH_REFRESH_GRACE, seconds(0, HOUR), Value("10"),
-        "How long a refresh token that was just rotated still answers.";
+        "How long a refresh token that was just replaced still works.";
     WEAUTH_REPLAY_WINDOW, seconds(0, DAY), Value("300"),
         "How long a login repeated with the same code and Idempotency-Key is answered again; 0: never.";
     WEAUTH_MAX_SESSIONS, Form::Number { unit: "sessions", least: 0, most: 1000 }, Value("0"),
-        "Sessions that a user may have at once; a login beyond ends the oldest. 0: any number.";
+        "Sessions that a user may have at once; a login beyond that ends the oldest. 0: any number.";
     WEAUTH_RATE_LIMIT, Form::Number { unit: "logins", least: 0, most: 10_000_000 },
         Words("60000, and any number from this machine itself"),
-        "Logins a minute from one client address, this machine's too where it is set; more are answered 429. \
+        "Logins per minute from one client address (if set, also from this machine); more are answered 429. \
          0: any number.";
     WEAUTH_SIGNING_ALGORITHM, Text, Value("EdDSA"),
-        "How access tokens are signed: EdDSA, ES256 or RS256; at the next start a key of that kind comes in.";
+        "How access tokens are signed: EdDSA, ES256 or RS256; the next start adds a key of that kind.";
     WEAUTH_KEY_MAX_AGE, seconds(0, TEN_YEARS), Value("0"),
-        "The age at which a signing key is replaced by a new one, an hour at least; 0: never.";
+        "The age at which a signing key is replaced by a new one, at least an hour; 0: never.";
     WEAUTH_WORKERS, count("threads", MAX_WORKERS), Words("the number of cores"),
         "Threads that answer HTTP.";
     WEAUTH_MAX_CONNECTIONS, count("connections", 1_000_000), Value("20000"),
@@ -140,7 +140,7 @@ settings! {
     WEAUTH_MAX_IN_FLIGHT, count("logins", 1_000_000), Value("20000"),
         "Logins that may wait for WeChat at once; more are answered 503.";
     WEAUTH_DATABASE_CONNECTIONS, count("connections", 1024), Value("4"),
-        "Connections to the database for what is asked; a few more follow other nodes and write.";
+        "Connections to the database for reads; a few more follow the other nodes and write.";
     RUST_LOG, Text, Value("info"),
         "What is logged: a level, or a list like `info,weauth=debug`.";
     WEAUTH_LOG_FORMAT, Text, Value("text"),
@@ -151,12 +151,12 @@ settings! {
 pub fn help() -> String {
     let mut help = String::from(
         "Settings: an environment variable, or the same name in lower case as a key of the file (TOML);\n\
-         the environment beats the file, and an empty variable counts as not set.\n",
+         the environment overrides the file, and an empty variable counts as not set.\n",
     );
     for setting in ALL {
         let bounds = match setting.form {
             Form::Number { unit, least, most } => format!(" {unit}, {least} to {most}"),
-            List => " several: with commas, in the file an array".to_owned(),
+            List => " comma-separated; in the file an array".to_owned(),
             Text => String::new(),
         };
         let (variable, default, meaning) = (setting.variable, setting.default_text(), setting.meaning);
@@ -164,8 +164,8 @@ pub fn help() -> String {
     }
     help.push_str(
         "\nOnly in the file:\n\
-         \n  [[apps]]  one for each mini-program: `appid`, `secret` and, if you like, `name`\
-         \n  [roles.NAME]  `permissions`, an array of names: what the role NAME allows\n",
+         \n  [[apps]]  one for each mini-program: `appid`, `secret` and optionally `name`\
+         \n  [roles.NAME]  `permissions`, an array of names: what the role NAME permits\n",
     );
     help
 }

@@ -153,9 +153,9 @@ fn apps_of_file_and_environment_are_merged_but_never_twice() {
     let names: Vec<_> = config.wechat.apps.iter().map(|app| app.name.as_str()).collect();
     assert_eq!(names, ["wx0123456789abcdef", "小店"]);
     let both = only_mistake(Some(&app("wx0123456789abcdef")), &[]);
-    assert!(both.starts_with("WECHAT_APPID") && both.contains("in [[apps]] too"), "{both}");
+    assert!(both.starts_with("WECHAT_APPID") && both.contains("also in [[apps]]"), "{both}");
     let twice = app("wx1111111111111112").repeat(2);
-    assert!(only_mistake(Some(&twice), &[]).contains("wx1111111111111112 stands there twice"));
+    assert!(only_mistake(Some(&twice), &[]).contains("wx1111111111111112 is listed twice"));
     let alone = [("WEAUTH_MASTER_KEY", KEY), ("WECHAT_APPID", "wx0123456789abcdef")];
     assert!(
         serve(Some(&app("wx1111111111111112")), &alone).unwrap_err().to_string().starts_with("WECHAT_SECRET")
@@ -207,7 +207,7 @@ fn no_secret_is_ever_shown() {
 #[test]
 fn a_value_that_beats_the_file_is_named_as_the_culprit() {
     let mistake = only_mistake(Some("weauth_access_ttl = 60"), &[("WEAUTH_ACCESS_TTL", "0")]);
-    assert!(mistake.ends_with("(the environment's value, which beats the file's)"), "{mistake}");
+    assert!(mistake.ends_with("(the environment's value, which overrides the file's)"), "{mistake}");
 }
 
 #[test]

@@ -19,9 +19,12 @@ pub enum InvalidMasterKey {
     /// Not the base64 of 32 bytes.
     #[error("a master key is the base64 of 32 bytes: make one with `openssl rand -base64 32`")]
     Form,
-    /// An example: all bytes alike, or counting up.
-    #[error("this master key is an example: make one with `openssl rand -base64 32`")]
-    Trivial,
+    /// A key that anybody would guess.
+    #[error(
+        "this master key is an example, which can be guessed: make a random one with `openssl rand -base64 32` (if \
+         the database is encrypted with this one: the new key, a comma, this key, and then `weauth keys reencrypt`)"
+    )]
+    Example,
     /// More than two keys.
     #[error("at most two master keys: the new one, a comma, the old one")]
     TooMany,
@@ -37,11 +40,19 @@ pub struct UnsealError;
 pub struct MasterKeys(Arc<[LessSafeKey]>);
 
 impl MasterKeys {
-    /// Parses one key, or a new and an old one separated by a comma.
+    /// Parses one key, or a new and an old one separated by a comma. An example is refused as the key that seals,
+    /// but not as the old one: that is how a database gets rid of it.
     pub fn parse(text: &str) -> Result<Self, InvalidMasterKey> {
-        let keys: Vec<LessSafeKey> =
-            text.split(',').map(|key| parse_key(key.trim())).collect::<Result<_, _>>()?;
-        if keys.len() > 2 { Err(InvalidMasterKey::TooMany) } else { Ok(Self(keys.into())) }
+        let texts: Vec<&str> = text.split(',').map(str::trim).collect();
+        let keys: Vec<[u8; 32]> = texts.iter().map(|key| decode(key)).collect::<Result<_, _>>()?;
+        if keys.len() > 2 {
+            return Err(InvalidMasterKey::TooMany);
+        }
+        if is_example(&keys[0]) {
+            return Err(InvalidMasterKey::Example);
+        }
+        let ciphers = keys.iter().map(|key| UnboundKey::new(&AES_256_GCM, key).map(LessSafeKey::new));
+        ciphers.collect::<Result<_, _>>().map(Self).map_err(|_| InvalidMasterKey::Form)
     }
 
     /// Is there an older key?
@@ -88,15 +99,19 @@ impl std::fmt::Debug for MasterKeys {
     }
 }
 
-fn parse_key(text: &str) -> Result<LessSafeKey, InvalidMasterKey> {
+fn decode(text: &str) -> Result<[u8; 32], InvalidMasterKey> {
     let bytes = STANDARD.decode(text).map_err(|_| InvalidMasterKey::Form)?;
-    let bytes: [u8; 32] = bytes.try_into().map_err(|_| InvalidMasterKey::Form)?;
-    let step = bytes[1].wrapping_sub(bytes[0]);
-    if bytes.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == step) {
-        return Err(InvalidMasterKey::Trivial);
-    }
-    let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| InvalidMasterKey::Form)?;
-    Ok(LessSafeKey::new(key))
+    bytes.try_into().map_err(|_| InvalidMasterKey::Form)
+}
+
+/// Is this key one of those that documentation is full of: bytes that are alike or count, or text that says so?
+///
+/// Of random keys, fewer than one in 10^40 count, and as few hold such a word.
+fn is_example(key: &[u8; 32]) -> bool {
+    let step = key[1].wrapping_sub(key[0]);
+    let counts = key.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == step);
+    let text = String::from_utf8_lossy(key).to_ascii_lowercase();
+    counts || ["change-me", "change_me", "changeme", "example"].iter().any(|word| text.contains(word))
 }
 
 fn open_with(key: &LessSafeKey, row: &str, sealed: &[u8]) -> Option<Vec<u8>> {
@@ -139,11 +154,21 @@ mod tests {
     fn malformed_and_example_keys_are_refused() {
         assert_eq!(MasterKeys::parse("").unwrap_err(), InvalidMasterKey::Form);
         assert_eq!(MasterKeys::parse("c2hvcnQ=").unwrap_err(), InvalidMasterKey::Form);
-        assert_eq!(MasterKeys::parse(&STANDARD.encode([0; 32])).unwrap_err(), InvalidMasterKey::Trivial);
-        let counting: Vec<u8> = (0..32).collect();
-        assert_eq!(MasterKeys::parse(&STANDARD.encode(counting)).unwrap_err(), InvalidMasterKey::Trivial);
+        let counting: [u8; 32] = std::array::from_fn(|i| i as u8);
+        let words = *b"Change-Me-change-me-change-me-32";
+        for example in [[0; 32], counting, words].map(|bytes| STANDARD.encode(bytes)) {
+            assert_eq!(MasterKeys::parse(&example).unwrap_err(), InvalidMasterKey::Example, "{example}");
+        }
         let three =
             [MasterKeys::generate_text(), MasterKeys::generate_text(), MasterKeys::generate_text()].join(",");
         assert_eq!(MasterKeys::parse(&three).unwrap_err(), InvalidMasterKey::TooMany);
+    }
+
+    #[test]
+    fn an_example_that_was_in_use_can_be_replaced() {
+        let (new, example) =
+            (MasterKeys::generate_text(), STANDARD.encode(b"change-me-change-me-change-me-32"));
+        assert!(MasterKeys::parse(&format!("{new},{example}")).is_ok());
+        assert_eq!(MasterKeys::parse(&format!("{example},{new}")).unwrap_err(), InvalidMasterKey::Example);
     }
 }

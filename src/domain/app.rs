@@ -3,6 +3,9 @@
 use super::text::stored_text;
 use secrecy::{ExposeSecret, SecretString};
 
+/// The AppSecrets that the README shows.
+const SHOWN: [&str; 2] = ["8f1d64c2b97e03a5d6c8417f92be30da", "3e7a90c4d85b162f04a9e3c7d6b81f25"];
+
 /// Why a text is not an appid or an AppSecret; says what is expected and never shows the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidApp {
@@ -12,9 +15,12 @@ pub enum InvalidApp {
     /// Not 32 hexadecimal digits.
     #[error("an AppSecret is 32 hexadecimal digits, as shown once in the WeChat console")]
     Secret,
-    /// 32 hexadecimal digits that WeChat never issues: all alike, or counting up.
-    #[error("this AppSecret is an example, not a real one")]
-    TrivialSecret,
+    /// 32 hexadecimal digits that WeChat never issued: a pattern, or an example of the README.
+    #[error(
+        "this AppSecret is an example: copy your own from mp.weixin.qq.com (for `weauth simulate`, make one with \
+         `openssl rand -hex 16`)"
+    )]
+    ExampleSecret,
 }
 
 /// The id of a mini-program: `wx` and 16 lowercase hexadecimal digits.
@@ -38,15 +44,18 @@ stored_text!(AppId);
 pub struct AppSecret(SecretString);
 
 impl AppSecret {
-    /// Parses a secret: 32 hexadecimal digits that are not an obvious example.
+    /// Parses a secret that WeChat may have issued: 32 hexadecimal digits that are no example.
     pub fn parse(text: &str) -> Result<Self, InvalidApp> {
-        if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(InvalidApp::Secret);
-        }
-        if is_trivial(text.as_bytes()) {
-            return Err(InvalidApp::TrivialSecret);
-        }
-        Ok(Self(SecretString::from(text)))
+        let secret = Self::parse_simulated(text)?;
+        let digits = text.to_ascii_lowercase();
+        let is_example = SHOWN.contains(&digits.as_str()) || is_trivial(digits.as_bytes());
+        if is_example { Err(InvalidApp::ExampleSecret) } else { Ok(secret) }
+    }
+
+    /// Parses a secret for the simulator, where an example does no harm.
+    pub fn parse_simulated(text: &str) -> Result<Self, InvalidApp> {
+        let well_formed = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if well_formed { Ok(Self(SecretString::from(text))) } else { Err(InvalidApp::Secret) }
     }
 
     /// The secret itself, for the request that carries it to WeChat.
@@ -55,17 +64,17 @@ impl AppSecret {
     }
 }
 
-/// Is the secret a short repeated piece (`0000…`, `abcdabcd…`), or digits that count up?
+/// Is the secret a short repeated piece (`0000…`, `abcdabcd…`), or digits that count up, or hardly more than one digit?
 fn is_trivial(secret: &[u8]) -> bool {
     let repeats = |period: usize| secret.iter().zip(&secret[period..]).all(|(a, b)| a == b);
-    let lower: Vec<u8> = secret.to_ascii_lowercase();
-    let counts_up = lower.windows(2).all(|pair| match pair {
+    let counts_up = secret.windows(2).all(|pair| match pair {
         [b'9', next] => matches!(next, b'a' | b'0'),
         [b'f', next] => *next == b'0',
         [a, b] => *b == a + 1,
         _ => false,
     });
-    [1, 2, 4].into_iter().any(repeats) || counts_up
+    let different: std::collections::BTreeSet<&u8> = secret.iter().collect();
+    [1, 2, 4].into_iter().any(repeats) || counts_up || different.len() <= 3
 }
 
 /// A mini-program that this server serves.
@@ -94,14 +103,18 @@ mod tests {
     }
 
     #[test]
-    fn example_secrets_are_refused() {
-        for trivial in [
+    fn example_secrets_are_refused_except_in_the_simulator() {
+        for example in [
+            "8f1d64c2b97e03a5d6c8417f92be30da",
+            "8F1D64C2B97E03A5D6C8417F92BE30DA",
             "00000000000000000000000000000000",
             "abababababababababababababababab",
             "0123456789abcdef0123456789abcdef",
             "12345678901234567890123456789012",
+            "00000000000000000000000000000001",
         ] {
-            assert_eq!(AppSecret::parse(trivial).unwrap_err(), InvalidApp::TrivialSecret, "{trivial}");
+            assert_eq!(AppSecret::parse(example).unwrap_err(), InvalidApp::ExampleSecret, "{example}");
+            assert!(AppSecret::parse_simulated(example).is_ok());
         }
         assert!(AppSecret::parse("9f86d081884c7d659a2feaa0c55ad015").is_ok());
     }

@@ -34,7 +34,7 @@ pub use lifetimes::Lifetimes;
 pub use network::{Cidr, InvalidCidr, client_address, is_this_machine};
 pub use rate::Rate;
 pub use refresh_token::{RefreshToken, RefreshTokenMac};
-pub use role::{Permission, RequestedScope, Role, RolePolicy};
+pub use role::{Permission, RequestedScope, Role, RolePolicy, scope};
 pub use rotation::{Burst, RefreshState, Worth};
 pub use session::{Generation, Session, SessionId};
 pub use signing_key::{KEPT_AFTER_LAST_TOKEN, KeyState, PUBLISHED_BEFORE_SIGNING, signing_place};

@@ -30,6 +30,12 @@ name!(Role);
 name!(Permission);
 stored_text!(Role, Permission);
 
+/// Permissions as an OAuth `scope` (RFC 6749 3.3): separated by spaces.
+pub fn scope(permissions: &[Permission]) -> String {
+    let names: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
+    names.join(" ")
+}
+
 /// The permissions of each role, as configured under `[roles.NAME]`.
 #[derive(Debug, Clone, Default)]
 pub struct RolePolicy(BTreeMap<Role, BTreeSet<Permission>>);

@@ -27,8 +27,12 @@ pub struct KnownUser {
 
 impl KnownUser {
     /// The rendered form of the user, which is made only once.
-    pub fn rendered(&self, render: impl FnOnce(&Self) -> Vec<u8>) -> Bytes {
-        self.rendered.get_or_init(|| render(self).into()).clone()
+    pub fn rendered<E>(&self, render: impl FnOnce(&Self) -> Result<Vec<u8>, E>) -> Result<Bytes, E> {
+        if let Some(rendered) = self.rendered.get() {
+            return Ok(rendered.clone());
+        }
+        let rendered = render(self)?;
+        Ok(self.rendered.get_or_init(|| rendered.into()).clone())
     }
 }
 

@@ -4,7 +4,7 @@
 use super::access_log::log_line;
 use super::arrival::{ArrivesBy, arrives_by};
 use super::kept_payload::KeptPayload;
-use super::problem::{ErrorCode, OAuthProblem, Problem};
+use super::problem::{ErrorCode, Problem};
 use super::request_id::{HEADER, RequestId};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, Transform, forward_ready};
@@ -108,11 +108,12 @@ fn finish<B: MessageBody + 'static>(
     id: &RequestId,
     began: Instant,
 ) -> ServiceResponse<BoxBody> {
-    let (code, addressed) = addressed(&response, id);
-    let mut response = match addressed {
-        Some(error) => {
+    let problem = addressed(&response, id);
+    let code = problem.as_ref().map(Problem::code);
+    let mut response = match problem {
+        Some(problem) => {
             let (request, _) = response.into_parts();
-            ServiceResponse::from_err(error, request).map_into_boxed_body()
+            ServiceResponse::from_err(problem, request).map_into_boxed_body()
         }
         None => response.map_into_boxed_body(),
     };
@@ -121,16 +122,9 @@ fn finish<B: MessageBody + 'static>(
     response
 }
 
-/// The problem in the response, in whichever form, addressed to its reader.
-fn addressed<B>(response: &ServiceResponse<B>, id: &RequestId) -> (Option<ErrorCode>, Option<Error>) {
-    let Some(error) = response.response().error() else { return (None, None) };
-    let request = response.request();
-    request.extensions_mut().insert(id.clone());
-    if let Some(problem) = error.as_error::<Problem>() {
-        (Some(problem.code()), Some(problem.clone().addressed_to(request).into()))
-    } else if let Some(oauth) = error.as_error::<OAuthProblem>() {
-        (Some(oauth.problem().code()), Some(oauth.clone().addressed_to(request).into()))
-    } else {
-        (None, None)
-    }
+/// The problem in the response, addressed to its reader.
+fn addressed<B>(response: &ServiceResponse<B>, id: &RequestId) -> Option<Problem> {
+    let problem = response.response().error()?.as_error::<Problem>()?;
+    response.request().extensions_mut().insert(id.clone());
+    Some(problem.clone().addressed_to(response.request()))
 }

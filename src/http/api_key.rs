@@ -1,13 +1,12 @@
 //! The extractor that turns an API key into the backend that calls with it.
 
-use super::basic::basic;
-use super::form::Form;
-use super::problem::{ErrorCode, Problem};
+use super::authorization::{self, Credentials};
+use super::fields::{Accepts, Fields};
+use super::problem::{BackendProblem, ErrorCode, Problem};
 use super::state::HttpState;
 use crate::domain::{ApiKey, ApiKeyName, ApiScope};
 use crate::flows::KnownApiKey;
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use std::sync::Arc;
@@ -40,19 +39,17 @@ pub(super) struct ApiKeyForm {
     /// The backend that sent it.
     pub(super) caller: ApiKeyCaller,
     /// The parameters.
-    pub(super) form: Form,
+    pub(super) fields: Fields,
 }
 
 impl FromRequest for ApiKeyForm {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+    type Error = BackendProblem;
+    type Future = LocalBoxFuture<'static, Result<Self, BackendProblem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let form = Form::read(request, payload);
+        let fields = Fields::read(request, payload, Accepts::OAuthForm);
         let request = request.clone();
-        Box::pin(
-            async move { Self::read(&request, form).await.map_err(|problem| problem.with_oauth_error()) },
-        )
+        Box::pin(async move { Ok(Self::read(&request, fields).await?) })
     }
 }
 
@@ -60,25 +57,24 @@ impl ApiKeyForm {
     /// A caller without a key is not told what is wrong with the rest of the form.
     async fn read(
         request: &HttpRequest,
-        form: impl Future<Output = Result<Form, Problem>>,
+        fields: impl Future<Output = Result<Fields, Problem>>,
     ) -> Result<Self, Problem> {
         if let Some(presented) = in_header(request)? {
             let caller = ApiKeyCaller::authenticate(request, presented).await?;
-            let form = form.await?;
-            if form.optional("client_secret").is_some() {
-                return Err(Problem::field(
-                    "client_secret",
-                    ("is one key too many: the header brings one", "多余：请求头中已有 API key"),
-                ));
+            let fields = fields.await?;
+            if fields.optional_text("client_secret").is_some() {
+                let both =
+                    ("must not be sent together with an Authorization header", "多余：请求头中已有 API key");
+                return Err(Problem::field("client_secret", both));
             }
-            return Ok(Self { caller, form });
+            return Ok(Self { caller, fields });
         }
-        let form = form.await.map_err(|problem| match problem.code() {
+        let fields = fields.await.map_err(|problem| match problem.code() {
             ErrorCode::PayloadTooLarge => problem,
             _ => Problem::of_api_key(ErrorCode::TokenMissing),
         })?;
-        let presented = in_form(&form)?;
-        Ok(Self { caller: ApiKeyCaller::authenticate(request, presented).await?, form })
+        let presented = in_form(&fields)?;
+        Ok(Self { caller: ApiKeyCaller::authenticate(request, presented).await?, fields })
     }
 }
 
@@ -97,25 +93,19 @@ impl Presented {
 }
 
 fn in_header(request: &HttpRequest) -> Result<Option<Presented>, Problem> {
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let Some(header) = headers.next() else { return Ok(None) };
-    if headers.next().is_some() {
-        return Err(Problem::of_api_key(ErrorCode::TokenInvalid));
-    }
-    let (scheme, credentials) = header.to_str().unwrap_or_default().split_once(' ').unwrap_or_default();
-    let credentials = credentials.trim();
-    if scheme.eq_ignore_ascii_case("bearer") && !credentials.is_empty() {
-        Presented::new(None, credentials).map(Some)
-    } else if scheme.eq_ignore_ascii_case("basic") && !credentials.is_empty() {
-        let (name, key) = basic(credentials).ok_or_else(|| Problem::of_api_key(ErrorCode::TokenInvalid))?;
-        Presented::new(Some(name), &key).map(Some)
-    } else {
-        Err(Problem::of_api_key(ErrorCode::TokenMissing))
+    let credentials = authorization::of(request).map_err(|_| Problem::of_api_key(ErrorCode::TokenInvalid))?;
+    match credentials {
+        None => Ok(None),
+        Some(Credentials::Bearer(key)) => Presented::new(None, key).map(Some),
+        Some(Credentials::Basic { user, password }) => Presented::new(Some(user), &password).map(Some),
+        Some(Credentials::Other) => Err(Problem::of_api_key(ErrorCode::TokenMissing)),
     }
 }
 
-fn in_form(form: &Form) -> Result<Presented, Problem> {
+fn in_form(fields: &Fields) -> Result<Presented, Problem> {
     let missing = || Problem::of_api_key(ErrorCode::TokenMissing);
-    let key = form.optional("client_secret").ok_or_else(missing)?;
-    Presented::new(Some(form.required("client_id")?.to_owned()), key)
+    let key = fields.optional_text("client_secret").ok_or_else(missing)?;
+    let name = fields.required_text("client_id").map(str::to_owned);
+    fields.check()?;
+    Presented::new(name, key)
 }

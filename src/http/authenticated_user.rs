@@ -1,10 +1,10 @@
 //! The extractor that turns a Bearer token into a user.
 
+use super::authorization::{self, Credentials, Malformed};
 use super::language::Language;
 use super::problem::{ErrorCode, Problem};
 use crate::tokens::{Principal, TokenMemory, Verifier};
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest};
 use std::future::{Ready, ready};
 use std::ops::Deref;
@@ -61,26 +61,17 @@ fn authenticate(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
     let Some(verifier) = request.app_data::<Verifier>() else {
         log::error!("AuthenticatedUser is used in an App without `weauth.extractor`");
         // Not the token's fault: the client should not discard it for this.
-        let detail = ("This server was not set up to look at tokens.", "本服务器没有配置令牌校验。");
+        let detail = ("Token verification is not configured on this server.", "本服务器没有配置令牌校验。");
         return Err(Problem::with_detail(ErrorCode::Overloaded, detail));
     };
     let token = bearer_token(request)?;
     Ok(TokenMemory::of_this_thread(|memory| verifier.verify(token, memory))?)
 }
 
-/// The token of `Authorization: Bearer …` (RFC 6750 2.1); the scheme is case-insensitive.
 fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let header = headers.next().ok_or_else(|| Problem::new(ErrorCode::TokenMissing))?;
-    if headers.next().is_some() {
-        return Err(Problem::new(ErrorCode::TokenInvalid));
+    match authorization::of(request) {
+        Ok(Some(Credentials::Bearer(token))) => Ok(token),
+        Ok(_) | Err(Malformed::Unreadable) => Err(Problem::new(ErrorCode::TokenMissing)),
+        Err(Malformed::Repeated) => Err(Problem::new(ErrorCode::TokenInvalid)),
     }
-    // Not `to_str`, which checks byte by byte; an invalid token is found below.
-    let header = std::str::from_utf8(header.as_bytes()).unwrap_or_default();
-    let (scheme, token) = header.split_once(' ').unwrap_or_default();
-    let token = token.trim();
-    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
-        return Err(Problem::new(ErrorCode::TokenMissing));
-    }
-    Ok(token)
 }

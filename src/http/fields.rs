@@ -1,19 +1,22 @@
-//! The fields of a body, JSON or form, read within limits; mistakes are reported per field.
+//! The fields of a body, JSON or form; mistakes are reported per field.
 
-use super::arrival::{ArrivesBy, TO_ARRIVE};
+use super::body::{Format, invalid, read_body};
 use super::problem::{Detail, ErrorCode, FieldMistake, MISSING, Problem};
-use super::unique_fields::UniqueFields;
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
-use futures_util::StreamExt;
+use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use std::cell::RefCell;
-use std::time::Instant;
 
-/// The maximum size of a body, in bytes.
-const MAX_BODY: usize = 64 * 1024;
+/// What a call takes as its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Accepts {
+    /// A JSON object or a form.
+    JsonOrForm,
+    /// A form in which an empty parameter counts as missing (RFC 6749 3.2).
+    OAuthForm,
+}
 
 /// The fields of a body, and the mistakes found in them so far.
 pub(super) struct Fields {
@@ -21,11 +24,49 @@ pub(super) struct Fields {
     mistakes: RefCell<Vec<FieldMistake>>,
 }
 
+impl FromRequest for Fields {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        Box::pin(Self::read(request, payload, Accepts::JsonOrForm))
+    }
+}
+
 impl Fields {
-    /// Takes the parameters of a form.
-    pub(super) fn of(parameters: impl IntoIterator<Item = (String, String)>) -> Self {
-        let fields = parameters.into_iter().map(|(name, value)| (name, Value::String(value)));
-        Self { fields: fields.collect(), mistakes: RefCell::default() }
+    /// Reads a request's body.
+    pub(super) fn read(
+        request: &HttpRequest,
+        payload: &mut Payload,
+        accepts: Accepts,
+    ) -> impl Future<Output = Result<Self, Problem>> + use<> {
+        let body = read_body(request, payload);
+        async move {
+            let (format, body) = body.await?;
+            Self::parse(accepts, format, &body)
+        }
+    }
+
+    fn parse(accepts: Accepts, format: Option<Format>, body: &[u8]) -> Result<Self, Problem> {
+        let fields = match (accepts, format) {
+            (Accepts::JsonOrForm, Some(Format::Json)) => {
+                let members: Members = serde_json::from_slice(body).map_err(|error| not_an_object(&error))?;
+                unique(members.0)
+            }
+            (Accepts::JsonOrForm, Some(Format::Form)) => unique(parameters(body)?),
+            (Accepts::OAuthForm, Some(Format::Form)) => {
+                unique(parameters(body)?.filter(|(_, value)| *value != ""))
+            }
+            (Accepts::JsonOrForm, None) => Err(Problem::new(ErrorCode::UnsupportedMediaType)),
+            (Accepts::OAuthForm, Some(Format::Json) | None) => Err(Problem::with_detail(
+                ErrorCode::UnsupportedMediaType,
+                (
+                    "this call takes a form (application/x-www-form-urlencoded) only",
+                    "本接口只接受表单（application/x-www-form-urlencoded）",
+                ),
+            )),
+        };
+        Ok(Self { fields: fields?, mistakes: RefCell::default() })
     }
 
     /// A text; if it is missing or `null`, `None`, and recorded as a mistake.
@@ -74,86 +115,55 @@ impl Fields {
     }
 }
 
-fn invalid(detail: impl Into<Detail>) -> Problem {
-    Problem::with_detail(ErrorCode::InvalidRequest, detail)
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
-    Json,
-    Form,
-}
-
-impl FromRequest for Fields {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = read_body(request, payload);
-        Box::pin(async move {
-            let (format, body) = body.await?;
-            let format = format.ok_or_else(|| Problem::new(ErrorCode::UnsupportedMediaType))?;
-            let fields = parse(format, &body)?;
-            Ok(Self { fields, mistakes: RefCell::default() })
-        })
-    }
-}
-
-fn format_of(request: &HttpRequest) -> Option<Format> {
-    let content_type =
-        request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match essence.as_str() {
-        "application/json" => Some(Format::Json),
-        "application/x-www-form-urlencoded" => Some(Format::Form),
-        _ => None,
-    }
-}
-
-/// The raw body, read within its limits, and its declared format. A body of any other type is not read.
-pub(super) fn read_body(
-    request: &HttpRequest,
-    payload: &mut Payload,
-) -> impl Future<Output = Result<(Option<Format>, web::BytesMut), Problem>> + use<> {
-    let format = format_of(request);
-    let announced = request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-    let arrives_by = request.extensions().get::<ArrivesBy>().map(|by| by.0);
-    let payload = payload.take();
-    async move {
-        if announced.is_some_and(|length| length > MAX_BODY as u64) {
-            return Err(Problem::new(ErrorCode::PayloadTooLarge));
+/// Fields by name, each given once: of two values for one name, neither can be taken to be meant.
+fn unique(fields: impl IntoIterator<Item = (String, Value)>) -> Result<Map<String, Value>, Problem> {
+    let mut unique = Map::new();
+    for (name, value) in fields {
+        // The name is a client's text and may be a misplaced secret, so it is not repeated.
+        if unique.insert(name, value).is_some() {
+            return Err(invalid(("a field is given more than once", "有重复的字段")));
         }
-        if format.is_none() {
-            return Ok((None, web::BytesMut::new()));
-        }
-        let late = |_| Err(invalid(("the request did not arrive within 10 seconds", "请求未在 10 秒内传完")));
-        let left = arrives_by.map_or(TO_ARRIVE, |by| by.saturating_duration_since(Instant::now()));
-        let body = tokio::time::timeout(left, read(payload)).await.unwrap_or_else(late)?;
-        Ok((format, body))
     }
+    Ok(unique)
 }
 
-async fn read(mut payload: Payload) -> Result<web::BytesMut, Problem> {
-    let mut body = web::BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk =
-            chunk.map_err(|_| invalid(("the body broke off or is malformed", "请求体中断或格式错误")))?;
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(Problem::new(ErrorCode::PayloadTooLarge));
-        }
-        body.extend_from_slice(&chunk);
+/// The parameters of a form, in order.
+fn parameters(body: &[u8]) -> Result<impl Iterator<Item = (String, Value)>, Problem> {
+    if std::str::from_utf8(body).is_err() {
+        return Err(invalid(("the form is not UTF-8", "表单不是 UTF-8 编码")));
     }
-    Ok(body)
+    let parameters: Vec<(String, String)> = serde_urlencoded::from_bytes(body).map_err(|_| {
+        invalid((
+            "the body is not a form (application/x-www-form-urlencoded)",
+            "请求体不是表单（application/x-www-form-urlencoded）",
+        ))
+    })?;
+    Ok(parameters.into_iter().map(|(name, text)| (name, Value::String(text))))
 }
 
-fn parse(format: Format, body: &[u8]) -> Result<Map<String, Value>, Problem> {
-    let UniqueFields { fields, twice } = match format {
-        Format::Json => serde_json::from_slice(body).map_err(|error| not_an_object(&error))?,
-        Format::Form => {
-            form_pairs(body)?.into_iter().map(|(name, text)| (name, Value::String(text))).collect()
+/// The members of a JSON object, in order. A [`Map`] would keep the last of those with one name.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
         }
-    };
-    if twice { Err(invalid(("a field stands there twice", "有重复的字段"))) } else { Ok(fields) }
+        deserializer.deserialize_map(Object)
+    }
 }
 
 fn not_an_object(error: &serde_json::Error) -> Problem {
@@ -168,27 +178,21 @@ fn not_an_object(error: &serde_json::Error) -> Problem {
     ))
 }
 
-/// The parameters of a form, in order.
-pub(super) fn form_pairs(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
-    if std::str::from_utf8(body).is_err() {
-        return Err(invalid(("the form is not UTF-8", "表单不是 UTF-8 编码")));
-    }
-    serde_urlencoded::from_bytes(body).map_err(|_| {
-        invalid((
-            "the body is not a form (application/x-www-form-urlencoded)",
-            "请求体不是表单（application/x-www-form-urlencoded）",
-        ))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn json(body: &str) -> Result<Fields, Problem> {
+        Fields::parse(Accepts::JsonOrForm, Some(Format::Json), body.as_bytes())
+    }
+
+    fn form(accepts: Accepts, body: &[u8]) -> Result<Fields, Problem> {
+        Fields::parse(accepts, Some(Format::Form), body)
+    }
+
     #[test]
     fn mistakes_are_told_together_and_by_field() {
-        let fields = parse(Format::Json, br#"{"appid": 7, "note": null}"#).unwrap();
-        let fields = Fields { fields, mistakes: RefCell::default() };
+        let fields = json(r#"{"appid": 7, "note": null}"#).ok().unwrap();
         assert_eq!(fields.required_text("code"), None);
         assert_eq!(fields.optional_text("appid"), None);
         assert_eq!(fields.optional_text("note"), None);
@@ -201,15 +205,29 @@ mod tests {
 
     #[test]
     fn forms_and_objects_are_read_and_nothing_else() {
-        assert_eq!(parse(Format::Form, b"code=a%2Bb&x=").unwrap()["code"], "a+b");
+        let fields = form(Accepts::JsonOrForm, b"code=a%2Bb+c&x=").ok().unwrap();
+        assert_eq!((fields.optional_text("code"), fields.optional_text("x")), (Some("a+b c"), Some("")));
         for wrong in ["", "[]", "7", "{", "{\"code\":\"a\"", "\u{feff}{}"] {
-            assert!(parse(Format::Json, wrong.as_bytes()).is_err(), "{wrong}");
+            assert!(json(wrong).is_err(), "{wrong}");
         }
-        assert!(parse(Format::Form, b"\xff=1").is_err());
-        assert!(
-            parse(Format::Form, b"code=a&code=b").is_err() && parse(Format::Form, b"code=a&code=a").is_err()
-        );
-        assert!(parse(Format::Json, br#"{"code":"a","appid":null,"code":"b"}"#).is_err());
-        assert!(parse(Format::Json, br#"{"a":{"code":"a"},"code":"b"}"#).is_ok());
+        assert!(json(r#"{"code":"a","appid":null,"code":"b"}"#).is_err());
+        assert!(json(r#"{"a":{"code":"a"},"code":"b"}"#).is_ok());
+        for accepts in [Accepts::JsonOrForm, Accepts::OAuthForm] {
+            for wrong in [&b"code=a&code=b"[..], b"code=a&code=a", b"\xff=1"] {
+                let problem = form(accepts, wrong).err().unwrap();
+                assert_eq!(problem.code(), ErrorCode::InvalidRequest);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_empty_in_an_oauth_form_is_missing() {
+        let form = |body: &[u8]| form(Accepts::OAuthForm, body);
+        let fields = form(b"token=a&hint=&token=").ok().unwrap();
+        assert_eq!((fields.optional_text("token"), fields.required_text("hint")), (Some("a"), None));
+        assert!(fields.check().is_err());
+        assert!(form(b"").is_ok());
+        let json = Fields::parse(Accepts::OAuthForm, Some(Format::Json), b"{}");
+        assert_eq!(json.err().unwrap().code(), ErrorCode::UnsupportedMediaType);
     }
 }

@@ -1,14 +1,14 @@
 //! `GET /healthz`: the process answers. `GET /readyz`: it can do its work.
 
+use super::answer::private_json;
 use super::problem::{ErrorCode, Problem};
 use super::state::HttpState;
 use crate::store::StoreError;
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
-pub(super) async fn healthz() -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({"status": "ok"}))
+pub(super) async fn healthz() -> Result<HttpResponse, Problem> {
+    private_json(&json!({"status": "ok"}))
 }
 
 /// 200 when the database answers, takes writes and has every migration, and no background loop crashed a moment ago; else
@@ -23,8 +23,7 @@ pub(super) async fn readyz(request: HttpRequest) -> Result<HttpResponse, Problem
         return Err(Problem::with_detail(ErrorCode::Overloaded, detail));
     }
     state.db.check().await.map_err(not_ready)?;
-    let body = json!({"status": "ok", "database": "ok", "migrations": "ok"});
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body))
+    private_json(&json!({"status": "ok", "database": "ok", "migrations": "ok"}))
 }
 
 fn not_ready(error: StoreError) -> Problem {

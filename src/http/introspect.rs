@@ -1,11 +1,11 @@
 //! `POST /token/introspect` (RFC 7662): whether a token is active, and for whom.
 
+use super::answer::private_json;
 use super::api_key::ApiKeyForm;
-use super::problem::Problem;
+use super::problem::BackendProblem;
 use super::state::HttpState;
-use crate::domain::{ApiScope, AppId, Role, SessionId, UserId};
+use crate::domain::{ApiScope, AppId, Role, SessionId, UserId, scope};
 use crate::flows::ActiveToken;
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
@@ -58,7 +58,7 @@ impl<'a> IntrospectionView<'a> {
                 jti: &principal.token_id,
                 sid: &principal.session,
                 roles: &principal.roles,
-                scope: principal.permissions.iter().map(|held| held.as_str()).collect::<Vec<_>>().join(" "),
+                scope: scope(&principal.permissions),
             },
             Some(ActiveToken::Refresh { user, app, session, expires_at }) => Self::Refresh {
                 active: true,
@@ -72,16 +72,15 @@ impl<'a> IntrospectionView<'a> {
     }
 }
 
-pub(super) async fn introspect(request: HttpRequest, form: ApiKeyForm) -> Result<HttpResponse, Problem> {
-    answer(&request, &form).await.map_err(Problem::with_oauth_error)
-}
-
-async fn answer(request: &HttpRequest, sent: &ApiKeyForm) -> Result<HttpResponse, Problem> {
+pub(super) async fn introspect(
+    request: HttpRequest,
+    sent: ApiKeyForm,
+) -> Result<HttpResponse, BackendProblem> {
     sent.caller.require(ApiScope::TokensIntrospect)?;
-    let token = sent.form.required("token")?;
-    let state = HttpState::of(request)?;
+    let token = sent.fields.required_text("token").unwrap_or_default();
+    sent.fields.check()?;
+    let state = HttpState::of(&request)?;
     let active = state.introspection.introspect(token).await?;
     let keys = state.tokens.keys();
-    let no_store = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(HttpResponse::Ok().insert_header(no_store).json(IntrospectionView::of(active.as_ref(), keys.issuer())))
+    Ok(private_json(&IntrospectionView::of(active.as_ref(), keys.issuer()))?)
 }

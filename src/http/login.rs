@@ -1,18 +1,18 @@
 //! `POST /login`: exchanges a code of `wx.login` for tokens.
 
 use super::fields::Fields;
-use super::problem::{ErrorCode, MISSING, Problem};
+use super::problem::{ErrorCode, Problem};
 use super::state::HttpState;
 use super::token_view;
-use crate::domain::{AppId, ClientInfo, IdempotencyKey, InvalidCode, LoginCode, MAX_USER_AGENT};
+use crate::domain::{AppId, IdempotencyKey, InvalidCode, LoginCode};
 use crate::flows::SignInRequest;
-use actix_web::http::header::USER_AGENT;
 use actix_web::{HttpRequest, HttpResponse};
 
 pub(super) async fn login(request: HttpRequest, fields: Fields) -> Result<HttpResponse, Problem> {
     let state = HttpState::of(&request)?;
     let wants_phone = fields.optional_text("phone_code").is_some();
     let login = read(&request, &fields, state, ("appid", fields.optional_text("appid")))?;
+    state.login_brake.take(login.client.ip).map_err(Problem::rate_limited)?;
     // Thousands may wait for WeChat at once; none of them needs to keep its request body.
     drop(fields);
     let signed_in = state.sign_in.sign_in(login).await?;
@@ -23,7 +23,7 @@ pub(super) async fn login(request: HttpRequest, fields: Fields) -> Result<HttpRe
         )
         .addressed_to(&request)
     });
-    Ok(token_view::render(&signed_in, phone_error.as_ref()))
+    token_view::render(&signed_in, phone_error.as_ref())
 }
 
 /// Reads a login from `/login` or `/token`. `app` is the field that names the mini-program, and its value.
@@ -34,28 +34,22 @@ pub(super) fn read(
     app: (&str, Option<&str>),
 ) -> Result<SignInRequest, Problem> {
     let app = app_of(app, fields, state);
-    let code = fields.required_text("code").map(LoginCode::parse);
+    let given = fields.required_text("code");
     let idempotency_key = idempotency_key(request, fields);
-    if let Some(Err(invalid)) = &code
+    let code = LoginCode::parse(given.unwrap_or_default());
+    if let (Some(_), Err(invalid)) = (given, &code)
         && *invalid != InvalidCode::Mock
     {
         fields.mistake("code", told(*invalid));
     }
     fields.check()?;
-    let app = app?;
-    match code {
-        Some(Ok(code)) => {
-            let client = client_info(request, state);
-            state.login_brake.take(client.ip).map_err(Problem::rate_limited)?;
-            Ok(SignInRequest { app, code, idempotency_key, client })
-        }
-        Some(Err(mock)) => {
-            let (english, chinese) = told(mock);
-            let detail = (format!("`code` {english}"), format!("`code` {chinese}"));
-            Err(Problem::with_detail(ErrorCode::WechatCodeInvalid, detail))
-        }
-        None => Err(Problem::field("code", MISSING)),
-    }
+    let app = app.ok_or_else(|| Problem::new(ErrorCode::UnknownApp))?;
+    let code = code.map_err(|mock| {
+        let (english, chinese) = told(mock);
+        let detail = (format!("`code` {english}"), format!("`code` {chinese}"));
+        Problem::with_detail(ErrorCode::WechatCodeInvalid, detail)
+    })?;
+    Ok(SignInRequest { app: app.clone(), code, idempotency_key, client: state.client_info(request) })
 }
 
 /// What is wrong with a code, in both languages.
@@ -71,25 +65,20 @@ fn told(invalid: InvalidCode) -> (String, String) {
     (invalid.to_string(), chinese.to_owned())
 }
 
-/// The mini-program: the one that the request names, or the only one there is.
-fn app_of(
+/// The mini-program: the one that the request names, if it is served here, or the only one there is.
+fn app_of<'a>(
     (field, given): (&str, Option<&str>),
     fields: &Fields,
-    state: &HttpState,
-) -> Result<AppId, Problem> {
-    let served = &state.apps;
-    match (given, served.as_slice()) {
-        (Some(given), _) => served
-            .iter()
-            .find(|app| app.as_str() == given)
-            .cloned()
-            .ok_or_else(|| Problem::new(ErrorCode::UnknownApp)),
-        (None, [only]) => Ok(only.clone()),
+    state: &'a HttpState,
+) -> Option<&'a AppId> {
+    match (given, state.apps.as_slice()) {
+        (Some(given), served) => served.iter().find(|app| app.as_str() == given),
+        (None, [only]) => Some(only),
         (None, _) => {
             let which =
                 ("is missing: this server serves several mini-programs", "缺失：本服务器服务于多个小程序");
             fields.mistake(field, which);
-            Err(Problem::field(field, which))
+            None
         }
     }
 }
@@ -103,15 +92,4 @@ fn idempotency_key(request: &HttpRequest, fields: &Fields) -> Option<Idempotency
         fields.mistake("Idempotency-Key", form);
     }
     key
-}
-
-pub(super) fn client_info(request: &HttpRequest, state: &HttpState) -> ClientInfo {
-    let user_agent = request.headers().get(USER_AGENT).map(|value| {
-        String::from_utf8_lossy(value.as_bytes())
-            .chars()
-            .filter(|c| *c != '\0')
-            .take(MAX_USER_AGENT)
-            .collect()
-    });
-    ClientInfo { ip: state.client_ip(request), user_agent }
 }

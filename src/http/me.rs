@@ -1,12 +1,13 @@
 //! `GET /me`: the user of the token, as they are now.
 
 use super::AuthenticatedUser;
+use super::answer::{private_rendered, to_json};
 use super::problem::{ErrorCode, Problem};
 use super::state::HttpState;
 use super::user_view::UserView;
 use crate::domain::UserStatus;
+use crate::flows::KnownUser;
 use crate::tokens::StandingState;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 
 pub(super) async fn me(request: HttpRequest, principal: AuthenticatedUser) -> Result<HttpResponse, Problem> {
@@ -20,11 +21,6 @@ pub(super) async fn me(request: HttpRequest, principal: AuthenticatedUser) -> Re
         state.tokens.refuse(&principal, StandingState::Banned);
         return Err(Problem::new(ErrorCode::UserBanned));
     }
-    let body = known.rendered(|known| {
-        serde_json::to_vec(&UserView::of(&known.user, &known.permissions, None)).unwrap_or_default()
-    });
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
-        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .body(body))
+    let render = |known: &KnownUser| to_json(&UserView::of(&known.user, &known.permissions, None));
+    Ok(private_rendered(known.rendered(render)?))
 }

@@ -2,13 +2,14 @@
 
 mod access;
 mod access_log;
+mod answer;
 mod api_key;
 mod arrival;
 mod authenticated_user;
-mod basic;
+mod authorization;
+mod body;
 pub mod demo;
 mod fields;
-mod form;
 mod health;
 mod introspect;
 mod jwks;
@@ -27,7 +28,6 @@ mod sessions;
 mod state;
 mod token;
 mod token_view;
-mod unique_fields;
 mod user_view;
 mod verify;
 

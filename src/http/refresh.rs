@@ -1,7 +1,6 @@
 //! `POST /token/refresh`: exchanges a refresh token for new tokens.
 
 use super::fields::Fields;
-use super::login::client_info;
 use super::problem::Problem;
 use super::state::HttpState;
 use super::token_view;
@@ -12,8 +11,8 @@ pub(super) async fn refresh(request: HttpRequest, fields: Fields) -> Result<Http
     let state = HttpState::of(&request)?;
     let token = fields.required_text("refresh_token").unwrap_or_default().into();
     fields.check()?;
-    let client = client_info(&request, state);
+    let client = state.client_info(&request);
     let issued =
         state.sessions.refresh(RefreshRequest { token, app: None, scope: String::new(), client }).await?;
-    Ok(token_view::render(&issued, None))
+    token_view::render(&issued, None)
 }

@@ -1,25 +1,21 @@
 //! `POST /token/revoke` (RFC 7009): ends the session of a token.
 
+use super::answer::private;
 use super::api_key::ApiKeyForm;
-use super::problem::Problem;
+use super::problem::BackendProblem;
 use super::state::HttpState;
 use crate::domain::ApiScope;
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 
-pub(super) async fn revoke(request: HttpRequest, form: ApiKeyForm) -> Result<HttpResponse, Problem> {
-    answer(&request, &form).await.map_err(Problem::with_oauth_error)
-}
-
 /// Returns 200 even for an invalid token: to the caller it is as dead as a revoked one (RFC 7009 2.2).
-async fn answer(request: &HttpRequest, sent: &ApiKeyForm) -> Result<HttpResponse, Problem> {
+pub(super) async fn revoke(request: HttpRequest, sent: ApiKeyForm) -> Result<HttpResponse, BackendProblem> {
     // Whoever holds a token can end its session without a key (`POST /logout`), so the introspection scope is
     // enough; and a key that may change users may end their sessions.
     let caller = &sent.caller;
     caller.require(ApiScope::TokensIntrospect).or_else(|_| caller.require(ApiScope::UsersWrite))?;
-    let token = sent.form.required("token")?;
-    let state = HttpState::of(request)?;
-    state.revoking.revoke(token, caller.name(), state.client_ip(request)).await?;
-    let no_store = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(HttpResponse::Ok().insert_header(no_store).finish())
+    let token = sent.fields.required_text("token").unwrap_or_default();
+    sent.fields.check()?;
+    let state = HttpState::of(&request)?;
+    state.revoking.revoke(token, caller.name(), state.client_ip(&request)).await?;
+    Ok(private().finish())
 }

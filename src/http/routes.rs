@@ -1,10 +1,10 @@
 //! The route table.
 
-use super::problem::{ErrorCode, OAuthProblem, Problem};
+use super::problem::{BackendProblem, ErrorCode, OAuthProblem, Problem};
 use super::state::HttpState;
 use super::{health, introspect, jwks, login, me, metadata, refresh, revoke, sessions, token, verify};
 use actix_web::http::Method;
-use actix_web::{HttpRequest, Resource, ResponseError, Route, guard, web};
+use actix_web::{Error, HttpRequest, Resource, Route, guard, web};
 use std::convert::identity;
 use std::future::ready;
 use url::form_urlencoded;
@@ -23,14 +23,11 @@ pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
     cfg.service(post("/login", web::post().to(login::login)));
     cfg.service(post("/token/refresh", web::post().to(refresh::refresh)));
     cfg.service(post_telling("/token", web::post().to(token::token), OAuthProblem::from));
-    cfg.service(post_telling(
-        "/token/introspect",
-        web::post().to(introspect::introspect),
-        Problem::with_oauth_error,
-    ));
+    let introspect = web::post().to(introspect::introspect);
+    cfg.service(post_telling("/token/introspect", introspect, BackendProblem::from));
     cfg.service(post("/logout", web::post().to(sessions::logout)));
     cfg.service(get("/me/sessions", web::route().to(sessions::list)));
-    cfg.service(post_telling("/token/revoke", web::post().to(revoke::revoke), Problem::with_oauth_error));
+    cfg.service(post_telling("/token/revoke", web::post().to(revoke::revoke), BackendProblem::from));
     cfg.service(get("/.well-known/jwks.json", web::route().to(jwks::jwks)));
     cfg.service(get("/.well-known/oauth-authorization-server", web::route().to(metadata::metadata)));
     // Monitors may add query parameters as they like.
@@ -45,7 +42,7 @@ pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
 
 /// A resource that takes no query parameters for these methods: one that is present is reported, not ignored.
 /// `told` converts the error to the form that the resource's clients read.
-fn without_query<E: ResponseError + 'static>(
+fn without_query<E: Into<Error> + 'static>(
     path: &str,
     methods: &'static [Method],
     told: fn(Problem) -> E,
@@ -80,7 +77,7 @@ fn post(path: &str, route: Route) -> Resource {
 }
 
 /// A resource that answers POST, and reports query mistakes in another form than a problem.
-fn post_telling<E: ResponseError + 'static>(path: &str, route: Route, told: fn(Problem) -> E) -> Resource {
+fn post_telling<E: Into<Error> + 'static>(path: &str, route: Route, told: fn(Problem) -> E) -> Resource {
     without_query(path, &[Method::POST], told)
         .route(route)
         .default_service(web::to(|| method_not_allowed("POST")))

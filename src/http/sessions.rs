@@ -1,11 +1,12 @@
 //! `POST /logout`, `GET /me/sessions`, `DELETE /me/sessions/{id}`: a user's own sessions.
 
 use super::AuthenticatedUser;
+use super::answer::private_json;
 use super::fields::Fields;
 use super::problem::{ErrorCode, Problem};
 use super::state::HttpState;
 use crate::domain::{Actor, AppId, Session, SessionId, Time};
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
+use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde_json::json;
@@ -28,8 +29,7 @@ pub(super) async fn list(request: HttpRequest, user: AuthenticatedUser) -> Resul
     let sessions = HttpState::of(&request)?.sessions.list(&user.id).await?;
     let view = |session| SessionView::of(session, Some(&user.session));
     let items: Vec<SessionView<'_>> = sessions.iter().map(view).collect();
-    let no_store = (CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(HttpResponse::Ok().insert_header(no_store).json(json!({"items": items})))
+    private_json(&json!({"items": items}))
 }
 
 impl<'a> SessionView<'a> {

@@ -2,11 +2,11 @@
 
 use super::problem::{ErrorCode, Problem};
 use crate::actors::Db;
-use crate::domain::{AppId, Cidr, client_address};
+use crate::domain::{AppId, Cidr, ClientInfo, MAX_USER_AGENT, client_address};
 use crate::flows::{ApiKeys, Background, Introspection, LoginBrake, Revoking, Sessions, SignIn, Users};
 use crate::tokens::Verifier;
 use actix_web::HttpRequest;
-use actix_web::http::header::{HeaderValue, X_FORWARDED_FOR};
+use actix_web::http::header::{HeaderValue, USER_AGENT, X_FORWARDED_FOR};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -49,5 +49,17 @@ impl HttpState {
         let socket = request.peer_addr()?.ip();
         let forwarded = request.headers().get_all(X_FORWARDED_FOR).map(HeaderValue::as_bytes);
         Some(client_address(socket, forwarded, &self.trusted_proxies))
+    }
+
+    /// Where a request came from.
+    pub(super) fn client_info(&self, request: &HttpRequest) -> ClientInfo {
+        let user_agent = request.headers().get(USER_AGENT).map(|value| {
+            String::from_utf8_lossy(value.as_bytes())
+                .chars()
+                .filter(|c| *c != '\0')
+                .take(MAX_USER_AGENT)
+                .collect()
+        });
+        ClientInfo { ip: self.client_ip(request), user_agent }
     }
 }

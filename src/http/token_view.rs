@@ -1,11 +1,12 @@
 //! The token response of a login and a refresh.
 
+use super::answer::private_json;
 use super::problem::Problem;
 use super::user_view::UserView;
-use crate::domain::Permission;
+use crate::domain::scope;
 use crate::flows::Issued;
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA};
+use actix_web::http::header::{HeaderValue, PRAGMA};
 use serde::Serialize;
 
 /// RFC 6749 5.1, and the user.
@@ -24,20 +25,23 @@ struct TokenView<'a, P: Serialize> {
 }
 
 /// For our own clients, which find the permissions in `user`.
-pub(super) fn render(issued: &Issued, phone_error: Option<&Problem>) -> HttpResponse {
+pub(super) fn render(issued: &Issued, phone_error: Option<&Problem>) -> Result<HttpResponse, Problem> {
     answer(issued, None, phone_error)
 }
 
 /// For standard OAuth clients, with the permissions as `scope`.
-pub(super) fn render_with_scope(issued: &Issued) -> HttpResponse {
-    let permissions: Vec<&str> = issued.user.permissions.iter().map(Permission::as_str).collect();
-    let mut response = answer(issued, Some(permissions.join(" ")), None);
+pub(super) fn render_with_scope(issued: &Issued) -> Result<HttpResponse, Problem> {
+    let mut response = answer(issued, Some(scope(&issued.user.permissions)), None)?;
     // RFC 6749 5.1 requires both.
     response.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
-    response
+    Ok(response)
 }
 
-fn answer(issued: &Issued, scope: Option<String>, phone_error: Option<&Problem>) -> HttpResponse {
+fn answer(
+    issued: &Issued,
+    scope: Option<String>,
+    phone_error: Option<&Problem>,
+) -> Result<HttpResponse, Problem> {
     let view = TokenView {
         access_token: issued.access_token.expose(),
         token_type: "Bearer",
@@ -48,8 +52,5 @@ fn answer(issued: &Issued, scope: Option<String>, phone_error: Option<&Problem>)
         user: UserView::of(&issued.user.user, &issued.user.permissions, Some(issued.created)),
         phone_error: phone_error.map(Problem::to_body),
     };
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
-        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .body(serde_json::to_vec(&view).unwrap_or_default())
+    private_json(&view)
 }

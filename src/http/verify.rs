@@ -5,9 +5,9 @@
 //! that the client forged.
 
 use super::AuthenticatedUser;
+use super::answer::private;
 use super::problem::Problem;
 use crate::domain::{Permission, Role};
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use std::borrow::Cow;
 use url::form_urlencoded;
@@ -53,8 +53,7 @@ fn require_all(user: &AuthenticatedUser, permissions: &[Permission]) -> Result<(
 fn who(user: &AuthenticatedUser) -> HttpResponse {
     let roles: Vec<&str> = user.roles.iter().map(Role::as_str).collect();
     let permissions: Vec<&str> = user.permissions.iter().map(Permission::as_str).collect();
-    HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+    private()
         .insert_header(("x-user-id", user.id.as_str()))
         .insert_header(("x-user-roles", roles.join(",")))
         .insert_header(("x-user-permissions", permissions.join(",")))

@@ -5,7 +5,6 @@ use super::connection::per_dialect;
 use super::schema::api_keys;
 use super::{DbConn, Query, StoreError, WriteOne};
 use crate::domain::{Actor, ApiKeyHash, ApiKeyName, ApiScope, Time};
-use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 /// An API key as stored.
@@ -28,7 +27,7 @@ pub struct StoredApiKey {
 }
 
 /// The columns of an API key.
-type Row = (String, String, String, String, NaiveDateTime, Option<NaiveDateTime>, Option<NaiveDateTime>);
+type Row = (String, String, String, String, Time, Option<Time>, Option<Time>);
 
 impl StoredApiKey {
     fn of((hash, name, hint, scopes, created_at, last_used_at, revoked_at): Row) -> Self {
@@ -37,9 +36,9 @@ impl StoredApiKey {
             name: ApiKeyName::from_stored(name),
             hint,
             scopes: scopes.split_ascii_whitespace().filter_map(ApiScope::parse).collect(),
-            created_at: Time::from_stored(created_at),
-            last_used_at: last_used_at.map(Time::from_stored),
-            revoked_at: revoked_at.map(Time::from_stored),
+            created_at,
+            last_used_at,
+            revoked_at,
         }
     }
 }

@@ -3,7 +3,6 @@
 use super::schema::{audit, keys};
 use super::{DbConn, Query, StoreError};
 use crate::domain::Time;
-use chrono::NaiveDateTime;
 use diesel::dsl::{max, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Timestamp;
@@ -17,8 +16,7 @@ impl Query for ReadNow {
     fn run(&self, conn: &mut DbConn) -> Result<Option<Time>, StoreError> {
         let DbConn::Postgres(conn) = conn else { return Ok(None) };
         let clock = sql::<Timestamp>("clock_timestamp() AT TIME ZONE 'UTC'");
-        let now: NaiveDateTime = diesel::select(clock).get_result(conn)?;
-        Ok(Some(Time::from_stored(now)))
+        Ok(Some(diesel::select(clock).get_result(conn)?))
     }
 }
 
@@ -29,9 +27,9 @@ impl Query for ReadLatest {
     type Output = Option<Time>;
 
     fn run(&self, conn: &mut DbConn) -> Result<Option<Time>, StoreError> {
-        let key: Option<NaiveDateTime> = keys::table.select(max(keys::created_at)).get_result(conn)?;
-        let noted: Option<NaiveDateTime> =
+        let key: Option<Time> = keys::table.select(max(keys::created_at)).get_result(conn)?;
+        let noted: Option<Time> =
             audit::table.order(audit::id.desc()).select(audit::at).first(conn).optional()?;
-        Ok(key.max(noted).map(Time::from_stored))
+        Ok(key.max(noted))
     }
 }

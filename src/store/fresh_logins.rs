@@ -74,7 +74,7 @@ pub struct IndexUserSessions(pub Stretch);
 
 prepared! {
     /// Skips sessions that have already ended.
-    EnterUserSessions on Sqlite { last: BigInt = i64, after: Text = &'a str, through: Text = &'a str } -> (),
+    EnterUserSessions<'a> on Sqlite { last: BigInt = i64, after: Text = &'a str, through: Text = &'a str } -> (),
     "INSERT OR IGNORE INTO user_sessions (user_id, session_id)
      SELECT f.user_id, f.session_id FROM fresh_logins f
      WHERE f.seq <= ? AND f.user_id > ? AND f.user_id <= ?
@@ -88,7 +88,8 @@ impl WriteOne for IndexUserSessions {
     fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
         let Self(stretch) = self;
         if let DbConn::Sqlite(conn) = conn {
-            EnterUserSessions::new(stretch.last, &stretch.after, &stretch.through).execute(conn)?;
+            let Stretch { last, after, through } = stretch;
+            EnterUserSessions { last: *last, after, through }.execute(conn)?;
         }
         Ok(())
     }
@@ -100,7 +101,7 @@ pub struct IndexExchanges(pub Stretch);
 
 prepared! {
     /// In the order of the table. Skips the codes of deleted users.
-    EnterExchanges on Sqlite { last: BigInt = i64, after: Text = &'a str, through: Text = &'a str } -> (),
+    EnterExchanges<'a> on Sqlite { last: BigInt = i64, after: Text = &'a str, through: Text = &'a str } -> (),
     "INSERT OR IGNORE INTO exchanges (appid, code_hash, user_id, session_id, idempotency_key, exchanged_at)
      SELECT appid, code_hash, user_id, session_id, idempotency_key, exchanged_at FROM fresh_logins
      WHERE seq <= ? AND code_hash > ? AND code_hash <= ? AND user_id > '' ORDER BY appid, code_hash"
@@ -112,7 +113,8 @@ impl WriteOne for IndexExchanges {
     fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
         let Self(stretch) = self;
         if let DbConn::Sqlite(conn) = conn {
-            EnterExchanges::new(stretch.last, &stretch.after, &stretch.through).execute(conn)?;
+            let Stretch { last, after, through } = stretch;
+            EnterExchanges { last: *last, after, through }.execute(conn)?;
         }
         Ok(())
     }
@@ -127,7 +129,7 @@ pub struct ForgetFreshLogins(pub i64);
 
 prepared! {
     /// Deletes indexed logins.
-    DeleteFreshLogins on Sqlite { last: BigInt = i64 } -> (), "DELETE FROM fresh_logins WHERE seq < ?"
+    DeleteFreshLogins on Sqlite { before: BigInt = i64 } -> (), "DELETE FROM fresh_logins WHERE seq < ?"
 }
 
 prepared! {
@@ -146,9 +148,9 @@ impl WriteOne for ForgetFreshLogins {
 
     fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
         if let DbConn::Sqlite(conn) = conn {
-            DeleteFreshLogins::new(self.0).execute(conn)?;
-            ClearFreshCodes::new().execute(conn)?;
-            FillFreshCodes::new().execute(conn)?;
+            DeleteFreshLogins { before: self.0 }.execute(conn)?;
+            ClearFreshCodes {}.execute(conn)?;
+            FillFreshCodes {}.execute(conn)?;
         }
         Ok(())
     }

@@ -3,7 +3,6 @@
 use super::schema::identities;
 use super::{DbConn, Query, StoreError};
 use crate::domain::{AppId, Identity, OpenId, Time, UnionId, UserId};
-use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 /// A user's identities, oldest first.
@@ -14,7 +13,7 @@ impl Query for ListIdentities {
     type Output = Vec<Identity>;
 
     fn run(&self, conn: &mut DbConn) -> Result<Vec<Identity>, StoreError> {
-        type Row = (String, String, Option<String>, NaiveDateTime);
+        type Row = (String, String, Option<String>, Time);
         let rows: Vec<Row> = identities::table
             .filter(identities::user_id.eq(self.0.as_str()))
             .order((identities::created_at, identities::appid))
@@ -24,7 +23,7 @@ impl Query for ListIdentities {
             app: AppId::from_stored(&appid),
             openid: OpenId::from_stored(openid),
             unionid: unionid.map(UnionId::from_stored),
-            created_at: Time::from_stored(created_at),
+            created_at,
         };
         Ok(rows.into_iter().map(into_identity).collect())
     }

@@ -35,7 +35,7 @@ impl Query for FindRefreshSession {
         type Row = (
             String,
             (Generation, NaiveDateTime, NaiveDateTime, NaiveDateTime),
-            (Generation, Option<NaiveDateTime>),
+            (Generation, Option<Time>),
             String,
         );
         let row: Option<Row> = sessions::table

@@ -5,7 +5,6 @@ use super::schema::keys;
 use super::{DbConn, Query, StoreError, WriteOne};
 use crate::crypto::Sealed;
 use crate::domain::{KEPT_AFTER_LAST_TOKEN, Time};
-use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
@@ -105,8 +104,8 @@ impl Query for ListRetiredKeys {
 
     fn run(&self, conn: &mut DbConn) -> Result<Self::Output, StoreError> {
         let rows = keys::table.filter(keys::retired_at.is_not_null());
-        let rows: Vec<Row> = rows.order((keys::active_from, keys::id)).select(COLUMNS).load(conn)?;
-        Ok(rows.into_iter().map(stored).collect())
+        let rows = rows.order((keys::active_from, keys::id)).select(KeyRow::as_select()).load(conn)?;
+        Ok(rows.into_iter().map(KeyRow::into_key).collect())
     }
 }
 
@@ -146,8 +145,8 @@ pub(super) fn lock_keys(conn: &mut DbConn) -> Result<(), StoreError> {
 /// The keys that are not retired, in order of activation.
 pub(super) fn load_keys(conn: &mut DbConn) -> Result<Vec<StoredKey>, StoreError> {
     let rows = keys::table.filter(keys::retired_at.is_null());
-    let rows: Vec<Row> = rows.order((keys::active_from, keys::id)).select(COLUMNS).load(conn)?;
-    let mut keys: Vec<StoredKey> = rows.into_iter().map(stored).collect();
+    let rows = rows.order((keys::active_from, keys::id)).select(KeyRow::as_select()).load(conn)?;
+    let mut keys: Vec<StoredKey> = rows.into_iter().map(KeyRow::into_key).collect();
     let mut successor = None;
     for key in keys.iter_mut().rev().filter(|key| key.purpose == KeyPurpose::Sign) {
         key.verifies_until =
@@ -157,39 +156,32 @@ pub(super) fn load_keys(conn: &mut DbConn) -> Result<Vec<StoredKey>, StoreError>
     Ok(keys)
 }
 
-type Row = (String, String, String, Sealed, i64, NaiveDateTime, NaiveDateTime, Option<NaiveDateTime>);
+/// A row of `keys`.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = keys)]
+struct KeyRow {
+    id: String,
+    purpose: String,
+    algorithm: String,
+    sealed: Sealed,
+    token_seconds: i64,
+    created_at: Time,
+    active_from: Time,
+    retired_at: Option<Time>,
+}
 
-const COLUMNS: (
-    keys::id,
-    keys::purpose,
-    keys::algorithm,
-    keys::sealed,
-    keys::token_seconds,
-    keys::created_at,
-    keys::active_from,
-    keys::retired_at,
-) = (
-    keys::id,
-    keys::purpose,
-    keys::algorithm,
-    keys::sealed,
-    keys::token_seconds,
-    keys::created_at,
-    keys::active_from,
-    keys::retired_at,
-);
-
-fn stored(row: Row) -> StoredKey {
-    let (id, purpose, algorithm, sealed, token_seconds, created_at, active_from, retired_at) = row;
-    StoredKey {
-        id,
-        purpose: if purpose == "refresh" { KeyPurpose::Refresh } else { KeyPurpose::Sign },
-        algorithm,
-        sealed,
-        token_seconds,
-        created_at: Time::from_stored(created_at),
-        active_from: Time::from_stored(active_from),
-        verifies_until: None,
-        retired_at: retired_at.map(Time::from_stored),
+impl KeyRow {
+    fn into_key(self) -> StoredKey {
+        StoredKey {
+            id: self.id,
+            purpose: if self.purpose == "refresh" { KeyPurpose::Refresh } else { KeyPurpose::Sign },
+            algorithm: self.algorithm,
+            sealed: self.sealed,
+            token_seconds: self.token_seconds,
+            created_at: self.created_at,
+            active_from: self.active_from,
+            verifies_until: None,
+            retired_at: self.retired_at,
+        }
     }
 }

@@ -3,7 +3,6 @@
 use super::prepared::prepared;
 use super::{DbConn, StoreError, WriteOne};
 use crate::domain::{Time, UserId};
-use chrono::NaiveDateTime;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Text, Timestamp};
@@ -14,15 +13,15 @@ pub struct NoteLogins(pub Vec<(UserId, Time)>);
 
 prepared! {
     /// One user's time; never moves it backwards.
-    NoteLogin on Sqlite {
-        at: Timestamp = NaiveDateTime, id: Text = &'a str, later_than: Timestamp = NaiveDateTime,
+    NoteLogin<'a> on Sqlite {
+        at: Timestamp = Time, id: Text = &'a str, later_than: Timestamp = Time,
     } -> (),
     "UPDATE users SET last_login_at = ? WHERE id = ? AND last_login_at < ?"
 }
 
 prepared! {
     /// All users' times; never moves one backwards. Locks the rows in order of their ids.
-    NoteAllLogins on Pg { ids: Array<Text> = Vec<&'a str>, times: Array<Timestamp> = Vec<NaiveDateTime> } -> (),
+    NoteAllLogins<'a> on Pg { ids: Array<Text> = Vec<&'a str>, times: Array<Timestamp> = Vec<Time> } -> (),
     "WITH later AS (
          SELECT users.id, t.at FROM unnest(?, ?) AS t (id, at) JOIN users ON users.id = t.id
          WHERE users.last_login_at < t.at ORDER BY users.id FOR NO KEY UPDATE OF users
@@ -38,12 +37,12 @@ impl WriteOne for NoteLogins {
         match conn {
             DbConn::Sqlite(conn) => {
                 for (id, at) in logins {
-                    NoteLogin::new(at.to_stored(), id.as_str(), at.to_stored()).execute(conn)?;
+                    NoteLogin { at: *at, id: id.as_str(), later_than: *at }.execute(conn)?;
                 }
             }
             DbConn::Postgres(conn) => {
-                let (ids, times) = logins.iter().map(|(id, at)| (id.as_str(), at.to_stored())).unzip();
-                NoteAllLogins::new(ids, times).execute(conn)?;
+                let (ids, times) = logins.iter().map(|(id, at)| (id.as_str(), *at)).unzip();
+                NoteAllLogins { ids, times }.execute(conn)?;
             }
         }
         Ok(())

@@ -32,6 +32,7 @@ mod sessions;
 mod sign_in;
 #[cfg(test)]
 mod tests;
+mod times;
 mod transaction;
 mod user_changes;
 mod user_deletion;

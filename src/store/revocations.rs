@@ -4,7 +4,6 @@ use super::prepared::prepared;
 use super::schema::{revocations, user_changes};
 use super::{DbConn, Query, StoreError, WriteOne};
 use crate::domain::{SessionId, Time};
-use chrono::NaiveDateTime;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Text};
@@ -20,11 +19,11 @@ impl Query for FindRevocations {
     type Output = Vec<(SessionId, Time)>;
 
     fn run(&self, conn: &mut DbConn) -> Result<Self::Output, StoreError> {
-        let rows: Vec<(String, NaiveDateTime)> = revocations::table
+        let rows: Vec<(String, Time)> = revocations::table
             .filter(revocations::id.ge(first_id_at(self.since)))
             .select((revocations::session_id, revocations::at))
             .load(conn)?;
-        Ok(rows.into_iter().map(|(id, at)| (SessionId::from_stored(id), Time::from_stored(at))).collect())
+        Ok(rows.into_iter().map(|(id, at)| (SessionId::from_stored(id), at)).collect())
     }
 }
 
@@ -58,7 +57,7 @@ pub(super) use id_of_now;
 
 prepared! {
     /// Records sessions that end now.
-    TellOfEnded on Pg { sessions: Array<Text> = Vec<&'a str> } -> (),
+    TellOfEnded<'a> on Pg { sessions: Array<Text> = Vec<&'a str> } -> (),
     concat!(
         "INSERT INTO revocations (id, session_id, at)
          SELECT ", id_of_now!(), ", ended, clock_timestamp() AT TIME ZONE 'UTC' FROM unnest(?) AS t (ended)"
@@ -73,7 +72,7 @@ pub(super) fn revoke(conn: &mut DbConn, sessions: &[SessionId], at: Time) -> Res
     }
     match conn {
         DbConn::Postgres(conn) => {
-            TellOfEnded::new(sessions.iter().map(SessionId::as_str).collect()).execute(conn)?;
+            TellOfEnded { sessions: sessions.iter().map(SessionId::as_str).collect() }.execute(conn)?;
         }
         DbConn::Sqlite(conn) => {
             for session in sessions {

@@ -62,7 +62,7 @@ pub(super) fn end_all(conn: &mut DbConn, user: &UserId, at: Time) -> Result<Vec<
 prepared! {
     /// The sessions of these users, given as a JSON array, from the index and from what is not indexed yet.
     /// One query for all users, because the unindexed rows are scanned in full.
-    FindSessionsOfUsers on Sqlite { indexed: Text = &'a str, fresh: Text = &'a str } ->
+    FindSessionsOfUsers<'a> on Sqlite { indexed: Text = &'a str, fresh: Text = &'a str } ->
     (Text, Text, Timestamp, Timestamp),
     "SELECT user_id, id, expires_at, ends_at FROM sessions WHERE id IN (
          SELECT session_id FROM user_sessions WHERE user_id IN (SELECT value FROM json_each(?))
@@ -91,7 +91,7 @@ pub(super) fn sessions_of_each(
         }
         DbConn::Sqlite(conn) => {
             let users = serde_json::json!(users).to_string();
-            FindSessionsOfUsers::new(&users, &users).load(conn)?
+            FindSessionsOfUsers { indexed: &users, fresh: &users }.load(conn)?
         }
     };
     let mut found: HashMap<String, Vec<Owned>> = HashMap::new();
@@ -156,7 +156,7 @@ pub struct ListSessions {
 }
 
 /// The columns of a listed session.
-type SessionRow = (String, String, NaiveDateTime, NaiveDateTime, Option<String>, Option<String>);
+type SessionRow = (String, String, Time, Time, Option<String>, Option<String>);
 
 impl Query for ListSessions {
     type Output = Vec<Session>;
@@ -193,8 +193,8 @@ fn into_session((id, appid, created_at, last_used_at, ip, user_agent): SessionRo
     Session {
         id: SessionId::from_stored(id),
         app: AppId::from_stored(&appid),
-        created_at: Time::from_stored(created_at),
-        last_used_at: Time::from_stored(last_used_at),
+        created_at,
+        last_used_at,
         ip,
         user_agent,
     }

@@ -5,7 +5,6 @@ use super::revocations::{first_id_at, id_at, id_of_now};
 use super::schema::{user_changes, user_roles, users};
 use super::{DbConn, Query, StoreError};
 use crate::domain::{Role, SessionId, Time, UserId, UserStatus};
-use chrono::NaiveDateTime;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -47,7 +46,7 @@ impl Query for FindUserChanges {
     type Output = Vec<ChangedUser>;
 
     fn run(&self, conn: &mut DbConn) -> Result<Self::Output, StoreError> {
-        type Row = (String, NaiveDateTime, Option<String>, Option<String>);
+        type Row = (String, Time, Option<String>, Option<String>);
         // One statement, so that the data of each user is consistent.
         let rows: Vec<Row> = user_changes::table
             .left_join(users::table.on(users::id.eq(user_changes::user_id)))
@@ -62,7 +61,6 @@ impl Query for FindUserChanges {
             .load(conn)?;
         let mut found: HashMap<String, ChangedUser> = HashMap::new();
         for (id, at, status, role) in rows {
-            let at = Time::from_stored(at);
             let changed = found.entry(id).or_insert_with_key(|id| ChangedUser {
                 user: UserId::from_stored(id.clone()),
                 at,
@@ -88,7 +86,7 @@ fn with_each_role_once(mut changed: ChangedUser) -> ChangedUser {
 
 prepared! {
     /// Records that a user changes now, by Postgres's clock, which all nodes share.
-    TellOfChange on Pg { user: Text = &'a str } -> (),
+    TellOfChange<'a> on Pg { user: Text = &'a str } -> (),
     concat!(
         "INSERT INTO user_changes (id, user_id, at)
          VALUES (", id_of_now!(), ", ?, clock_timestamp() AT TIME ZONE 'UTC')"
@@ -98,7 +96,7 @@ prepared! {
 /// Records a change of a user for all nodes. Call it in the transaction of the change, and late in it.
 pub(super) fn leave_word(conn: &mut DbConn, user: &UserId, at: Time) -> Result<(), StoreError> {
     match conn {
-        DbConn::Postgres(conn) => TellOfChange::new(user.as_str()).execute(conn)?,
+        DbConn::Postgres(conn) => TellOfChange { user: user.as_str() }.execute(conn)?,
         DbConn::Sqlite(conn) => {
             let row = (
                 user_changes::id.eq(id_at(at)),

@@ -3,8 +3,10 @@
 use super::schema::{identities, user_roles, users};
 use super::{DbConn, Query, StoreError};
 use crate::domain::{Role, Time, User, UserId, UserStatus};
-use chrono::NaiveDateTime;
+use diesel::dsl::SqlTypeOf;
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Nullable, Text};
 
 /// A row of `users`.
 #[derive(Queryable, Selectable)]
@@ -15,8 +17,8 @@ pub(super) struct UserRow {
     nickname: Option<String>,
     avatar_url: Option<String>,
     phone: Option<String>,
-    created_at: NaiveDateTime,
-    last_login_at: NaiveDateTime,
+    created_at: Time,
+    last_login_at: Time,
 }
 
 impl UserRow {
@@ -33,9 +35,37 @@ impl UserRow {
             avatar_url: self.avatar_url,
             phone: self.phone,
             unionid_linked,
-            created_at: Time::from_stored(self.created_at),
-            last_login_at: Time::from_stored(self.last_login_at),
+            created_at: self.created_at,
+            last_login_at: self.last_login_at,
         }
+    }
+}
+
+/// The columns of a [`UserRow`] in hand-written SQL, from `users u`.
+macro_rules! user_columns {
+    () => {
+        "u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at, u.last_login_at"
+    };
+}
+pub(super) use user_columns;
+
+/// A user as hand-written SQL reads one: [`user_columns`], the roles as one text, and whether a unionid is known.
+#[derive(Queryable)]
+pub(super) struct WholeUser {
+    row: UserRow,
+    roles: Option<String>,
+    unionid_linked: bool,
+}
+
+/// The SQL types of a [`WholeUser`].
+pub(super) type UserSql = (SqlTypeOf<<UserRow as Selectable<Pg>>::SelectExpression>, Nullable<Text>, Bool);
+
+impl WholeUser {
+    pub(super) fn into_user(self) -> User {
+        let roles = self.roles.unwrap_or_default();
+        let mut roles: Vec<Role> = roles.split_whitespace().map(Role::from_stored).collect();
+        roles.sort();
+        self.row.into_user(roles, self.unionid_linked)
     }
 }
 
@@ -66,13 +96,6 @@ pub(super) fn roles_of(conn: &mut DbConn, id: &str) -> Result<Vec<Role>, StoreEr
     let mut roles: Vec<Role> = roles.load::<String>(conn)?.into_iter().map(Role::from_stored).collect();
     roles.sort();
     Ok(roles)
-}
-
-/// Splits the roles that both dialects aggregate into one text; sorted.
-pub(super) fn split_roles(roles: Option<String>) -> Vec<Role> {
-    let mut roles: Vec<Role> = roles.unwrap_or_default().split_whitespace().map(Role::from_stored).collect();
-    roles.sort();
-    roles
 }
 
 /// Locks a user until the transaction ends, against a concurrent sign-in. Returns their status; `None` if

@@ -3,7 +3,7 @@
 use super::claims::OutgoingClaims;
 use super::{AccessToken, Principal, SigningKey};
 use crate::crypto::{KeyError, sha256_hex};
-use crate::domain::{RefreshTokenMac, Time, signing_place};
+use crate::domain::{RefreshTokenMac, Time, scope, signing_place};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::JwkSet;
@@ -71,7 +71,6 @@ impl KeyRing {
 
     /// Signs an access token for a principal, with the key that is active at the time of issue.
     pub fn issue(&self, principal: &Principal) -> Result<AccessToken, KeyError> {
-        let scope: Vec<&str> = principal.permissions.iter().map(|permission| permission.as_str()).collect();
         let claims = OutgoingClaims {
             iss: &self.issuer,
             sub: principal.id.as_str(),
@@ -82,7 +81,7 @@ impl KeyRing {
             jti: &principal.token_id,
             sid: principal.session.as_str(),
             roles: &principal.roles,
-            scope: scope.join(" "),
+            scope: scope(&principal.permissions),
         };
         let claims = serde_json::to_vec(&claims).map_err(|_| KeyError::NotSigned)?;
         let key =

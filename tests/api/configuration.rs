@@ -21,6 +21,7 @@ fn good() -> Vec<(&'static str, String)> {
 #[test]
 fn each_wrong_setting_is_refused_and_named() {
     let trivial_key = STANDARD.encode([7; 32]);
+    let example_key = STANDARD.encode("change-me-change-me-change-me-32");
     let short_key = STANDARD.encode([1, 9, 4, 3, 8, 2]);
     for (name, wrong) in [
         ("WECHAT_APPID", ""),
@@ -34,6 +35,7 @@ fn each_wrong_setting_is_refused_and_named() {
         ("WEAUTH_MASTER_KEY", "not base64 at all, sorry"),
         ("WEAUTH_MASTER_KEY", &short_key),
         ("WEAUTH_MASTER_KEY", &trivial_key),
+        ("WEAUTH_MASTER_KEY", &example_key),
         ("WEAUTH_PUBLIC_URL", "https://login.test/?a=b"),
         ("WEAUTH_PUBLIC_URL", "https://login.test/#top"),
         ("WEAUTH_PUBLIC_URL", "login.test"),
@@ -54,6 +56,17 @@ fn each_wrong_setting_is_refused_and_named() {
         assert!(said.contains(name), "{name}={wrong:?} is refused with:\n{said}");
         let secret = name.ends_with("SECRET") || name.ends_with("KEY");
         assert!(!(secret && wrong.len() > 8 && said.contains(wrong)), "a secret is not repeated:\n{said}");
+    }
+}
+
+#[test]
+fn an_example_is_refused_with_the_way_to_a_real_secret() {
+    let said = refusal_of(&[
+        ("WECHAT_SECRET", "8f1d64c2b97e03a5d6c8417f92be30da"),
+        ("WEAUTH_MASTER_KEY", &STANDARD.encode("0123456789abcdef0123456789abcdef")),
+    ]);
+    for mend in ["copy your own from mp.weixin.qq.com", "openssl rand -base64 32"] {
+        assert!(said.contains(mend), "{mend} is missing in:\n{said}");
     }
 }
 
@@ -83,7 +96,7 @@ fn a_server_without_any_setting_says_what_it_needs() {
 }
 
 #[test]
-fn a_mistyped_key_of_the_file_is_named() {
+fn a_misexample_key_of_the_file_is_named() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("weauth.toml"), "weauth_acces_ttl = 60\n").unwrap();
     let said = refusal(&folder, &["serve"], good());

@@ -43,7 +43,7 @@ async fn a_server_behind_on_migrations_is_not_ready(db: Database) {
 
     db.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000')");
     let status = app.weauth(&["migrate", "--status"]);
-    assert!(status.said.contains("[x] 29990101000000 (not of this weauth"), "{}", status.said);
+    assert!(status.said.contains("[x] 29990101000000 (unknown to this weauth"), "{}", status.said);
     assert_eq!(app.get("/readyz").await.status, 200);
 }
 

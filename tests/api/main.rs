@@ -15,6 +15,7 @@ mod http_errors;
 mod introspect;
 mod jwt;
 mod keys;
+mod languages;
 mod limits;
 mod login;
 mod login_brake;

@@ -16,6 +16,7 @@ on_both!(
     an_answer_that_was_lost_can_be_asked_for_again,
     fifty_first_logins_at_once_make_one_user,
     two_nodes_that_get_one_code_give_one_session,
+    a_burst_over_two_nodes_shares_the_session_whose_write_is_slow,
     a_node_that_comes_second_waits_for_the_first,
     a_used_code_is_used,
     a_used_code_is_used_however_many_bring_it_at_once,
@@ -109,6 +110,24 @@ async fn two_nodes_that_get_one_code_give_one_session(db: Database) {
         assert_one_session(&join_all(callers).await);
     }
     assert_eq!(db.count("users"), 10);
+}
+
+/// WeChat answers at once, so the second node hears "used" long before it can read which session the code became.
+async fn a_burst_over_two_nodes_shares_the_session_whose_write_is_slow(db: Database) {
+    let one = TestApp::on(db.clone()).await;
+    let two = one.second_node().await;
+    let code = one.code_for("alice");
+    let held = db.hold(Duration::from_millis(1500)); // nobody is answered before all have come
+
+    let callers = (0..60).map(|n| [&one, &two][n % 2].login_with(json!({"code": code})));
+    let answers = join_all(callers).await;
+
+    held.join().unwrap();
+    assert_one_session(&answers);
+    let counters = one.counters().await;
+    let asked = &counters["jscode2session"];
+    assert_eq!((&asked["calls"], &asked["ok"]), (&json!(2), &json!(1)), "each node asks WeChat once");
+    assert_eq!(db.count("sessions"), 1);
 }
 
 async fn a_node_that_comes_second_waits_for_the_first(db: Database) {

@@ -19,9 +19,9 @@ pub(super) struct ApiArguments {
 
 #[derive(Debug, Subcommand)]
 enum ApiAction {
-    /// Adds an API key and prints it, alone, on standard output. It is shown this once and never again.
+    /// Adds an API key and prints only the key on standard output. It is never shown again.
     Add(AddArguments),
-    /// Lists the API keys, revoked ones too; of a key only how it begins.
+    /// Lists the API keys, including revoked ones; of each key only how it begins.
     List(ListArguments),
     /// Revokes an API key; every server refuses it within a second.
     Revoke(RevokeArguments),
@@ -29,10 +29,10 @@ enum ApiAction {
 
 #[derive(Debug, Args)]
 struct AddArguments {
-    /// A name to know the key by, also its client_id: 1 to 64 letters, digits, `.`, `_`, `-`.
+    /// The key's name, also its client_id: 1 to 64 letters, digits, `.`, `_`, `-`.
     #[arg(value_parser = ApiKeyName::parse)]
     name: ApiKeyName,
-    /// What the key opens; may be repeated. users:read opens what audit:read and stats:read open, too.
+    /// What the key may do; may be repeated. users:read includes audit:read and stats:read.
     #[arg(long = "scope", value_name = "SCOPE", required = true, value_parser = scope_parser())]
     scopes: Vec<ApiScope>,
 }
@@ -84,7 +84,7 @@ impl AddArguments {
         };
         if !database.commit(&add)? {
             return Err(Failure::new(format!(
-                "there is an API key named {name} already; choose another name, or `weauth keys api revoke {name}` first"
+                "there is already an API key named {name}; choose another name, or `weauth keys api revoke {name}` first"
             )));
         }
         writeln!(std::io::stdout(), "{}", key.expose()).map_err(|error| {

@@ -22,17 +22,17 @@ pub(super) struct KeysArguments {
 enum KeysAction {
     /// Lists the signing keys and what each does now.
     List(list::ListArguments),
-    /// Brings in a new signing key: published at once, signing a little later. The old one verifies until the last
-    /// token that it signed has ended.
+    /// Adds a new signing key: published at once, signing a little later. The old one verifies until the last token
+    /// that it signed has expired.
     Rotate(rotate::RotateArguments),
     /// Destroys one key at once. What it signed is refused within seconds.
     Retire(retire::RetireArguments),
-    /// Seals everything anew under the first master key of WEAUTH_MASTER_KEY=new,old, while servers run. May be
+    /// Reencrypts everything with the first master key of WEAUTH_MASTER_KEY=new,old, while servers run. May be
     /// interrupted and run again.
     Reencrypt,
     /// Destroys every key, for when the master key is lost: everybody logs in again.
     Reset(reset::ResetArguments),
-    /// The API keys by which backends call.
+    /// Manages the API keys with which backends call.
     Api(api::ApiArguments),
 }
 

@@ -32,25 +32,25 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     )?;
     told.end(&progress, done);
     let Reencrypted { resealed, current, unopened, .. } = done;
-    say(&format!("values sealed anew: {resealed}; under the first master key already: {current}"))?;
+    say(&format!("values reencrypted: {resealed}; already encrypted with the first master key: {current}"))?;
     if unopened > 0 {
         return Err(Failure::new(format!(
-            "values that open under neither master key, and stay as they are: {unopened}; keep every key that they may \
-             have been sealed under"
+            "values that neither master key decrypts, left as they are: {unopened}; keep every key that may have encrypted \
+             them"
         )));
     }
     // A single given key may be the old one, so its success does not mean that the old one may be destroyed.
     let end = if config.master_keys.has_older() {
-        "Nothing in the database needs the old master key any more: restart every server with the new one alone."
+        "Nothing in the database needs the old master key any more: restart every server with only the new one."
     } else {
-        "Everything is under the one master key that WEAUTH_MASTER_KEY holds. To replace it, give the new and the old \
-         one separated by a comma."
+        "Everything is encrypted with the one key of WEAUTH_MASTER_KEY. To replace it, give the new and the old key, \
+         separated by a comma."
     };
     say(end)
 }
 
 fn unopened(place: &SealedPlace) -> String {
-    format!("{place} opens under neither master key")
+    format!("{place}: neither master key decrypts it")
 }
 
 /// A progress bar on a terminal, lines elsewhere; on standard error.

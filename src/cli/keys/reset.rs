@@ -9,8 +9,8 @@ use clap::Args;
 /// The arguments of `weauth keys reset`.
 #[derive(Debug, Args)]
 pub(super) struct ResetArguments {
-    /// Says that you mean it: every token becomes invalid, everybody logs in again, and WeChat's session keys are
-    /// gone until they do.
+    /// Confirms: every token becomes invalid, everybody has to log in again, and WeChat's session keys are gone until
+    /// they do.
     #[arg(long, required = true)]
     yes: bool,
 }
@@ -20,7 +20,7 @@ pub(super) fn run(sources: &Sources, _: &ResetArguments) -> Result<(), Failure> 
     let at = shared_now(&mut db)?;
     let destroyed = db.commit(&ResetKeys { at, by: operator() })?;
     say(&format!(
-        "{destroyed} keys and all session keys of WeChat are destroyed; set a new WEAUTH_MASTER_KEY and start every \
-         server anew"
+        "{destroyed} keys and all of WeChat's session keys are destroyed; set a new WEAUTH_MASTER_KEY and restart every \
+         server"
     ))
 }

@@ -29,7 +29,7 @@ pub(super) fn run(sources: &Sources, arguments: &RetireArguments) -> Result<(), 
             Err(Failure::new(format!("there is no key {:?}; `weauth keys list` names them", arguments.kid)))
         }
         Retirement::Needed => Err(Failure::new(format!(
-            "{} is the only key that can sign: bring in another one first, `weauth keys rotate --in 0`",
+            "{} is the only key that can sign: add another one first with `weauth keys rotate --in 0`",
             arguments.kid
         ))),
     }

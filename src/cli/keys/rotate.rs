@@ -14,8 +14,8 @@ const A_DAY: i64 = 86_400;
 /// The arguments of `weauth keys rotate`.
 #[derive(Debug, Args)]
 pub(super) struct RotateArguments {
-    /// In how many seconds the new key signs, a day at most. With less than 45, tokens may be refused for as long
-    /// by nodes and verifiers that do not know the key yet.
+    /// The seconds until the new key signs, at most a day. With less than 45, nodes and verifiers that do not know the
+    /// key yet may refuse its tokens for a while.
     #[arg(long = "in", value_name = "SECONDS", default_value_t = PUBLISHED_BEFORE_SIGNING,
           value_parser = clap::value_parser!(i64).range(0..=A_DAY))]
     seconds: i64,
@@ -26,9 +26,7 @@ pub(super) fn run(sources: &Sources, arguments: &RotateArguments) -> Result<(), 
     let mut db = open_database(sources)?;
     let stored = db.run(&LoadKeys)?;
     if stored.is_empty() {
-        return Err(Failure::new(
-            "there is no key to be replaced: the first start of `weauth serve` makes one",
-        ));
+        return Err(Failure::new("there is no key to replace: the first start of `weauth serve` makes one"));
     }
     if !master_key_fits(&config.master_keys, &stored) {
         return Err(StartKeysError::MasterKey.into());
@@ -45,8 +43,8 @@ pub(super) fn run(sources: &Sources, arguments: &RotateArguments) -> Result<(), 
         let mut err = std::io::stderr().lock();
         writeln!(
             err,
-            "Nodes hear of the new key within 5 seconds, and verifiers keep the old key set for up to 30: until then \
-             they may refuse its tokens. The old key goes on verifying; if it leaked, end it with `weauth keys retire`."
+            "Nodes learn of the new key within 5 seconds, and verifiers cache the old key set for up to 30: until then \
+             they may refuse its tokens. The old key still verifies; if it leaked, destroy it with `weauth keys retire`."
         )?;
     }
     Ok(())

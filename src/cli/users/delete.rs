@@ -12,7 +12,7 @@ use clap::Args;
 pub(super) struct DeleteArguments {
     #[command(flatten)]
     user: OneUser,
-    /// Does not ask.
+    /// Deletes without asking.
     #[arg(long)]
     yes: bool,
 }

@@ -18,40 +18,40 @@ const MOST: i64 = 200;
 /// The arguments of `weauth users list`.
 #[derive(Debug, Args)]
 pub(super) struct ListArguments {
-    /// Begins so: id, openid, unionid or nickname; or a whole phone number, with or without +86.
+    /// The beginning of an id, openid, unionid or nickname; or a whole phone number, with or without +86.
     #[arg(long, value_name = "TEXT", value_parser = parse_search)]
     q: Option<UserSearch>,
-    /// `active` or `banned`.
+    /// Only users with this status: `active` or `banned`.
     #[arg(long, value_parser = parse_status)]
     status: Option<UserStatus>,
-    /// Has this role.
+    /// Only users with this role.
     #[arg(long, value_parser = parse_role)]
     role: Option<Role>,
-    /// Has signed in to this mini-program.
+    /// Only users who have signed in to this mini-program.
     #[arg(long, value_parser = AppId::parse)]
     appid: Option<AppId>,
-    /// First signed in at this time or later: RFC 3339, or a date.
+    /// Only users who first signed in at this time or later: RFC 3339, or a date.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     created_after: Option<Time>,
-    /// First signed in before this time.
+    /// Only users who first signed in before this time.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     created_before: Option<Time>,
-    /// Last signed in at this time or later.
+    /// Only users who last signed in at this time or later.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     login_after: Option<Time>,
-    /// Last signed in before this time.
+    /// Only users who last signed in before this time.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     login_before: Option<Time>,
-    /// By what to sort; `last_login_at` reads the whole table.
+    /// What to sort by; `last_login_at` reads the whole table.
     #[arg(long, default_value = "created_at", value_enum)]
     sort: Sort,
-    /// The latest first (`desc`) or the earliest (`asc`).
+    /// The order: latest first (`desc`) or earliest first (`asc`).
     #[arg(long, default_value = "desc", value_enum)]
     order: Order,
-    /// How many at most, up to 200.
+    /// The maximum number of users to list, up to 200.
     #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=MOST))]
     limit: u32,
-    /// Where to go on: `next_cursor` of the page before.
+    /// Where to continue: `next_cursor` of the previous page.
     #[arg(long)]
     cursor: Option<String>,
     /// Prints JSON, for scripts.
@@ -162,7 +162,7 @@ fn print_page(page: UserPage, next: Option<String>) -> Result<(), Failure> {
         let total =
             if page.total_is_estimate { format!("more than {}", page.total) } else { page.total.to_string() };
         // On standard error, so that a script that reads the table reads users only.
-        writeln!(std::io::stderr(), "{shown} of {total}; the next page: --cursor {next}")?;
+        writeln!(std::io::stderr(), "{shown} of {total}; for the next page: --cursor {next}")?;
     }
     Ok(())
 }

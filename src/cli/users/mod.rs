@@ -24,11 +24,11 @@ pub(super) struct UsersArguments {
 
 #[derive(Debug, Subcommand)]
 enum UsersAction {
-    /// Lists users, the newest first; with options, those to whom all of them apply.
+    /// Lists users, the newest first; the options narrow the list to those who match all of them.
     List(list::ListArguments),
     /// Shows one user with identities and sessions.
     Show(show::ShowArguments),
-    /// Bars a user: every session of theirs ends, and no login succeeds until `unban`.
+    /// Bans a user: all their sessions end, and no login succeeds until `unban`.
     Ban(OneUser),
     /// Lets a banned user log in again; tokens from before the ban stay ended.
     Unban(OneUser),
@@ -38,7 +38,7 @@ enum UsersAction {
     Revoke(roles::RoleArguments),
     /// Ends all sessions of a user; they may log in again.
     Logout(OneUser),
-    /// Deletes a user and all that is personal; should they log in again, they are somebody new.
+    /// Deletes a user and all their personal data; if they log in again, they are a new user.
     Delete(delete::DeleteArguments),
 }
 

@@ -58,9 +58,9 @@ fn change(
 fn unknown_role<'a>(arguments: &RoleArguments, known: impl Iterator<Item = &'a Role>) -> Failure {
     let known: Vec<&str> = known.map(Role::as_str).collect();
     let known = if known.is_empty() {
-        "none is configured; a role is a table [roles.NAME] of the file of settings".to_owned()
+        "none is configured; add a table [roles.NAME] to the settings file".to_owned()
     } else {
-        format!("configured are {}", known.join(", "))
+        format!("configured roles: {}", known.join(", "))
     };
     Failure::new(format!("there is no role {}: {known}", printable(arguments.role.clone())))
 }

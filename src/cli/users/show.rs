@@ -4,7 +4,7 @@ use super::OneUser;
 use crate::cli::Failure;
 use crate::cli::terminal::{open_database, print_json, print_table, say, shared_now};
 use crate::config::{Sources, roles_for_command};
-use crate::domain::{Identity, Permission, Role, Session, User, mask_phone};
+use crate::domain::{Identity, Permission, Role, Session, User, mask_phone, scope};
 use crate::http::{UserDetailView, UserView};
 use crate::store::{ListIdentities, ListSessions};
 use clap::Args;
@@ -40,12 +40,11 @@ pub(super) fn run(sources: &Sources, arguments: &ShowArguments) -> Result<(), Fa
 
 fn print_user(user: &User, permissions: &[Permission]) -> Result<(), Failure> {
     let roles: Vec<&str> = user.roles.iter().map(Role::as_str).collect();
-    let permissions: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
     let rows = [
         ("id", user.id.to_string()),
         ("status", user.status.as_str().to_owned()),
         ("roles", roles.join(" ")),
-        ("permissions", permissions.join(" ")),
+        ("permissions", scope(permissions)),
         ("nickname", user.nickname.clone().unwrap_or_default()),
         ("avatar_url", user.avatar_url.clone().unwrap_or_default()),
         ("phone", user.phone.as_deref().map(mask_phone).unwrap_or_default()),

@@ -1,6 +1,6 @@
 //! Maps each failure to what a client sees. No `_` arms: a new failure does not compile until someone decides.
 
-use super::{ErrorCode, Problem};
+use super::{ErrorCode, OAuthError, Problem};
 use crate::actors::ExchangeError;
 use crate::flows::{RefreshError, SignInError};
 use crate::store::StoreError;
@@ -32,6 +32,7 @@ impl From<RefreshError> for Problem {
             RefreshError::Banned => Self::new(ErrorCode::UserBanned),
             RefreshError::Scope => {
                 Self::field("scope", ("asks for more than the user may do", "超出了用户的权限"))
+                    .named_in_oauth(OAuthError::InvalidScope)
             }
             RefreshError::Store(error) => error.into(),
             RefreshError::Key(_) | RefreshError::Crashed => {

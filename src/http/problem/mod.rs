@@ -2,14 +2,16 @@
 
 mod code;
 mod detail;
+mod facts;
 mod mapping;
 mod oauth;
 mod texts;
 
-pub use code::{ErrorCode, Retry};
+pub use code::ErrorCode;
 pub(super) use detail::MISSING;
 pub use detail::{Detail, FieldMistake};
-pub use oauth::{OAuthProblem, oauth_error};
+pub use facts::Retry;
+pub(super) use oauth::{BackendProblem, OAuthError, OAuthProblem};
 
 use super::language::Language;
 use super::request_id::RequestId;
@@ -25,17 +27,28 @@ enum Subject {
     ApiKey,
 }
 
+/// How a problem is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    /// As RFC 9457 has it.
+    Problem,
+    /// The same, with the members `error` and `error_description` of RFC 6749 5.2.
+    Both,
+    /// As RFC 6749 5.2 has it, with the members of a problem.
+    OAuth,
+}
+
 /// An error as the client sees it.
 #[derive(Debug, Clone)]
 pub struct Problem {
     code: ErrorCode,
-    status: StatusCode,
     subject: Subject,
+    dialect: Dialect,
+    oauth_error: OAuthError,
     detail: Option<Box<Detail>>,
     mistakes: Vec<FieldMistake>,
     allow: Option<&'static str>,
     retry_after: Option<u32>,
-    oauth_error: Option<&'static str>,
     addressee: Option<(Language, String)>,
 }
 
@@ -44,13 +57,13 @@ impl Problem {
     pub fn new(code: ErrorCode) -> Self {
         Self {
             code,
-            status: code.status(),
             subject: Subject::User,
+            dialect: Dialect::Problem,
+            oauth_error: code.oauth(),
             detail: None,
             mistakes: Vec::new(),
             allow: None,
             retry_after: code.retry_after(),
-            oauth_error: None,
             addressee: None,
         }
     }
@@ -95,10 +108,10 @@ impl Problem {
         Self { subject: Subject::ApiKey, ..Self::new(code) }
     }
 
-    /// Adds the members `error` and `error_description`, which standard OAuth clients read (RFC 6749 5.2).
+    /// Gives it a more specific name in OAuth than its code has.
     #[must_use]
-    pub fn with_oauth_error(self) -> Self {
-        Self { oauth_error: Some(oauth_error(self.code)), ..self }
+    pub(super) fn named_in_oauth(self, error: OAuthError) -> Self {
+        Self { oauth_error: error, ..self }
     }
 
     /// The error code.
@@ -129,17 +142,18 @@ impl Problem {
         let (title, detail) = self.texts().in_language(language);
         let detail = self.detail.as_ref().map_or(detail, |detail| detail.in_language(language));
         let error_of = |mistake| FieldError::of(mistake, language);
+        let for_oauth = self.dialect != Dialect::Problem;
         Body {
             r#type: format!("urn:weauth:problem:{}", self.code.as_str()),
             title,
-            status: self.status.as_u16(),
+            status: self.status_code().as_u16(),
             detail,
             code: self.code.as_str(),
             retry: self.retry(),
             request_id,
             errors: self.mistakes.iter().map(error_of).collect(),
-            error: self.oauth_error,
-            error_description: self.oauth_error.map(|_| oauth::printable(self.english_detail())),
+            error: for_oauth.then_some(self.oauth_error),
+            error_description: for_oauth.then(|| oauth::printable(self.english_detail())),
         }
     }
 
@@ -148,9 +162,9 @@ impl Problem {
         detail.unwrap_or(self.texts().in_language(Language::English).1)
     }
 
-    fn texts(&self) -> texts::Texts {
+    fn texts(&self) -> &'static texts::Texts {
         match self.subject {
-            Subject::User => texts::of(self.code),
+            Subject::User => self.code.texts(),
             Subject::ApiKey => texts::of_api_key(self.code),
         }
     }
@@ -169,7 +183,7 @@ impl Problem {
                 )
             }
             ErrorCode::PermissionDenied => r#"Bearer realm="weauth", error="insufficient_scope""#.to_owned(),
-            _ if self.status == StatusCode::UNAUTHORIZED => r#"Bearer realm="weauth""#.to_owned(),
+            _ if self.status_code() == StatusCode::UNAUTHORIZED => r#"Bearer realm="weauth""#.to_owned(),
             _ => return None,
         };
         HeaderValue::from_str(&challenge).ok()
@@ -203,7 +217,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'static str>,
+    error: Option<OAuthError>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_description: Option<String>,
 }
@@ -216,18 +230,25 @@ impl std::fmt::Display for Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.status
+        match self.dialect {
+            Dialect::Problem | Dialect::Both => self.code.status(),
+            Dialect::OAuth => self.oauth_error.status(self.code),
+        }
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status);
-        response.content_type("application/problem+json").insert_header((header::CACHE_CONTROL, "no-store"));
+        let mut response = HttpResponse::build(self.status_code());
+        response.content_type(match self.dialect {
+            Dialect::Problem | Dialect::Both => "application/problem+json",
+            Dialect::OAuth => "application/json",
+        });
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
         if let Some(challenge) = self.challenge() {
             response.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
         // A client that used Basic must be challenged with Basic (RFC 6749 5.2).
-        let takes_basic = self.subject == Subject::ApiKey || self.oauth_error.is_some();
-        if takes_basic && self.status == StatusCode::UNAUTHORIZED {
+        let takes_basic = self.subject == Subject::ApiKey || self.dialect != Dialect::Problem;
+        if takes_basic && self.status_code() == StatusCode::UNAUTHORIZED {
             response.append_header((header::WWW_AUTHENTICATE, r#"Basic realm="weauth", charset="UTF-8""#));
         }
         if let Some(seconds) = self.retry_after {

@@ -1,101 +1,64 @@
 //! Errors as standard OAuth clients read them (RFC 6749 5.2).
 
-use super::{ErrorCode, Problem};
-use crate::flows::RefreshError;
+use super::{Dialect, ErrorCode, Problem};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use serde::Serialize;
 
-/// The `error` of RFC 6749 5.2, or of 4.1.2.1 where 5.2 has none, that corresponds to our code.
-pub fn oauth_error(code: ErrorCode) -> &'static str {
-    match code {
-        ErrorCode::InvalidRequest
-        | ErrorCode::UnsupportedMediaType
-        | ErrorCode::PayloadTooLarge
-        | ErrorCode::NotFound
-        | ErrorCode::MethodNotAllowed => "invalid_request",
-        ErrorCode::UnknownApp
-        | ErrorCode::TokenMissing
-        | ErrorCode::TokenInvalid
-        | ErrorCode::TokenExpired
-        | ErrorCode::TokenRevoked => "invalid_client",
-        ErrorCode::RefreshTokenInvalid
-        | ErrorCode::RefreshTokenReused
-        | ErrorCode::WechatCodeInvalid
-        | ErrorCode::WechatCodeUsed
-        | ErrorCode::UserBanned
-        | ErrorCode::WechatUserBlocked => "invalid_grant",
-        ErrorCode::PermissionDenied => "access_denied",
-        ErrorCode::RateLimited
-        | ErrorCode::WechatRateLimited
-        | ErrorCode::WechatUnavailable
-        | ErrorCode::Overloaded
-        | ErrorCode::DatabaseUnavailable => "temporarily_unavailable",
-        ErrorCode::WechatBadResponse | ErrorCode::WechatMisconfigured | ErrorCode::WechatTimeout => {
-            "server_error"
-        }
-    }
+/// The errors of RFC 6749 5.2, and of 4.1.2.1 where 5.2 has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::http) enum OAuthError {
+    InvalidRequest,
+    InvalidClient,
+    InvalidGrant,
+    UnsupportedGrantType,
+    InvalidScope,
+    AccessDenied,
+    TemporarilyUnavailable,
+    ServerError,
 }
 
-/// A problem in the form of RFC 6749 5.2: `application/json` with `error` and `error_description`, plus all
-/// members of our own problem object.
-#[derive(Debug, Clone)]
-pub struct OAuthProblem(Problem);
-
-impl OAuthProblem {
-    /// A problem for which OAuth has a more specific name than [`oauth_error`] gives its code.
-    pub fn named(error: &'static str, problem: Problem) -> Self {
-        let status = match (error, problem.code) {
-            ("invalid_client", _) => StatusCode::UNAUTHORIZED,
-            ("invalid_grant", _) | (_, ErrorCode::UnsupportedMediaType) => StatusCode::BAD_REQUEST,
+impl OAuthError {
+    /// The status of an error with this name.
+    pub(super) fn status(self, code: ErrorCode) -> StatusCode {
+        match (self, code) {
+            (Self::InvalidClient, _) => StatusCode::UNAUTHORIZED,
+            (Self::InvalidGrant, _) | (_, ErrorCode::UnsupportedMediaType) => StatusCode::BAD_REQUEST,
             // The RFC does not cover errors that are not the client's fault.
             (_, code) => code.status(),
-        };
-        Self(Problem { oauth_error: Some(error), status, ..problem })
-    }
-
-    /// The problem object inside.
-    pub fn problem(&self) -> &Problem {
-        &self.0
-    }
-
-    /// Writes it for the request it answers, like [`Problem::addressed_to`].
-    #[must_use]
-    pub fn addressed_to(self, request: &HttpRequest) -> Self {
-        Self(self.0.addressed_to(request))
-    }
-}
-
-impl From<Problem> for OAuthProblem {
-    fn from(problem: Problem) -> Self {
-        Self::named(oauth_error(problem.code), problem)
-    }
-}
-
-impl From<RefreshError> for OAuthProblem {
-    fn from(error: RefreshError) -> Self {
-        match error {
-            RefreshError::Scope => Self::named("invalid_scope", error.into()),
-            error => Problem::from(error).into(),
         }
     }
 }
 
-impl std::fmt::Display for OAuthProblem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+/// The error of a call made for standard OAuth clients: in the form of RFC 6749 5.2, plus all members of our own
+/// problem object.
+pub(in crate::http) struct OAuthProblem(Problem);
+
+/// The error of a call that backends make, with our own clients or standard ones: our problem object, plus the
+/// members of RFC 6749 5.2.
+pub(in crate::http) struct BackendProblem(Problem);
+
+impl<E: Into<Problem>> From<E> for OAuthProblem {
+    fn from(error: E) -> Self {
+        Self(Problem { dialect: Dialect::OAuth, ..error.into() })
     }
 }
 
-impl ResponseError for OAuthProblem {
-    fn status_code(&self) -> StatusCode {
-        self.0.status_code()
+impl<E: Into<Problem>> From<E> for BackendProblem {
+    fn from(error: E) -> Self {
+        Self(Problem { dialect: Dialect::Both, ..error.into() })
     }
+}
 
-    fn error_response(&self) -> HttpResponse {
-        let mut response = self.0.error_response();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response
+impl From<OAuthProblem> for actix_web::Error {
+    fn from(OAuthProblem(problem): OAuthProblem) -> Self {
+        problem.into()
+    }
+}
+
+impl From<BackendProblem> for actix_web::Error {
+    fn from(BackendProblem(problem): BackendProblem) -> Self {
+        problem.into()
     }
 }
 
@@ -113,16 +76,21 @@ pub(super) fn printable(text: &str) -> String {
 mod tests {
     use super::*;
     use actix_web::body::to_bytes;
-    use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+    use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+    use actix_web::{HttpResponse, ResponseError};
+
+    fn told(code: ErrorCode) -> HttpResponse {
+        OAuthProblem::from(Problem::new(code)).0.error_response()
+    }
 
     #[test]
     fn statuses_are_those_of_rfc_6749() {
         for code in ErrorCode::ALL {
-            let response = OAuthProblem::from(Problem::new(*code)).error_response();
+            let response = told(*code);
             let status = response.status().as_u16();
-            match oauth_error(*code) {
-                "invalid_grant" => assert_eq!(status, 400),
-                "invalid_client" => assert_eq!(status, 401),
+            match code.oauth() {
+                OAuthError::InvalidGrant => assert_eq!(status, 400),
+                OAuthError::InvalidClient => assert_eq!(status, 401),
                 _ if *code == ErrorCode::UnsupportedMediaType => assert_eq!(status, 400),
                 _ => assert_eq!(status, code.status().as_u16()),
             }
@@ -134,8 +102,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_standard_client_and_ours_read_the_same_answer() {
-        let response = OAuthProblem::from(Problem::new(ErrorCode::UnknownApp)).error_response();
-        let body = to_bytes(response.into_body()).await.unwrap();
+        let body = to_bytes(told(ErrorCode::UnknownApp).into_body()).await.unwrap();
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["error"], "invalid_client");
         assert_eq!(body["error_description"], body["detail"]);

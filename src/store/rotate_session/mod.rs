@@ -7,15 +7,18 @@ mod postgres;
 mod sqlite;
 
 use super::audit::{Audited, audit};
+use super::schema::sessions;
 use super::sessions::end;
-use super::users::{find_user, split_roles};
+use super::users::{UserSql, WholeUser, find_user};
 use super::{DbConn, StoreError, Write};
 use crate::domain::{
     Actor, AppId, Burst, Generation, RefreshState, RequestedScope, SessionId, Time, User, UserId, UserStatus,
     Worth,
 };
-use chrono::NaiveDateTime;
-use std::collections::HashMap;
+use diesel::dsl::SqlTypeOf;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -71,9 +74,6 @@ pub enum Rotation {
     Reused,
 }
 
-/// `(user id, session id)`.
-type Key<'a> = (&'a str, &'a str);
-
 /// A locked session and its user.
 struct Held {
     user: User,
@@ -88,49 +88,61 @@ struct Held {
 
 /// Converts the two columns of a burst.
 pub(super) fn stored_burst((generation, began_at): BurstRow) -> Option<Burst> {
-    Some(Burst { generation, began_at: Time::from_stored(began_at?) })
+    Some(Burst { generation, began_at: began_at? })
 }
 
-/// The columns of a session, of its user, the session's creation, the roles as one text, and whether a
-/// unionid is known, as read from both dialects.
-type SessionRow = (String, Generation, NaiveDateTime, NaiveDateTime, NaiveDateTime, BurstRow);
-type BurstRow = (Generation, Option<NaiveDateTime>);
-type UserRow = (String, String, Option<String>, Option<String>, Option<String>, NaiveDateTime, NaiveDateTime);
-type Row = (SessionRow, UserRow, NaiveDateTime, Option<String>, bool);
+/// The columns of a [`SessionRow`] in hand-written SQL, from `sessions s`.
+macro_rules! session_columns {
+    () => {
+        "s.id, s.appid, s.generation, s.rotated_at, s.expires_at, s.ends_at,
+         s.burst_generation, s.burst_began_at, s.created_at"
+    };
+}
+use session_columns;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+struct SessionRow {
+    id: String,
+    appid: String,
+    generation: Generation,
+    rotated_at: Time,
+    expires_at: Time,
+    ends_at: Time,
+    burst_generation: Generation,
+    burst_began_at: Option<Time>,
+    created_at: Time,
+}
+
+/// A session and its user, as both dialects read them.
+type RowSql = (SqlTypeOf<<SessionRow as Selectable<Pg>>::SelectExpression>, UserSql);
+type Row = (SessionRow, WholeUser);
+type BurstRow = (Generation, Option<Time>);
+
+/// The sessions of a group.
+type HeldSessions = BTreeMap<SessionId, Held>;
 
 impl Held {
-    fn from_row((session, user, opened_at, roles, unionid_linked): Row) -> Self {
-        let (appid, generation, rotated_at, expires_at, ends_at, burst) = session;
-        let (id, status, nickname, avatar_url, phone, created_at, last_login_at) = user;
-        Self {
-            user: User {
-                id: UserId::from_stored(id),
-                status: UserStatus::from_stored(&status),
-                roles: split_roles(roles),
-                nickname,
-                avatar_url,
-                phone,
-                unionid_linked,
-                created_at: Time::from_stored(created_at),
-                last_login_at: Time::from_stored(last_login_at.max(opened_at)),
-            },
-            app: AppId::from_stored(&appid),
-            state: RefreshState {
-                generation,
-                rotated_at: Time::from_stored(rotated_at),
-                expires_at: Time::from_stored(expires_at),
-                burst: stored_burst(burst),
-            },
-            ends_at: Time::from_stored(ends_at),
-            stored: generation,
-            reused: false,
-        }
+    fn from_row((session, user): Row) -> (SessionId, Self) {
+        let mut user = user.into_user();
+        user.last_login_at = user.last_login_at.max(session.created_at);
+        let state = RefreshState {
+            generation: session.generation,
+            rotated_at: session.rotated_at,
+            expires_at: session.expires_at,
+            burst: stored_burst((session.burst_generation, session.burst_began_at)),
+        };
+        let (app, stored) = (AppId::from_stored(&session.appid), session.generation);
+        let held = Self { user, app, state, ends_at: session.ends_at, stored, reused: false };
+        (SessionId::from_stored(session.id), held)
     }
-}
 
-impl Held {
+    fn has_turned(&self) -> bool {
+        self.state.generation != self.stored
+    }
+
     fn burst_row(&self) -> BurstRow {
-        let burst = self.state.burst.map(|burst| (burst.generation, Some(burst.began_at.to_stored())));
+        let burst = self.state.burst.map(|burst| (burst.generation, Some(burst.began_at)));
         burst.unwrap_or_default()
     }
 }
@@ -145,15 +157,12 @@ impl Write for RotateSession {
         };
         let mut rotations = Vec::with_capacity(batch.len());
         for rotate in batch {
-            rotations.push(match held.get_mut(&rotate.key()) {
-                Some(session) => rotate.judge(session),
-                None => rotate.of_no_session(conn)?,
+            rotations.push(match held.get_mut(&rotate.session) {
+                Some(session) if session.user.id == rotate.user => rotate.judge(session),
+                _ => rotate.of_no_session(conn)?,
             });
         }
-        let turned = |(_, session): &(&Key<'_>, &Held)| session.state.generation != session.stored;
-        let mut turned: Vec<(Key<'_>, &Held)> =
-            held.iter().filter(turned).map(|(key, session)| (*key, session)).collect();
-        turned.sort_unstable_by_key(|(key, _)| *key);
+        let turned: Vec<(&SessionId, &Held)> = held.iter().filter(|(_, held)| held.has_turned()).collect();
         let written = match conn {
             DbConn::Sqlite(conn) => sqlite::write(&turned, conn)?,
             DbConn::Postgres(conn) => postgres::write(&turned, conn)?,
@@ -171,10 +180,6 @@ impl Write for RotateSession {
 }
 
 impl RotateSession {
-    fn key(&self) -> Key<'_> {
-        (self.user.as_str(), self.session.as_str())
-    }
-
     fn judge(&self, session: &mut Held) -> Rotation {
         if session.user.status == UserStatus::Banned {
             return Rotation::Banned;
@@ -222,6 +227,3 @@ impl RotateSession {
         audit(conn, &Audited { at, by: &by, action: "refresh.reuse", target, detail })
     }
 }
-
-/// The sessions of a group, by key.
-type HeldSessions<'a> = HashMap<Key<'a>, Held>;

@@ -1,65 +1,70 @@
 //! Rotation on SQLite. The write lock is held from the beginning, so what was read stays true.
 
-use super::{Held, HeldSessions, Key, RotateSession};
-use crate::domain::Generation;
+use super::{Held, HeldSessions, RotateSession, Row, RowSql, session_columns};
+use crate::domain::{Generation, SessionId, Time};
 use crate::store::StoreError;
 use crate::store::prepared::prepared;
-use chrono::NaiveDateTime;
+use crate::store::users::user_columns;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Integer, Nullable, Text, Timestamp};
+use diesel::sql_types::{Integer, Nullable, Text, Timestamp};
 use diesel::sqlite::Sqlite;
 
 prepared! {
     /// Reads a session and its user.
-    FindSession on Sqlite { user_id: Text = &'a str, id: Text = &'a str } ->
-    ((Text, Integer, Timestamp, Timestamp, Timestamp, (Integer, Nullable<Timestamp>)),
-     (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp, Timestamp),
-     Timestamp, Nullable<Text>, Bool),
-    "SELECT s.appid, s.generation, s.rotated_at, s.expires_at, s.ends_at, s.burst_generation, s.burst_began_at,
-            u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at, u.last_login_at,
-            s.created_at,
-            (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = u.id),
-            EXISTS (SELECT 1 FROM identities WHERE user_id = u.id AND unionid IS NOT NULL)
-     FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.user_id = ? AND s.id = ?"
+    FindSession<'a> on Sqlite { id: Text = &'a str } -> RowSql,
+    concat!(
+        "SELECT ", session_columns!(), ", ", user_columns!(), ",
+             (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = u.id),
+             EXISTS (SELECT 1 FROM identities WHERE user_id = u.id AND unionid IS NOT NULL)
+         FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ?"
+    )
 }
 
 prepared! {
     /// Writes the next generation, if the row still has the one that was read.
-    TurnSession on Sqlite {
-        generation: Integer = Generation, rotated_at: Timestamp = NaiveDateTime,
-        last_used_at: Timestamp = NaiveDateTime, expires_at: Timestamp = NaiveDateTime,
-        burst_generation: Integer = Generation, burst_began_at: Nullable<Timestamp> = Option<NaiveDateTime>,
-        user_id: Text = &'a str, id: Text = &'a str, stored: Integer = Generation,
+    TurnSession<'a> on Sqlite {
+        generation: Integer = Generation, rotated_at: Timestamp = Time,
+        last_used_at: Timestamp = Time, expires_at: Timestamp = Time,
+        burst_generation: Integer = Generation, burst_began_at: Nullable<Timestamp> = Option<Time>,
+        id: Text = &'a str, stored: Integer = Generation,
     } -> (),
     "UPDATE sessions SET generation = ?, rotated_at = ?, last_used_at = ?, expires_at = ?,
          burst_generation = ?, burst_began_at = ?
-     WHERE user_id = ? AND id = ? AND generation = ?"
+     WHERE id = ? AND generation = ?"
 }
 
-pub(super) fn hold<'a>(
-    batch: &[&'a RotateSession],
+pub(super) fn hold(
+    batch: &[&RotateSession],
     conn: &mut SqliteConnection,
-) -> Result<HeldSessions<'a>, StoreError> {
+) -> Result<HeldSessions, StoreError> {
     let mut held = HeldSessions::new();
-    for rotate in batch {
-        let (user, session) = rotate.key();
-        if !held.contains_key(&(user, session))
-            && let Some(row) = FindSession::new(user, session).get_result(conn).optional()?
-        {
-            held.insert((user, session), Held::from_row(row));
+    for RotateSession { session, .. } in batch {
+        if !held.contains_key(session) {
+            let find = FindSession { id: session.as_str() };
+            held.extend(find.get_result::<Row>(conn).optional()?.map(Held::from_row));
         }
     }
     Ok(held)
 }
 
 /// Returns the number of rows written.
-pub(super) fn write(turned: &[(Key<'_>, &Held)], conn: &mut SqliteConnection) -> Result<usize, StoreError> {
+pub(super) fn write(
+    turned: &[(&SessionId, &Held)],
+    conn: &mut SqliteConnection,
+) -> Result<usize, StoreError> {
     let mut written = 0;
-    for ((user, session), held) in turned {
-        let (at, until) = (held.state.rotated_at.to_stored(), held.state.expires_at.to_stored());
-        let (first, began) = held.burst_row();
-        let turn =
-            TurnSession::new(held.state.generation, at, at, until, first, began, user, session, held.stored);
+    for (id, held) in turned {
+        let (burst_generation, burst_began_at) = held.burst_row();
+        let turn = TurnSession {
+            generation: held.state.generation,
+            rotated_at: held.state.rotated_at,
+            last_used_at: held.state.rotated_at,
+            expires_at: held.state.expires_at,
+            burst_generation,
+            burst_began_at,
+            id: id.as_str(),
+            stored: held.stored,
+        };
         written += turn.execute(conn)?;
     }
     Ok(written)

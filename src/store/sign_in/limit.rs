@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashSet};
 prepared! {
     /// Takes a lock per user until the transaction ends: logins of one person on several nodes are
     /// serialized, and each sees what the one before it opened.
-    LockUsers on Pg { user_ids: Array<Text> = Vec<&'a str> } -> (),
+    LockUsers<'a> on Pg { user_ids: Array<Text> = Vec<&'a str> } -> (),
     "SELECT pg_advisory_xact_lock(key)
      FROM (SELECT DISTINCT hashtextextended(id, 1) AS key FROM unnest(?) AS t (id) ORDER BY 1) AS k"
 }
@@ -38,7 +38,7 @@ pub(super) fn end_surplus(
     }
     let users: Vec<&str> = limited.keys().map(UserId::as_str).collect();
     if let DbConn::Postgres(conn) = conn {
-        LockUsers::new(users.clone()).execute(conn)?;
+        LockUsers { user_ids: users.clone() }.execute(conn)?;
     }
     let mut theirs = sessions_of_each(conn, &users)?;
     for (id, sign_ins) in &limited {

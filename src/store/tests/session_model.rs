@@ -1,7 +1,7 @@
 //! Sessions against a model: in any order of events, a session has one valid successor token, the reuse of an
 //! old token ends it, and an ended session never comes back.
 
-use super::sign_in::{AT, ONE, sign_in};
+use super::sign_in::{AT, ONE, record, sign_in};
 use super::{Fresh, both};
 use crate::domain::{Actor, AppId, RequestedScope, SessionId, Time, UserId, UserStatus};
 use crate::store::{
@@ -41,6 +41,23 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         4 => prop_oneof![Just(1), Just(GRACE), Just(GRACE + 1), Just(IDLE - 1), Just(IDLE), Just(WHOLE)].prop_map(Act::Pass),
     ];
     proptest::collection::vec(act, 1..40)
+}
+
+/// A refresh at `now` with the token of a generation.
+fn rotation(user: UserId, session: SessionId, presented: i32, now: i64) -> RotateSession {
+    RotateSession {
+        user,
+        session,
+        app: None,
+        served: [ONE].map(AppId::from_stored).into(),
+        presented,
+        scope: RequestedScope::parse("", Arc::default()),
+        at: Time::from_unix(now),
+        since: std::time::Instant::now(),
+        expires_at: Time::from_unix(now + IDLE),
+        grace: GRACE,
+        ip: None,
+    }
 }
 
 /// A session in the model.
@@ -153,19 +170,7 @@ impl Run<'_> {
         } else {
             Outcome::Reused
         };
-        let rotate = RotateSession {
-            user: self.user.clone().unwrap(),
-            session: session.id.clone(),
-            app: None,
-            served: [ONE].map(AppId::from_stored).into(),
-            presented,
-            scope: RequestedScope::parse("", Arc::default()),
-            at: Time::from_unix(now),
-            since: std::time::Instant::now(),
-            expires_at: Time::from_unix(now + IDLE),
-            grace: GRACE,
-            ip: None,
-        };
+        let rotate = rotation(self.user.clone().unwrap(), session.id.clone(), presented, now);
         let outcome = match self.write(&rotate) {
             Rotation::Turned { generation, .. } => Outcome::Good(generation),
             Rotation::Gone => Outcome::Gone,
@@ -267,4 +272,26 @@ fn sessions_live_and_end_as_the_model_says() {
             run.delete();
         }
     });
+}
+
+#[test]
+fn one_group_rotates_a_session_once_and_only_for_its_own_user() {
+    for database in both() {
+        let records =
+            record(&database, &[sign_in(ONE, "o1", "c1", "k1", 1), sign_in(ONE, "o2", "c2", "k2", 2)]);
+        let users = records.into_iter().map(|record| match record {
+            SignInRecord::Opened { user, .. } => user.id,
+            other => panic!("no session was opened: {other:?}"),
+        });
+        let [owner, other]: [UserId; 2] = users.collect::<Vec<_>>().try_into().unwrap();
+        let mut conn = database.writers.get().unwrap();
+        let listed = ListSessions { user: owner.clone(), at: Time::from_unix(AT) }.run(&mut conn).unwrap();
+        let group =
+            [other, owner.clone(), owner].map(|user| rotation(user, listed[0].id.clone(), 1, AT + 100));
+        let outcomes = RotateSession::apply(&group.each_ref(), &mut conn).unwrap();
+        assert!(matches!(outcomes[0], Rotation::Gone), "{outcomes:?}");
+        for outcome in &outcomes[1..] {
+            assert!(matches!(outcome, Rotation::Turned { generation: 2, .. }), "{outcomes:?}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod answer;
 mod app;
 mod database;
 mod ledger;
+mod login;
 mod process;
 mod proxy;
 mod readme;
@@ -14,8 +15,9 @@ mod simulator;
 mod world;
 
 pub use answer::Answer;
-pub use app::{Login, TestApp};
+pub use app::TestApp;
 pub use database::Database;
+pub use login::Login;
 pub use process::{Process, run_weauth};
 pub use proxy::Proxy;
 pub use readme::readme_block;

@@ -22,6 +22,7 @@ on_both!(
 on_sqlite!(
     a_login_names_its_mini_program_where_there_are_several,
     a_client_may_send_its_id_as_basic_without_a_password,
+    a_client_that_names_itself_in_two_headers_is_refused,
 );
 
 const ROLES: &str = "[roles.editor]\npermissions = [\"notes:write\", \"notes:read\"]\n";
@@ -228,4 +229,19 @@ async fn a_client_may_send_its_id_as_basic_without_a_password(db: Database) {
     }
     // A Bearer token in the header is ignored here.
     login("Bearer x.y.z".to_owned(), Some(&one.appid)).await.ok();
+}
+
+async fn a_client_that_names_itself_in_two_headers_is_refused(db: Database) {
+    let app = Builder::new(db).apps(2).start().await;
+    let code = app.code_for("alice");
+    let body = form(&[("grant_type", WECHAT_CODE), ("code", &code)]);
+    let mut request = app.request(Method::POST, "/token").header("Content-Type", FORM);
+    for mini_program in app.apps() {
+        request = request.basic_auth(&mini_program.appid, Some(""));
+    }
+
+    app.send(request.body(body)).await.oauth_error(401, "invalid_client", "invalid_request");
+
+    // The code is not spent.
+    token(&app, &[("grant_type", WECHAT_CODE), ("code", &code), ("client_id", &app.app().appid)]).await.ok();
 }

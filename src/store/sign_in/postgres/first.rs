@@ -39,13 +39,16 @@ pub(super) fn create_identities(
             })
         })
         .collect();
-    let times = new_users.iter().map(|s| s.at.to_stored()).collect();
-    InsertUsers::new(new_users.iter().map(|s| s.new_user.as_str()).collect(), times).execute(conn)?;
+    let insert_users = InsertUsers {
+        ids: new_users.iter().map(|s| s.new_user.as_str()).collect(),
+        times: new_users.iter().map(|s| s.at).collect(),
+    };
+    insert_users.execute(conn)?;
     let written = insert_identities(&missing, &user_ids, conn)?;
     let lost: Vec<&RecordSignIn> =
         missing.iter().filter(|s| !written.contains(&owned(identity_key(s)))).copied().collect();
     if !lost.is_empty() {
-        DeleteUsers::new(lost.iter().map(|s| s.new_user.as_str()).collect()).execute(conn)?;
+        DeleteUsers { ids: lost.iter().map(|s| s.new_user.as_str()).collect() }.execute(conn)?;
     }
     find_identities(&missing, identities, conn)?;
     for sign_in in &new_users {
@@ -64,8 +67,8 @@ fn users_by_unionid(
     if unionids.is_empty() {
         return Ok(HashMap::new());
     }
-    LockUnionIds::new(unionids.clone()).execute(conn)?;
-    let rows: Vec<(String, String)> = FindUsersByUnionId::new(unionids).load(conn)?;
+    LockUnionIds { unionids: unionids.clone() }.execute(conn)?;
+    let rows: Vec<(String, String)> = FindUsersByUnionId { unionids }.load(conn)?;
     Ok(rows.into_iter().collect())
 }
 
@@ -74,16 +77,15 @@ fn insert_identities(
     user_ids: &[String],
     conn: &mut PgConnection,
 ) -> Result<HashSet<(String, String)>, StoreError> {
-    let rows: Vec<(String, String)> = InsertIdentities::new(
-        missing.iter().map(|s| s.app.as_str()).collect(),
-        missing.iter().map(|s| s.openid.as_str()).collect(),
-        user_ids.iter().map(String::as_str).collect(),
-        missing.iter().map(|s| s.unionid.as_ref().map(|u| u.as_str())).collect(),
-        missing.iter().map(|s| s.session_key.as_slice()).collect(),
-        missing.iter().map(|s| s.session_key_digest.as_str()).collect(),
-        missing.iter().map(|s| s.exchange_began.to_stored()).collect(),
-        missing.iter().map(|s| s.at.to_stored()).collect(),
-    )
-    .load(conn)?;
-    Ok(rows.into_iter().collect())
+    let insert = InsertIdentities {
+        appids: missing.iter().map(|s| s.app.as_str()).collect(),
+        openids: missing.iter().map(|s| s.openid.as_str()).collect(),
+        user_ids: user_ids.iter().map(String::as_str).collect(),
+        unionids: missing.iter().map(|s| s.unionid.as_ref().map(|u| u.as_str())).collect(),
+        session_keys: missing.iter().map(|s| s.session_key.as_slice()).collect(),
+        digests: missing.iter().map(|s| s.session_key_digest.as_str()).collect(),
+        began: missing.iter().map(|s| s.exchange_began).collect(),
+        created: missing.iter().map(|s| s.at).collect(),
+    };
+    Ok(insert.load(conn)?.into_iter().collect())
 }

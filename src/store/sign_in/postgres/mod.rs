@@ -7,8 +7,7 @@ mod statements;
 use super::{PREVIOUS_KEY_SECONDS, RecordSignIn, SignInRecord};
 use crate::domain::{Time, User, UserId, UserStatus};
 use crate::store::StoreError;
-use crate::store::users::split_roles;
-use chrono::NaiveDateTime;
+use crate::store::users::WholeUser;
 use diesel::prelude::*;
 use first::create_identities;
 use statements::{FindIdentities, InsertExchanges, OpenSessions, ReplaceSessionKeys, SetUnionIds};
@@ -62,25 +61,11 @@ fn find_identities(
     conn: &mut PgConnection,
 ) -> Result<(), StoreError> {
     let keys: HashSet<Key<'_>> = batch.iter().map(|sign_in| identity_key(sign_in)).collect();
-    type UserRow =
-        (String, String, Option<String>, Option<String>, Option<String>, NaiveDateTime, Option<String>, bool);
-    type Row = (String, String, UserRow, Option<String>, Option<String>, NaiveDateTime);
+    type Row = (String, String, WholeUser, Option<String>, Option<String>, Time);
     let (appids, openids) = keys.into_iter().unzip();
-    let rows: Vec<Row> = FindIdentities::new(appids, openids).load(conn)?;
-    for (appid, openid, user, unionid, key_digest, began_at) in rows {
-        let created_at = Time::from_stored(user.5);
-        let user = User {
-            id: UserId::from_stored(user.0),
-            status: UserStatus::from_stored(&user.1),
-            roles: split_roles(user.6),
-            nickname: user.2,
-            avatar_url: user.3,
-            phone: user.4,
-            unionid_linked: user.7,
-            created_at,
-            last_login_at: created_at,
-        };
-        let key_began_at = Time::from_stored(began_at);
+    let rows: Vec<Row> = FindIdentities { appids, openids }.load(conn)?;
+    for (appid, openid, user, unionid, key_digest, key_began_at) in rows {
+        let user = user.into_user();
         found.insert((appid, openid), Identity { user, unionid, key_digest, key_began_at, created: false });
     }
     Ok(())
@@ -100,15 +85,15 @@ fn take_codes(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<Vec<usize>,
         .collect();
     let of = |index: &usize| pairs[*index].0;
     let codes: Vec<String> = first.iter().map(|i| of(i).code.to_string()).collect();
-    let taken: Vec<(String, String)> = InsertExchanges::new(
-        first.iter().map(|i| of(i).app.as_str()).collect(),
-        codes.iter().map(String::as_str).collect(),
-        first.iter().map(|i| pairs[*i].1.user.id.as_str()).collect(),
-        first.iter().map(|i| of(i).session.as_str()).collect(),
-        first.iter().map(|i| of(i).idempotency_key.as_ref().map(|key| key.digest())).collect(),
-        first.iter().map(|i| of(i).at.to_stored()).collect(),
-    )
-    .load(conn)?;
+    let insert = InsertExchanges {
+        appids: first.iter().map(|i| of(i).app.as_str()).collect(),
+        codes: codes.iter().map(String::as_str).collect(),
+        user_ids: first.iter().map(|i| pairs[*i].1.user.id.as_str()).collect(),
+        session_ids: first.iter().map(|i| of(i).session.as_str()).collect(),
+        keys: first.iter().map(|i| of(i).idempotency_key.as_ref().map(|key| key.digest())).collect(),
+        times: first.iter().map(|i| of(i).at).collect(),
+    };
+    let taken: Vec<(String, String)> = insert.load(conn)?;
     let taken: HashSet<Key<'_>> = taken.iter().map(|(appid, code)| (appid.as_str(), code.as_str())).collect();
     let is_new = |(i, code): &(usize, &String)| taken.contains(&(of(i).app.as_str(), code.as_str()));
     Ok(first.into_iter().zip(&codes).filter(is_new).map(|(i, _)| i).collect())
@@ -128,15 +113,15 @@ fn keep_session_keys(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), 
     }
     if !latest.is_empty() {
         let changed: Vec<&RecordSignIn> = latest.into_values().collect();
-        ReplaceSessionKeys::new(
-            changed.iter().map(|s| s.app.as_str()).collect(),
-            changed.iter().map(|s| s.openid.as_str()).collect(),
-            changed.iter().map(|s| s.session_key.as_slice()).collect(),
-            changed.iter().map(|s| s.session_key_digest.as_str()).collect(),
-            changed.iter().map(|s| s.exchange_began.to_stored()).collect(),
-            changed.iter().map(|s| s.at.plus_seconds(PREVIOUS_KEY_SECONDS).to_stored()).collect(),
-        )
-        .execute(conn)?;
+        let replace = ReplaceSessionKeys {
+            appids: changed.iter().map(|s| s.app.as_str()).collect(),
+            openids: changed.iter().map(|s| s.openid.as_str()).collect(),
+            session_keys: changed.iter().map(|s| s.session_key.as_slice()).collect(),
+            digests: changed.iter().map(|s| s.session_key_digest.as_str()).collect(),
+            began: changed.iter().map(|s| s.exchange_began).collect(),
+            until: changed.iter().map(|s| s.at.plus_seconds(PREVIOUS_KEY_SECONDS)).collect(),
+        };
+        replace.execute(conn)?;
     }
     set_unionids(pairs, conn)
 }
@@ -154,7 +139,7 @@ fn set_unionids(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), Store
     }
     let (keys, unionids): (Vec<Key<'_>>, Vec<&str>) = appeared.into_iter().unzip();
     let (appids, openids) = keys.into_iter().unzip();
-    SetUnionIds::new(appids, openids, unionids).execute(conn)?;
+    SetUnionIds { appids, openids, unionids }.execute(conn)?;
     Ok(())
 }
 
@@ -162,18 +147,18 @@ fn open_sessions(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), Stor
     if pairs.is_empty() {
         return Ok(());
     }
-    OpenSessions::new(
-        pairs.iter().map(|(s, _)| s.session.as_str()).collect(),
-        pairs.iter().map(|(_, identity)| identity.user.id.as_str()).collect(),
-        pairs.iter().map(|(s, _)| s.app.as_str()).collect(),
-        pairs.iter().map(|(s, _)| s.openid.as_str()).collect(),
-        pairs.iter().map(|(s, _)| s.at.to_stored()).collect(),
-        pairs.iter().map(|(s, _)| s.expires_at.to_stored()).collect(),
-        pairs.iter().map(|(s, _)| s.ends_at.to_stored()).collect(),
-        pairs.iter().map(|(s, _)| s.client.ip.map(|ip| ip.to_string())).collect(),
-        pairs.iter().map(|(s, _)| s.client.user_agent.as_deref()).collect(),
-    )
-    .execute(conn)?;
+    let open = OpenSessions {
+        ids: pairs.iter().map(|(s, _)| s.session.as_str()).collect(),
+        user_ids: pairs.iter().map(|(_, identity)| identity.user.id.as_str()).collect(),
+        appids: pairs.iter().map(|(s, _)| s.app.as_str()).collect(),
+        openids: pairs.iter().map(|(s, _)| s.openid.as_str()).collect(),
+        times: pairs.iter().map(|(s, _)| s.at).collect(),
+        expires: pairs.iter().map(|(s, _)| s.expires_at).collect(),
+        ends: pairs.iter().map(|(s, _)| s.ends_at).collect(),
+        ips: pairs.iter().map(|(s, _)| s.client.ip.map(|ip| ip.to_string())).collect(),
+        user_agents: pairs.iter().map(|(s, _)| s.client.user_agent.as_deref()).collect(),
+    };
+    open.execute(conn)?;
     Ok(())
 }
 

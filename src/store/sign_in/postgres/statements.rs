@@ -1,54 +1,56 @@
 //! The statements of a sign-in on Postgres. Each takes the whole group, one array per column.
 
+use crate::domain::Time;
 use crate::store::prepared::prepared;
-use chrono::NaiveDateTime;
+use crate::store::users::{UserSql, user_columns};
 use diesel::pg::Pg;
-use diesel::sql_types::{Array, Binary, Bool, Nullable, Text, Timestamp};
+use diesel::sql_types::{Array, Binary, Nullable, Text, Timestamp};
 
 type Texts<'a> = Vec<&'a str>;
 type OptionalTexts<'a> = Vec<Option<&'a str>>;
-type Times = Vec<NaiveDateTime>;
+type Times = Vec<Time>;
 
 prepared! {
-    /// The users behind identities, and what is stored of their session keys. Locks the users, as the
-    /// session's foreign key will do anyway, so that nobody is banned or deleted before the sign-in is
-    /// written: either the ban finds the session, or the sign-in finds the ban.
-    FindIdentities on Pg { appids: Array<Text> = Texts<'a>, openids: Array<Text> = Texts<'a> } ->
-    (Text, Text, (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Timestamp, Nullable<Text>, Bool),
-     Nullable<Text>, Nullable<Text>, Timestamp),
-    "SELECT i.appid, i.openid, u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at,
-         (SELECT string_agg(role, ' ') FROM user_roles r WHERE r.user_id = u.id),
-         i.unionid IS NOT NULL OR COALESCE(
-             (SELECT true FROM identities o WHERE o.user_id = u.id AND o.unionid IS NOT NULL LIMIT 1), false),
-         i.unionid, i.session_key_digest, i.session_key_began_at
-     FROM unnest(?, ?) AS wanted (appid, openid) JOIN identities i USING (appid, openid)
-     JOIN users u ON u.id = i.user_id FOR KEY SHARE OF u"
+    /// The users behind identities, and what is stored of their session keys. Locks the users, so that nobody is
+    /// banned or deleted before the sign-in is written: either the ban finds the session, or the sign-in finds the
+    /// ban. Nothing else ensures that: no foreign key leads from a session to its user.
+    FindIdentities<'a> on Pg { appids: Array<Text> = Texts<'a>, openids: Array<Text> = Texts<'a> } ->
+    (Text, Text, UserSql, Nullable<Text>, Nullable<Text>, Timestamp),
+    concat!(
+        "SELECT i.appid, i.openid, ", user_columns!(), ",
+             (SELECT string_agg(role, ' ') FROM user_roles r WHERE r.user_id = u.id),
+             i.unionid IS NOT NULL OR COALESCE(
+                 (SELECT true FROM identities o WHERE o.user_id = u.id AND o.unionid IS NOT NULL LIMIT 1), false),
+             i.unionid, i.session_key_digest, i.session_key_began_at
+         FROM unnest(?, ?) AS wanted (appid, openid) JOIN identities i USING (appid, openid)
+         JOIN users u ON u.id = i.user_id FOR KEY SHARE OF u"
+    )
 }
 
 prepared! {
     /// Takes a lock per unionid until the transaction ends, which serializes a person's first sign-ins to two apps.
-    LockUnionIds on Pg { unionids: Array<Text> = Texts<'a> } -> (),
+    LockUnionIds<'a> on Pg { unionids: Array<Text> = Texts<'a> } -> (),
     "SELECT pg_advisory_xact_lock(key)
      FROM (SELECT DISTINCT hashtextextended(unionid, 0) AS key FROM unnest(?) AS t (unionid) ORDER BY 1) AS k"
 }
 
 prepared! {
     /// The users whom other apps of the company know by these unionids; the oldest of each.
-    FindUsersByUnionId on Pg { unionids: Array<Text> = Texts<'a> } -> (Text, Text),
+    FindUsersByUnionId<'a> on Pg { unionids: Array<Text> = Texts<'a> } -> (Text, Text),
     "SELECT DISTINCT ON (i.unionid) i.unionid, u.id FROM identities i JOIN users u ON u.id = i.user_id
      WHERE i.unionid = ANY (?) ORDER BY i.unionid, u.created_at, u.id"
 }
 
 prepared! {
     /// Creates users who sign in for the first time.
-    InsertUsers on Pg { ids: Array<Text> = Texts<'a>, times: Array<Timestamp> = Times } -> (),
+    InsertUsers<'a> on Pg { ids: Array<Text> = Texts<'a>, times: Array<Timestamp> = Times } -> (),
     "INSERT INTO users (id, status, created_at, last_login_at)
      SELECT id, 'active', at, at FROM unnest(?, ?) AS t (id, at)"
 }
 
 prepared! {
     /// Creates identities; returns those that no other node created first.
-    InsertIdentities on Pg {
+    InsertIdentities<'a> on Pg {
         appids: Array<Text> = Texts<'a>, openids: Array<Text> = Texts<'a>, user_ids: Array<Text> = Texts<'a>,
         unionids: Array<Nullable<Text>> = OptionalTexts<'a>, session_keys: Array<Binary> = Vec<&'a [u8]>,
         digests: Array<Text> = Texts<'a>, began: Array<Timestamp> = Times, created: Array<Timestamp> = Times,
@@ -61,12 +63,12 @@ prepared! {
 
 prepared! {
     /// Deletes new users that turned out not to be needed.
-    DeleteUsers on Pg { ids: Array<Text> = Texts<'a> } -> (), "DELETE FROM users WHERE id = ANY (?)"
+    DeleteUsers<'a> on Pg { ids: Array<Text> = Texts<'a> } -> (), "DELETE FROM users WHERE id = ANY (?)"
 }
 
 prepared! {
     /// Replaces changed session keys, unless a newer exchange was faster; the replaced ones are kept for a while.
-    ReplaceSessionKeys on Pg {
+    ReplaceSessionKeys<'a> on Pg {
         appids: Array<Text> = Texts<'a>, openids: Array<Text> = Texts<'a>, session_keys: Array<Binary> = Vec<&'a [u8]>,
         digests: Array<Text> = Texts<'a>, began: Array<Timestamp> = Times, until: Array<Timestamp> = Times,
     } -> (),
@@ -78,7 +80,7 @@ prepared! {
 
 prepared! {
     /// Sets unionids that appear or change after the first sign-in.
-    SetUnionIds on Pg {
+    SetUnionIds<'a> on Pg {
         appids: Array<Text> = Texts<'a>, openids: Array<Text> = Texts<'a>, unionids: Array<Text> = Texts<'a>,
     } -> (),
     "UPDATE identities i SET unionid = t.unionid FROM unnest(?, ?, ?) AS t (appid, openid, unionid)
@@ -87,7 +89,7 @@ prepared! {
 
 prepared! {
     /// Records the codes; returns those that were not recorded before.
-    InsertExchanges on Pg {
+    InsertExchanges<'a> on Pg {
         appids: Array<Text> = Texts<'a>, codes: Array<Text> = Texts<'a>, user_ids: Array<Text> = Texts<'a>,
         session_ids: Array<Text> = Texts<'a>, keys: Array<Nullable<Text>> = OptionalTexts<'a>,
         times: Array<Timestamp> = Times,
@@ -99,7 +101,7 @@ prepared! {
 
 prepared! {
     /// Opens sessions and writes the logins to the audit log, each with the id of its session.
-    OpenSessions on Pg {
+    OpenSessions<'a> on Pg {
         ids: Array<Text> = Texts<'a>, user_ids: Array<Text> = Texts<'a>, appids: Array<Text> = Texts<'a>,
         openids: Array<Text> = Texts<'a>, times: Array<Timestamp> = Times, expires: Array<Timestamp> = Times,
         ends: Array<Timestamp> = Times, ips: Array<Nullable<Text>> = Vec<Option<String>>,

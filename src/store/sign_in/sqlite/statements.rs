@@ -1,13 +1,14 @@
-//! The statements of a sign-in on SQLite. Times are bound and read as text in diesel's format, so that each
-//! is formatted once for all statements.
+//! The statements of a sign-in on SQLite.
 
+use crate::domain::Time;
 use crate::store::prepared::prepared;
-use diesel::sql_types::{Binary, Bool, Nullable, Text};
+use crate::store::users::{UserSql, user_columns};
+use diesel::sql_types::{Binary, Nullable, Text, Timestamp};
 use diesel::sqlite::Sqlite;
 
 prepared! {
     /// Records the code, unless it is in `fresh_codes` or already indexed.
-    TakeCode on Sqlite {
+    TakeCode<'a> on Sqlite {
         appid: Text = &'a str, code_hash: Text = &'a str,
         indexed_appid: Text = &'a str, indexed_code_hash: Text = &'a str,
     } -> (),
@@ -17,9 +18,9 @@ prepared! {
 
 prepared! {
     /// Records a login that opens no session, as its code is used up.
-    InsertFreshLogin on Sqlite {
+    InsertFreshLogin<'a> on Sqlite {
         user_id: Text = &'a str, session_id: Text = &'a str, appid: Text = &'a str, code_hash: Text = &'a str,
-        idempotency_key: Nullable<Text> = Option<&'a str>, exchanged_at: Text = &'a str,
+        idempotency_key: Nullable<Text> = Option<&'a str>, exchanged_at: Timestamp = Time,
     } -> (),
     "INSERT INTO fresh_logins (user_id, session_id, appid, code_hash, idempotency_key, exchanged_at)
      VALUES (?, ?, ?, ?, ?, ?)"
@@ -27,36 +28,37 @@ prepared! {
 
 prepared! {
     /// The user behind an identity, and what is stored of its session key.
-    FindIdentity on Sqlite { appid: Text = &'a str, openid: Text = &'a str } ->
-    (Text, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Text,
-     Nullable<Text>, Nullable<Text>, Text, Nullable<Text>, Bool),
-    "SELECT u.id, u.status, u.nickname, u.avatar_url, u.phone, u.created_at,
-            i.unionid, i.session_key_digest, i.session_key_began_at,
-            (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = u.id),
-            i.unionid IS NOT NULL
-                OR EXISTS (SELECT 1 FROM identities WHERE user_id = u.id AND unionid IS NOT NULL)
-     FROM identities i JOIN users u ON u.id = i.user_id WHERE i.appid = ? AND i.openid = ?"
+    FindIdentity<'a> on Sqlite { appid: Text = &'a str, openid: Text = &'a str } ->
+    (UserSql, Nullable<Text>, Nullable<Text>, Timestamp),
+    concat!(
+        "SELECT ", user_columns!(), ",
+             (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = u.id),
+             i.unionid IS NOT NULL
+                 OR EXISTS (SELECT 1 FROM identities WHERE user_id = u.id AND unionid IS NOT NULL),
+             i.unionid, i.session_key_digest, i.session_key_began_at
+         FROM identities i JOIN users u ON u.id = i.user_id WHERE i.appid = ? AND i.openid = ?"
+    )
 }
 
 prepared! {
     /// The user whom another app of the company knows by this unionid; the oldest, if there are several.
-    FindUserByUnionId on Sqlite { unionid: Text = &'a str } -> Text,
+    FindUserByUnionId<'a> on Sqlite { unionid: Text = &'a str } -> Text,
     "SELECT u.id FROM identities i JOIN users u ON u.id = i.user_id WHERE i.unionid = ?
      ORDER BY u.created_at, u.id LIMIT 1"
 }
 
 prepared! {
     /// Creates a user who signs in for the first time.
-    InsertUser on Sqlite { id: Text = &'a str, created_at: Text = &'a str, last_login_at: Text = &'a str } -> (),
+    InsertUser<'a> on Sqlite { id: Text = &'a str, created_at: Timestamp = Time, last_login_at: Timestamp = Time } -> (),
     "INSERT INTO users (id, status, created_at, last_login_at) VALUES (?, 'active', ?, ?)"
 }
 
 prepared! {
     /// Creates an identity.
-    InsertIdentity on Sqlite {
+    InsertIdentity<'a> on Sqlite {
         appid: Text = &'a str, openid: Text = &'a str, user_id: Text = &'a str,
         unionid: Nullable<Text> = Option<&'a str>, session_key: Binary = &'a [u8], digest: Text = &'a str,
-        began_at: Text = &'a str, created_at: Text = &'a str,
+        began_at: Timestamp = Time, created_at: Timestamp = Time,
     } -> (),
     "INSERT INTO identities
          (appid, openid, user_id, unionid, session_key, session_key_digest, session_key_began_at, created_at)
@@ -65,9 +67,9 @@ prepared! {
 
 prepared! {
     /// Replaces a changed session key; the old one is kept for a while.
-    ReplaceSessionKey on Sqlite {
-        until: Text = &'a str, session_key: Binary = &'a [u8], digest: Text = &'a str,
-        began_at: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str,
+    ReplaceSessionKey<'a> on Sqlite {
+        until: Timestamp = Time, session_key: Binary = &'a [u8], digest: Text = &'a str,
+        began_at: Timestamp = Time, appid: Text = &'a str, openid: Text = &'a str,
     } -> (),
     "UPDATE identities SET previous_session_key = session_key, previous_session_key_until = ?,
          session_key = ?, session_key_digest = ?, session_key_began_at = ?
@@ -76,7 +78,7 @@ prepared! {
 
 prepared! {
     /// Sets a unionid that appears or changes after the first sign-in.
-    SetUnionId on Sqlite { unionid: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str } -> (),
+    SetUnionId<'a> on Sqlite { unionid: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str } -> (),
     "UPDATE identities SET unionid = ? WHERE appid = ? AND openid = ?"
 }
 
@@ -102,10 +104,10 @@ pub(in crate::store) const WRITE_LOGIN: &str =
 
 prepared! {
     /// Opens a session and records the login.
-    InsertLogin on Sqlite {
+    InsertLogin<'a> on Sqlite {
         session_id: Text = &'a str, user_id: Text = &'a str, appid: Text = &'a str, openid: Text = &'a str,
-        code_hash: Text = &'a str, idempotency_key: Nullable<Text> = Option<&'a str>, at: Text = &'a str,
-        expires_at: Text = &'a str, ends_at: Text = &'a str, ip: Nullable<Text> = Option<&'a str>,
+        code_hash: Text = &'a str, idempotency_key: Nullable<Text> = Option<&'a str>, at: Timestamp = Time,
+        expires_at: Timestamp = Time, ends_at: Timestamp = Time, ip: Nullable<Text> = Option<&'a str>,
         user_agent: Nullable<Text> = Option<&'a str>,
     } -> (),
     "INSERT OR FAIL INTO logins (session_id, user_id, appid, openid, code_hash, idempotency_key, at, expires_at, ends_at,
