@@ -1,11 +1,16 @@
 //! A database that answers but makes no progress: another program holds a lock.
 
 use crate::harness::{Builder, Database, Login, TestApp, on_both, on_postgres};
+use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
 on_both!(the_grace_of_a_refresh_begins_when_it_is_done);
-on_postgres!(whoever_waits_for_a_stalled_database_is_told_and_what_was_given_up_is_not_done);
+on_postgres!(
+    whoever_waits_for_a_stalled_database_is_told_and_what_was_given_up_is_not_done,
+    a_read_that_is_stuck_leaves_its_connection_to_others,
+);
 
 async fn the_grace_of_a_refresh_begins_when_it_is_done(db: Database) {
     let app = Builder::new(db.clone()).set("WEAUTH_REFRESH_GRACE", "1").start().await;
@@ -56,4 +61,23 @@ async fn whoever_waits_for_a_stalled_database_is_told_and_what_was_given_up_is_n
 
     app.login("dave").await;
     assert_eq!(db.count("sessions"), 1, "what was given up is not done");
+}
+
+/// A table that an operator locks must not stop the reads of all others.
+async fn a_read_that_is_stuck_leaves_its_connection_to_others(db: Database) {
+    let app = Builder::new(db.clone()).set("WEAUTH_DATABASE_CONNECTIONS", "4").start().await;
+    let alice = app.login("alice").await;
+    let held = db.hold_table("sessions", Duration::from_secs(10));
+    let began = Instant::now();
+
+    let list = || app.send(app.request(Method::GET, "/me/sessions").bearer_auth(&alice.access_token));
+    for answer in join_all((0..4).map(|_| list())).await {
+        answer.problem_with_retry(503, "database_unavailable", "later");
+    }
+    let ready = app.get("/readyz").await;
+
+    assert_eq!(ready.status, 200, "{}", ready.text);
+    assert!(began.elapsed() < Duration::from_secs(9), "the lock is still held: {:?}", began.elapsed());
+    held.join().unwrap();
+    list().await.ok();
 }
