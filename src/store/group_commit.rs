@@ -185,12 +185,13 @@ impl Writer {
         }
     }
 
+    /// Further tries wait for less long, as whoever is queued behind waits too. In all it is over three seconds.
     fn commit_alone(&mut self, mut job: Box<dyn Job>, wait: LockWait) {
         let alone = std::slice::from_mut(&mut job);
         let mut result = self.transact(alone, wait);
         for _ in 1..TRIES {
             if matches!(result, Err(StoreError::Conflict(_))) && !alone[0].is_late() {
-                result = self.transact(alone, wait);
+                result = self.transact(alone, LockWait::Short);
             }
         }
         answer(alone, &result);
@@ -242,7 +243,7 @@ impl Writer {
 enum LockWait {
     /// As the connection is set up.
     Long,
-    /// Less: the writes behind it have waited already. Over all tries it is as long as another group of ours may wait.
+    /// Less: the writes behind it have waited already. Three such tries are as long as another group of ours may wait.
     Short,
 }
 
