@@ -206,7 +206,9 @@ impl Weauth {
     /// that the database file is complete by itself. Call it when no more requests arrive.
     pub async fn finish(&self) {
         self.state.background.stop();
-        self.last_logins.write(&self.state.db).await;
+        if let Err(error) = self.last_logins.write(&self.state.db).await {
+            log::warn!("last logins could not be noted: {error}");
+        }
         if let Err(error) = self.state.db.run(EmptyLog).await {
             log::warn!("the write-ahead log was not carried over: {error}");
         }
