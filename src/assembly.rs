@@ -17,6 +17,7 @@ use actix_web::{Scope, web};
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use tokio::task::spawn_blocking;
 
 /// Reads that may wait for a connection and writes that may wait for a commit before `overloaded` is answered.
 const WAITING_READS: usize = 4096;
@@ -113,7 +114,7 @@ impl Weauth {
             (settings.trusted_proxies, settings.rate_limit, settings.public_url);
         let clock = Clock::system();
         let unreadable = |error| StartError::Database { url: database.url.to_string(), error };
-        let db = open_database(&database).map_err(unreadable)?;
+        let db = open_database(&database).await.map_err(unreadable)?;
         let access_ttl = i64::from(tokens.access_ttl);
         let policy =
             KeyPolicy { algorithm: keys.signing_algorithm, max_age: i64::from(keys.max_age), access_ttl };
@@ -220,8 +221,9 @@ impl Weauth {
     }
 }
 
-/// Applies pending migrations and opens the database.
-fn open_database(database: &DatabaseConfig) -> Result<Db, StoreError> {
+/// Applies pending migrations and opens the database. Another process may be migrating, so this may take a minute, in
+/// which the thread does other work.
+async fn open_database(database: &DatabaseConfig) -> Result<Db, StoreError> {
     if database.url.may_be_in_clear() {
         log::warn!(
             "DATABASE_URL: {} is on another machine, and its connection may be without encryption: add \
@@ -229,7 +231,9 @@ fn open_database(database: &DatabaseConfig) -> Result<Db, StoreError> {
             database.url
         );
     }
-    for name in Migrator::connect(&database.url)?.apply_pending()? {
+    let url = database.url.clone();
+    let applied = spawn_blocking(move || Migrator::connect(&url)?.apply_pending()).await;
+    for name in applied.unwrap_or(Err(StoreError::Crashed))? {
         log::info!("applied migration {name}");
     }
     let settings = DbSettings {
@@ -237,5 +241,5 @@ fn open_database(database: &DatabaseConfig) -> Result<Db, StoreError> {
         waiting_reads: WAITING_READS,
         waiting_writes: WAITING_WRITES,
     };
-    Db::start(&database.url, settings)
+    Db::start(&database.url, settings).await
 }

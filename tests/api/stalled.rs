@@ -1,12 +1,17 @@
 //! A database that answers but makes no progress: another program holds a lock.
 
-use crate::harness::{Builder, Database, Login, TestApp, on_both, on_postgres};
+use crate::harness::{
+    Builder, Database, Login, TestApp, app_secret, appid, master_key, on_both, on_postgres, on_sqlite,
+};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 use std::time::{Duration, Instant};
+use weauth::config::Sources;
+use weauth::{Config, Settings, Weauth};
 
 on_both!(the_grace_of_a_refresh_begins_when_it_is_done);
+on_sqlite!(a_start_that_waits_for_the_database_leaves_its_thread_to_others);
 on_postgres!(
     whoever_waits_for_a_stalled_database_is_told_and_what_was_given_up_is_not_done,
     writes_that_are_stuck_stop_the_others_for_a_while_only,
@@ -27,6 +32,42 @@ async fn the_grace_of_a_refresh_begins_when_it_is_done(db: Database) {
     again.ok();
     assert_eq!(Login::from(&again).refresh_token, Login::from(&first).refresh_token);
     app.me(&Login::from(&first).access_token).await.ok();
+}
+
+/// A program that mounts weauth may have more to do on the thread that starts it.
+async fn a_start_that_waits_for_the_database_leaves_its_thread_to_others(db: Database) {
+    let environment = [
+        ("DATABASE_URL", db.url()),
+        ("WECHAT_APPID", appid()),
+        ("WECHAT_SECRET", app_secret()),
+        ("WEAUTH_MASTER_KEY", master_key()),
+    ];
+    let sources = Sources::new(None, environment.map(|(name, value)| (name.to_owned(), value)));
+    let settings = Settings::new(Config::for_serve(&sources).unwrap(), ([127, 0, 0, 1], 0).into());
+    let held = db.hold(Duration::from_secs(2));
+    let (began, thread) = (Instant::now(), tokio::task::LocalSet::new());
+
+    let starting = thread.run_until(async {
+        let others = async {
+            let mut longest = Duration::ZERO;
+            while !held.is_finished() {
+                let slept = Instant::now();
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                longest = longest.max(slept.elapsed());
+            }
+            longest
+        };
+        let start = async {
+            Weauth::start(settings).await.unwrap();
+            began.elapsed()
+        };
+        tokio::join!(others, start) // in this order
+    });
+    let (longest, started) = starting.await;
+
+    assert!(started > Duration::from_millis(1500), "the database was free after {started:?}");
+    assert!(longest < Duration::from_secs(1), "the thread was stopped for {longest:?}");
+    held.join().unwrap();
 }
 
 async fn whoever_waits_for_a_stalled_database_is_told_and_what_was_given_up_is_not_done(db: Database) {
