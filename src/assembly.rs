@@ -17,6 +17,7 @@ use actix_web::{Scope, web};
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use tokio::task::spawn_blocking;
 
 /// Reads that may wait for a connection and writes that may wait for a commit before `overloaded` is answered.
 const WAITING_READS: usize = 4096;
@@ -145,7 +146,9 @@ impl Weauth {
     /// that the database file is complete by itself. Call it when no more requests arrive.
     pub async fn finish(&self) {
         self.state.background.stop();
-        self.last_logins.write(&self.state.db).await;
+        if let Err(error) = self.last_logins.write(&self.state.db).await {
+            log::warn!("last logins could not be noted: {error}");
+        }
         if let Err(error) = self.state.db.run(EmptyLog).await {
             log::warn!("the write-ahead log was not carried over: {error}");
         }
@@ -177,7 +180,7 @@ impl<'a> Foundation<'a> {
         let Settings { database, master_keys, public_url, .. } = settings;
         let unreadable = |error| StartError::Database { url: database.url.to_string(), error };
         let (clock, lifetimes) = (Clock::system(), settings.tokens.lifetimes());
-        let db = open_database(database).map_err(unreadable)?;
+        let db = open_database(database).await.map_err(unreadable)?;
         let policy = KeyPolicy {
             algorithm: settings.keys.signing_algorithm,
             max_age: i64::from(settings.keys.max_age),
@@ -255,8 +258,9 @@ impl<'a> Foundation<'a> {
     }
 }
 
-/// Applies pending migrations and opens the database.
-fn open_database(database: &DatabaseConfig) -> Result<Db, StoreError> {
+/// Applies pending migrations and opens the database. Another process may be migrating, so this may take a minute, in
+/// which the thread does other work.
+async fn open_database(database: &DatabaseConfig) -> Result<Db, StoreError> {
     if database.url.may_be_in_clear() {
         log::warn!(
             "DATABASE_URL: {} is on another machine, and its connection may be without encryption: add \
@@ -264,7 +268,9 @@ fn open_database(database: &DatabaseConfig) -> Result<Db, StoreError> {
             database.url
         );
     }
-    for name in Migrator::connect(&database.url)?.apply_pending()? {
+    let url = database.url.clone();
+    let applied = spawn_blocking(move || Migrator::connect(&url)?.apply_pending()).await;
+    for name in applied.unwrap_or(Err(StoreError::Crashed))? {
         log::info!("applied migration {name}");
     }
     let settings = DbSettings {
@@ -272,5 +278,5 @@ fn open_database(database: &DatabaseConfig) -> Result<Db, StoreError> {
         waiting_reads: WAITING_READS,
         waiting_writes: WAITING_WRITES,
     };
-    Db::start(&database.url, settings)
+    Db::start(&database.url, settings).await
 }

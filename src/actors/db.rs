@@ -9,6 +9,7 @@ use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{Semaphore, oneshot};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 /// Limits on the database's concurrent work.
@@ -29,6 +30,32 @@ struct DbActor {
     writer: GroupCommit,
     /// Keeps the thread alive that checkpoints SQLite's WAL.
     _in_use: Arc<()>,
+}
+
+impl DbActor {
+    /// The actor for clients' requests and the one aside, which share the writers.
+    fn open(url: &DatabaseUrl, settings: DbSettings) -> Result<[Self; 2], StoreError> {
+        // SQLite allows one writer at a time, whose work this process does itself. On Postgres a second writer works
+        // while the first waits for the disk, and a group takes only a few round trips, however many writes it holds.
+        let (writers, few) = if matches!(url, DatabaseUrl::Sqlite(_)) { (1, 24) } else { (2, 128) };
+        let pool_of_writers = open_pool(url, Purpose::Write, writers)?;
+        let writer = GroupCommit::start(&pool_of_writers, settings.waiting_writes, few).map_err(|error| {
+            StoreError::Unavailable(format!("the writer thread can't be started: {error}"))
+        })?;
+        let in_use = Arc::new(());
+        keep_checkpointed(url, Arc::downgrade(&in_use))?;
+        let open = |readers: u32| -> Result<Self, StoreError> {
+            let slots = readers as usize;
+            Ok(Self {
+                pool: open_pool(url, Purpose::Read, readers)?,
+                slots: Arc::new(Semaphore::new(slots)),
+                waiting_room: Arc::new(Semaphore::new(slots + settings.waiting_reads)),
+                writer: writer.clone(),
+                _in_use: in_use.clone(),
+            })
+        };
+        Ok([open(settings.readers)?, open(1)?])
+    }
 }
 
 impl Actor for DbActor {
@@ -64,7 +91,7 @@ impl<Q: Query> Handler<Run<Q>> for DbActor {
                 drop(place);
                 result
             };
-            tokio::task::spawn_blocking(run).await.unwrap_or(Err(StoreError::Crashed))
+            spawn_blocking(run).await.unwrap_or(Err(StoreError::Crashed))
         })
     }
 }
@@ -111,30 +138,13 @@ pub struct Db {
 }
 
 impl Db {
-    /// Opens the pool and starts the actor on this thread's arbiter.
-    pub fn start(url: &DatabaseUrl, settings: DbSettings) -> Result<Self, StoreError> {
-        // SQLite allows one writer at a time, whose work this process does itself. On Postgres a second writer works
-        // while the first waits for the disk, and a group takes only a few round trips, however many writes it holds.
-        let (writers, few) = if matches!(url, DatabaseUrl::Sqlite(_)) { (1, 24) } else { (2, 128) };
-        let pool_of_writers = open_pool(url, Purpose::Write, writers)?;
-        let writer = GroupCommit::start(&pool_of_writers, settings.waiting_writes, few).map_err(|error| {
-            StoreError::Unavailable(format!("the writer thread can't be started: {error}"))
-        })?;
-        let in_use = Arc::new(());
-        keep_checkpointed(url, Arc::downgrade(&in_use))?;
-        let start = |readers: u32| -> Result<Addr<DbActor>, StoreError> {
-            let slots = readers as usize;
-            let actor = DbActor {
-                pool: open_pool(url, Purpose::Read, readers)?,
-                slots: Arc::new(Semaphore::new(slots)),
-                waiting_room: Arc::new(Semaphore::new(slots + settings.waiting_reads)),
-                writer: writer.clone(),
-                _in_use: in_use.clone(),
-            };
-            Ok(actor.start())
-        };
+    /// Opens the pools, which may take seconds, on a blocking thread, and starts the actors on this thread's arbiter.
+    pub async fn start(url: &DatabaseUrl, settings: DbSettings) -> Result<Self, StoreError> {
+        let at = url.clone();
+        let opened = spawn_blocking(move || DbActor::open(&at, settings)).await;
+        let [actor, aside] = opened.unwrap_or(Err(StoreError::Crashed))?;
         let file = OpenedFile::of(url).map(Arc::new);
-        Ok(Self { actor: start(settings.readers)?, aside: start(1)?, file })
+        Ok(Self { actor: actor.start(), aside: aside.start(), file })
     }
 
     /// The same database through a connection that clients' requests do not use up, for following the other nodes.

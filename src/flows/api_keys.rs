@@ -5,6 +5,7 @@
 //! now, so a request with one waits for the next read, which then starts at once. Everyone waiting shares that
 //! read, so made-up keys cost the database at most one small query every tenth of a second.
 
+use super::background::Outage;
 use crate::actors::Db;
 use crate::domain::{ApiKey, ApiKeyHash, ApiKeyName, ApiScope, Clock, Time};
 use crate::shared::{lock, read, write};
@@ -55,12 +56,24 @@ pub struct ApiKeys {
     known: Arc<RwLock<HashMap<ApiKeyHash, Arc<KnownApiKey>>>>,
     latest: Arc<Mutex<Option<Look>>>,
     used: Arc<Lock<HashMap<ApiKeyHash, Time>>>,
+    unnoted: Arc<Outage>,
 }
 
 impl ApiKeys {
     /// Reads keys from `db`.
     pub fn new(db: Db, clock: Clock) -> Self {
-        Self { db, clock, known: Arc::default(), latest: Arc::default(), used: Arc::default() }
+        let unnoted = Outage::new(
+            "the last uses of API keys can't be noted",
+            "the last uses of API keys are noted again",
+        );
+        Self {
+            db,
+            clock,
+            known: Arc::default(),
+            latest: Arc::default(),
+            used: Arc::default(),
+            unnoted: Arc::new(unnoted),
+        }
     }
 
     /// Finds a key; `None` if it does not exist or was revoked. While the database can't be read, keys already
@@ -80,19 +93,14 @@ impl ApiKeys {
         Ok(found)
     }
 
-    /// Reads the table until the process ends. Logs once that it can't be read, and once that it can again.
+    /// Reads the table until the process ends.
     pub async fn follow_forever(self) {
-        let mut fails = false;
+        let outage = Outage::new(
+            "the API keys can't be read, those known stay good",
+            "the API keys can be read again",
+        );
         loop {
-            let looked = self.look_after(Instant::now()).await;
-            match &looked {
-                Ok(()) if fails => log::info!("the API keys can be read again"),
-                Err(error) if !fails => {
-                    log::warn!("the API keys can't be read, those known stay good: {error}");
-                }
-                Ok(()) | Err(_) => {}
-            }
-            fails = looked.is_err();
+            outage.note(self.look_after(Instant::now()).await);
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -144,11 +152,7 @@ impl ApiKeys {
         if uses.is_empty() {
             return;
         }
-        let db = self.db.clone();
-        tokio::task::spawn_local(async move {
-            if let Err(error) = db.commit(NoteApiKeyUses(uses)).await {
-                log::warn!("the last uses of API keys could not be noted: {error}");
-            }
-        });
+        let (db, unnoted) = (self.db.clone(), self.unnoted.clone());
+        tokio::task::spawn_local(async move { unnoted.note(db.commit(NoteApiKeyUses(uses)).await) });
     }
 }

@@ -1,8 +1,10 @@
 //! What goes on beside the requests for as long as the server runs.
 
 use crate::shared::lock;
+use crate::store::StoreError;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::task::{AbortHandle, spawn_local};
@@ -53,6 +55,49 @@ impl Background {
         for task in lock(&self.0.tasks).drain(..) {
             task.abort();
         }
+    }
+}
+
+/// A failure of something that is tried again and again: the log says once that it began, and once that it is over.
+#[derive(Debug)]
+pub(super) struct Outage {
+    told: AtomicBool,
+    begins: &'static str,
+    is_over: &'static str,
+}
+
+impl Outage {
+    /// What to say of it.
+    pub(super) const fn new(begins: &'static str, is_over: &'static str) -> Self {
+        Self { told: AtomicBool::new(false), begins, is_over }
+    }
+
+    /// Takes note of how a try went, and hands it on.
+    pub(super) fn note<T>(&self, tried: Result<T, StoreError>) -> Option<T> {
+        match &tried {
+            Ok(_) => self.ends(),
+            Err(error) => self.goes_on(error),
+        }
+        tried.ok()
+    }
+
+    /// It failed, again or for the first time.
+    pub(super) fn goes_on(&self, error: &StoreError) {
+        let is_known = self.told.swap(true, Ordering::Relaxed);
+        let level = if is_known { log::Level::Debug } else { log::Level::Warn };
+        log::log!(level, "{}: {error}", self.begins);
+    }
+
+    /// It succeeded, again or for the first time.
+    pub(super) fn ends(&self) {
+        if self.told.swap(false, Ordering::Relaxed) {
+            log::info!("{}", self.is_over);
+        }
+    }
+
+    /// Was it told that it began, and not yet that it is over?
+    pub(super) fn is_told(&self) -> bool {
+        self.told.load(Ordering::Relaxed)
     }
 }
 

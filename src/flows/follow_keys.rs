@@ -1,6 +1,7 @@
 //! Follows changes to the keys made at the terminal or by another node, within seconds. Also does what is due by
 //! itself, replacing a key by age and retiring an old one; whichever node comes first does it.
 
+use super::background::Outage;
 use super::check_clock::{ClockDifference, shared_time};
 use super::start_keys::{ServerKeys, StartKeysError, master_key_fits, newest};
 use crate::domain::{PUBLISHED_BEFORE_SIGNING, Time};
@@ -17,11 +18,12 @@ pub async fn follow_keys(keys: ServerKeys, tokens: Verifier) {
     // A skew that existed at startup has been logged there.
     let difference = shared_time(&keys.db, &keys.clock).await.ok().and_then(|time| time.difference);
     let mut follower = Follower { keys, tokens, seen: Vec::new(), opened: false, difference };
+    let outage = Outage::new("the keys can't be followed, those known stay", "the keys are followed again");
     loop {
         tokio::time::sleep(PAUSE).await;
         match follower.look().await {
-            Ok(()) => {}
-            Err(StartKeysError::Store(error)) => log::warn!("the keys could not be read: {error}"),
+            Ok(()) => outage.ends(),
+            Err(StartKeysError::Store(error)) => outage.goes_on(&error),
             Err(error) => {
                 log::error!("the keys in the database can't be used, those from before stay: {error}");
             }

@@ -1,5 +1,6 @@
 //! Follows what other nodes and the terminal did to sessions and users, within a second and across restarts.
 
+use super::background::Outage;
 use super::check_clock::time_of_all;
 use super::purge::longest_token;
 use crate::actors::Db;
@@ -22,8 +23,6 @@ const LONG_OVERLAP: i64 = 15 * 60;
 
 /// After this long without news, the log says so, once.
 const DEAF: Duration = Duration::from_secs(5);
-
-const NO_ANSWER: &str = "it does not answer";
 
 /// Reads what happened to sessions and users and passes it on to token verification.
 #[derive(Debug, Clone)]
@@ -49,6 +48,8 @@ impl FollowRevocations {
     /// Reads news since `heard`, until the process ends. While the database can't be read, sessions ended elsewhere
     /// are not known here, and tokens stay valid until they expire: a database outage must not sign everybody out.
     pub async fn follow(self, heard: Rc<Cell<Time>>) {
+        let no_answer = StoreError::Unavailable("it does not answer".into());
+        let unpurged = Outage::new("old revocations can't be purged", "old revocations are purged again");
         let mut silence = Silence::from_now();
         for count in 1_u32.. {
             tokio::time::sleep(PAUSE).await;
@@ -59,11 +60,11 @@ impl FollowRevocations {
             let looked = tokio::select! {
                 looked = &mut look => looked,
                 () = silence.begins_to_matter() => {
-                    silence.tell(NO_ANSWER);
+                    silence.goes_on(&no_answer);
                     look.await
                 }
             };
-            match looked.unwrap_or_else(|_| Err(StoreError::Unavailable(NO_ANSWER.into()))) {
+            match looked.unwrap_or_else(|_| Err(no_answer.clone())) {
                 Ok(now) => {
                     heard.set(now);
                     silence.broken();
@@ -71,7 +72,7 @@ impl FollowRevocations {
                 Err(error) => silence.goes_on(&error),
             }
             if is_long {
-                self.purge(heard.get()).await;
+                unpurged.note(self.purge(heard.get()).await);
             }
         }
     }
@@ -105,33 +106,33 @@ impl FollowRevocations {
         }
     }
 
-    async fn purge(&self, now: Time) {
+    async fn purge(&self, now: Time) -> Result<usize, StoreError> {
         let over = |ttl: i64| now.plus_seconds(-ttl - 2 * OVERLAP);
         self.revocations.forget_before(over(self.access_ttl));
-        let purged = async {
-            let longest = longest_token(&self.db, self.access_ttl).await?;
-            self.db.commit(PurgeRevocations { before: over(longest) }).await
-        };
-        if let Err(error) = purged.await {
-            log::warn!("old revocations could not be purged: {error}");
-        }
+        let longest = longest_token(&self.db, self.access_ttl).await?;
+        self.db.commit(PurgeRevocations { before: over(longest) }).await
     }
 }
 
-/// How long there has been no news. Logged when it begins to matter and when it is over.
+/// How long there has been no news. Told of when it begins to matter.
 struct Silence {
     since: Instant,
-    told: bool,
+    outage: Outage,
 }
 
 impl Silence {
     fn from_now() -> Self {
-        Self { since: Instant::now(), told: false }
+        let outage = Outage::new(
+            "for 5 s it could not be heard what other nodes and the terminal ended; until the database is back, access \
+             tokens from there stay good until they expire",
+            "the database is back: what other nodes and the terminal ended is heard again",
+        );
+        Self { since: Instant::now(), outage }
     }
 
     /// Waits until the silence is to be told of; forever once it was.
     fn begins_to_matter(&self) -> impl Future<Output = ()> + use<> {
-        let left = (!self.told).then(|| DEAF.saturating_sub(self.since.elapsed()));
+        let left = (!self.outage.is_told()).then(|| DEAF.saturating_sub(self.since.elapsed()));
         async move {
             match left {
                 Some(left) => tokio::time::sleep(left).await,
@@ -140,25 +141,16 @@ impl Silence {
         }
     }
 
-    fn goes_on(&mut self, error: &StoreError) {
-        log::debug!("what was ended elsewhere could not be read: {error}");
-        if self.since.elapsed() >= DEAF && !self.told {
-            self.tell(&error.to_string());
+    fn goes_on(&self, error: &StoreError) {
+        if self.since.elapsed() >= DEAF {
+            self.outage.goes_on(error);
+        } else {
+            log::debug!("what was ended elsewhere could not be read: {error}");
         }
-    }
-
-    fn tell(&mut self, reason: &str) {
-        self.told = true;
-        log::warn!(
-            "for {} s it could not be heard what other nodes and the terminal ended; until the database is \
-             back, access tokens from there stay good until they expire: {reason}",
-            self.since.elapsed().as_secs()
-        );
     }
 
     fn broken(&mut self) {
-        if std::mem::replace(self, Self::from_now()).told {
-            log::info!("the database is back: what other nodes and the terminal ended is heard again");
-        }
+        self.since = Instant::now();
+        self.outage.ends();
     }
 }

@@ -1,5 +1,6 @@
 //! Adds logins to the SQLite indexes in the background (see `store/fresh_logins.rs`).
 
+use super::background::Outage;
 use crate::actors::Db;
 use crate::store::{
     FindFreshLogins, ForgetFreshLogins, IndexExchanges, IndexUserSessions, StoreError, Stretch,
@@ -14,12 +15,12 @@ const BITE: usize = 800;
 
 /// Indexes every second until the process ends. A failure is retried a second later.
 pub async fn index_logins_forever(db: Db) {
+    let outage = Outage::new("logins can't be indexed", "logins are indexed again");
     let mut indexed = 0;
     loop {
         tokio::time::sleep(PAUSE).await;
-        match index_logins(&db, indexed).await {
-            Ok(last) => indexed = last.max(indexed),
-            Err(error) => log::warn!("logins could not be indexed: {error}"),
+        if let Some(last) = outage.note(index_logins(&db, indexed).await) {
+            indexed = last.max(indexed);
         }
     }
 }

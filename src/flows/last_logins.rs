@@ -4,10 +4,11 @@
 //! a second, so that many logins cost one write, in table order. When many people log in at once it follows within
 //! ten seconds, during which many of them log in again.
 
+use super::background::Outage;
 use crate::actors::Db;
 use crate::domain::{Time, UserId};
 use crate::shared::lock;
-use crate::store::NoteLogins;
+use crate::store::{NoteLogins, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -35,12 +36,13 @@ impl LastLogins {
 
     /// Writes the recorded logins until the process ends: every second, or every ten if there are many.
     pub async fn write_forever(self, db: Db) {
+        let outage = Outage::new("last logins can't be noted", "last logins are noted again");
         let mut waited = 0;
         loop {
             tokio::time::sleep(PAUSE).await;
             waited += 1;
             if self.noted().len() <= BITE || waited == CROWD_WAITS {
-                self.write(&db).await;
+                outage.note(self.write(&db).await);
                 waited = 0;
             }
         }
@@ -52,19 +54,15 @@ impl LastLogins {
     }
 
     /// Writes the recorded logins. What can't be written is kept for the next time.
-    pub async fn write(&self, db: &Db) {
+    pub async fn write(&self, db: &Db) -> Result<(), StoreError> {
         let mut noted: Vec<(UserId, Time)> =
             self.noted().iter().map(|(user, at)| (user.clone(), *at)).collect();
         noted.sort_unstable();
         for bite in noted.chunks(BITE) {
-            match db.commit(NoteLogins(bite.to_vec())).await {
-                Ok(()) => self.forget(bite),
-                Err(error) => {
-                    log::warn!("last logins could not be noted: {error}");
-                    return;
-                }
-            }
+            db.commit(NoteLogins(bite.to_vec())).await?;
+            self.forget(bite);
         }
+        Ok(())
     }
 
     /// Removes what was written, unless the user has logged in again since.

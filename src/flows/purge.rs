@@ -1,6 +1,7 @@
 //! Purges expired data, in batches so small that no login waits behind one. Data is expired if it is so by the clock that
 //! all nodes share.
 
+use super::background::Outage;
 use super::check_clock::time_of_all;
 use crate::actors::Db;
 use crate::domain::{Clock, Lifetimes, Time};
@@ -17,17 +18,16 @@ const BITE: i64 = 500;
 const PAUSE_BETWEEN_BITES: Duration = Duration::from_millis(50);
 const PAUSE_BETWEEN_ROUNDS: Duration = Duration::from_secs(60);
 
-/// Purges until the process ends. Failures are logged and retried a minute later.
+/// Purges until the process ends. A failure is retried a minute later.
 pub async fn purge_forever(db: Db, clock: Clock, lifetimes: Lifetimes) {
     let keep = KEEP_EXCHANGES_SECONDS.max(lifetimes.replay + 60);
+    let of_exchanges =
+        Outage::new("old exchange records can't be purged", "old exchange records are purged again");
+    let of_sessions = Outage::new("expired sessions can't be purged", "expired sessions are purged again");
     loop {
         tokio::time::sleep(PAUSE_BETWEEN_ROUNDS).await;
-        if let Err(error) = purge_exchanges(&db, &clock, keep).await {
-            log::warn!("old exchange records could not be purged: {error}");
-        }
-        if let Err(error) = purge_sessions(&db, &clock, lifetimes.access).await {
-            log::warn!("expired sessions could not be purged: {error}");
-        }
+        of_exchanges.note(purge_exchanges(&db, &clock, keep).await);
+        of_sessions.note(purge_sessions(&db, &clock, lifetimes.access).await);
     }
 }
 

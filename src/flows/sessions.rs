@@ -91,10 +91,10 @@ impl Sessions {
             ip: request.client.ip,
         });
         match rotation.await? {
-            Rotation::Turned { user, app, generation, ends_at } => {
+            Rotation::Turned { user, app, generation, expires_at } => {
                 let issued = self.issuer.issue(user, at, &app, &token.session, generation)?;
-                let left = ends_at.unix() - at.unix();
-                Ok(Issued { refresh_expires_in: issued.refresh_expires_in.min(left), ..issued })
+                let left = expires_at.unix() - at.unix();
+                Ok(Issued { refresh_expires_in: left.max(1), ..issued })
             }
             Rotation::Gone => Err(RefreshError::Invalid),
             Rotation::Banned => Err(RefreshError::Banned),

@@ -28,7 +28,10 @@ impl Query for EmptyLog {
 
 /// Starts the checkpoint thread, which ends when nobody holds `in_use` any more. Does nothing on Postgres.
 pub fn keep_checkpointed(url: &DatabaseUrl, in_use: Weak<()>) -> Result<(), StoreError> {
-    let DbConn::Sqlite(mut conn) = connect(url)? else { return Ok(()) };
+    if !matches!(url, DatabaseUrl::Sqlite(_)) {
+        return Ok(());
+    }
+    let mut conn = connect(url)?;
     let work = move || {
         while in_use.strong_count() > 0 {
             std::thread::sleep(PAUSE);

@@ -1,8 +1,8 @@
 //! Opens connections by the URL's scheme and pools them.
 
-use super::StoreError;
 use super::fresh_logins::INDEX_FRESH_CODES;
 use super::sign_in::{LOGINS, WRITE_LOGIN};
+use super::{PATIENCE, StoreError};
 use crate::domain::{DatabaseUrl, split_parameters};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
@@ -28,7 +28,8 @@ pub type Pool = r2d2::Pool<Connector>;
 /// The purpose of a pool's connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Concurrent queries.
+    /// Concurrent queries. On Postgres none outlasts [`PATIENCE`]: who asked has been answered by then, and the
+    /// connection is for others.
     Read,
     /// The writers' transactions.
     Write,
@@ -44,16 +45,19 @@ impl r2d2::ManageConnection for Connector {
 
     fn connect(&self) -> Result<DbConn, Self::Error> {
         let mut conn = connect(&self.0)?;
-        if self.1 == Purpose::Write {
-            let setup: &[&str] = match &conn {
-                DbConn::Postgres(_) => &[WRITER_ON_POSTGRES],
-                DbConn::Sqlite(_) => &[WRITER_ON_SQLITE, INDEX_FRESH_CODES, LOGINS, WRITE_LOGIN],
-            };
-            setup
-                .iter()
-                .try_for_each(|statements| conn.batch_execute(statements))
-                .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
-        }
+        let reader_on_postgres = format!("SET statement_timeout = {}", PATIENCE.as_millis());
+        let setup: &[&str] = match (self.1, &conn) {
+            (Purpose::Read, DbConn::Postgres(_)) => &[&reader_on_postgres],
+            (Purpose::Read, DbConn::Sqlite(_)) => &[],
+            (Purpose::Write, DbConn::Postgres(_)) => &[WRITER_ON_POSTGRES],
+            (Purpose::Write, DbConn::Sqlite(_)) => {
+                &[WRITER_ON_SQLITE, INDEX_FRESH_CODES, LOGINS, WRITE_LOGIN]
+            }
+        };
+        setup
+            .iter()
+            .try_for_each(|statements| conn.batch_execute(statements))
+            .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
         Ok(conn)
     }
 
@@ -125,7 +129,7 @@ pub(super) fn is_missing_file(url: &DatabaseUrl) -> bool {
 
 /// Gives up on a server that became unreachable within some 10 seconds; TCP alone would take a quarter of an
 /// hour. These are libpq parameters, in seconds and milliseconds; parameters in the URL take precedence.
-const PATIENCE: [&str; 5] = [
+const PATIENCE_OF_LIBPQ: [&str; 5] = [
     "connect_timeout=5",
     "keepalives_idle=5",
     "keepalives_interval=2",
@@ -138,7 +142,7 @@ fn with_patience(url: &str) -> String {
     let mut all: Vec<&str> = parameters.into_iter().flat_map(|given| given.split('&')).collect();
     all.retain(|pair| !pair.is_empty());
     let given: Vec<&str> = all.iter().map(|pair| name_of(pair)).collect();
-    all.extend(PATIENCE.into_iter().filter(|pair| !given.contains(&name_of(pair))));
+    all.extend(PATIENCE_OF_LIBPQ.into_iter().filter(|pair| !given.contains(&name_of(pair))));
     format!("{place}?{}", all.join("&"))
 }
 

@@ -18,7 +18,11 @@ pub enum StoreError {
     /// The database is reachable, but lacks a migration.
     #[error("migration {0} is pending: run `weauth migrate`")]
     Pending(String),
-    /// The database rejected the statement: a bug of ours, or a full disk.
+    /// The database answers, but can't do its work for now, and the statement is not at fault: its disk is full or
+    /// broken, it takes no writes, or it took too long.
+    #[error("the database can't do its work: {0}")]
+    Unable(String),
+    /// The database rejected the statement: a bug of ours.
     #[error("the database refused: {0}")]
     Refused(String),
     /// The query panicked; others are not affected.
@@ -43,42 +47,55 @@ impl From<DieselError> for StoreError {
                 DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::ForeignKeyViolation,
                 info,
             ) => Self::Conflict(info.message().to_owned()),
-            DieselError::DatabaseError(_, info) => {
-                let message = info.message();
-                if means_connection_lost(message) {
-                    Self::Unavailable(message.to_owned())
-                } else if means_conflict(message) {
-                    Self::Conflict(message.to_owned())
-                } else {
-                    Self::Refused(message.to_owned())
-                }
-            }
+            DieselError::DatabaseError(_, info) => Self::saying(info.message()),
             DieselError::BrokenTransactionManager => Self::Unavailable(error.to_string()),
             _ => Self::Refused(error.to_string()),
         }
     }
 }
 
-/// libpq reports a dead server by text alone, and a server that shuts down as an ordinary error.
-fn means_connection_lost(message: &str) -> bool {
-    const SIGNS: [&str; 8] = [
-        "server closed the connection",
-        "terminating connection",
-        "no connection to the server",
-        "could not send data",
-        "could not receive data",
-        "connection not open",
-        "is shutting down",
-        "is starting up",
-    ];
-    SIGNS.iter().any(|sign| message.contains(sign))
+impl StoreError {
+    /// The error that is known by its message alone: diesel does not expose SQLSTATE.
+    fn saying(message: &str) -> Self {
+        let says = |signs: &[&str]| signs.iter().any(|sign| message.contains(sign));
+        let kind = if says(&CONNECTION_LOST) {
+            Self::Unavailable
+        } else if says(&CONFLICT) {
+            Self::Conflict
+        } else if says(&UNABLE) {
+            Self::Unable
+        } else {
+            Self::Refused
+        };
+        kind(message.to_owned())
+    }
 }
 
-/// Postgres's 40P01 and 55P03, for which diesel exposes only the text, and SQLite's `SQLITE_BUSY`.
-fn means_conflict(message: &str) -> bool {
-    const SIGNS: [&str; 3] = ["deadlock detected", "due to lock timeout", "database is locked"];
-    SIGNS.iter().any(|sign| message.contains(sign))
-}
+/// libpq reports a dead server by text alone, and a server that shuts down as an ordinary error.
+const CONNECTION_LOST: [&str; 8] = [
+    "server closed the connection",
+    "terminating connection",
+    "no connection to the server",
+    "could not send data",
+    "could not receive data",
+    "connection not open",
+    "is shutting down",
+    "is starting up",
+];
+
+/// Postgres's 40P01 and 55P03, and SQLite's `SQLITE_BUSY`.
+const CONFLICT: [&str; 3] = ["deadlock detected", "due to lock timeout", "database is locked"];
+
+/// Postgres's 57014 of a statement that took too long, and what either database says of its disk, or as a standby.
+const UNABLE: [&str; 7] = [
+    "due to statement timeout",
+    "disk is full",
+    "No space left on device",
+    "disk I/O error",
+    "Input/output error",
+    "in a read-only transaction",
+    "readonly database",
+];
 
 impl From<diesel::ConnectionError> for StoreError {
     fn from(error: diesel::ConnectionError) -> Self {
@@ -98,5 +115,27 @@ fn in_one_line(message: &str) -> String {
 impl From<r2d2::Error> for StoreError {
     fn from(error: r2d2::Error) -> Self {
         Self::Unavailable(in_one_line(&error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ails_the_database_itself_is_no_fault_of_the_statement() {
+        for message in [
+            "canceling statement due to statement timeout",
+            "could not extend file \"base/5/16389\": No space left on device",
+            "could not read block 7 in file \"base/5/16389\": Input/output error",
+            "cannot execute INSERT in a read-only transaction",
+            "database or disk is full",
+            "disk I/O error",
+            "attempt to write a readonly database",
+        ] {
+            assert_eq!(StoreError::saying(message), StoreError::Unable(message.to_owned()));
+        }
+        let bug = "canceling statement due to user request";
+        assert_eq!(StoreError::saying(bug), StoreError::Refused(bug.to_owned()));
     }
 }

@@ -47,22 +47,21 @@ impl Query for FindExchange {
             return Ok(None);
         };
         let now = self.at.to_stored();
-        let session: Option<(Generation, NaiveDateTime, NaiveDateTime)> = sessions::table
+        let session: Option<(Generation, NaiveDateTime)> = sessions::table
             .find(&session_id)
             .filter(sessions::user_id.eq(&user_id))
             .filter(sessions::expires_at.gt(now))
-            .filter(sessions::ends_at.gt(now))
-            .select((sessions::generation, sessions::expires_at, sessions::ends_at))
+            .select((sessions::generation, sessions::expires_at))
             .first(conn)
             .optional()?;
         Ok(Some(FoundExchange {
             exchanged_at: Time::from_stored(exchanged_at),
             idempotency_key,
             user: find_user(conn, &user_id)?,
-            session: session.map(|(generation, expires_at, ends_at)| LiveSession {
+            session: session.map(|(generation, expires_at)| LiveSession {
                 id: SessionId::from_stored(session_id),
                 generation,
-                expires_at: Time::from_stored(expires_at.min(ends_at)),
+                expires_at: Time::from_stored(expires_at),
             }),
         }))
     }

@@ -38,8 +38,8 @@ impl Query for FindExpiredSessions {
     type Output = ExpiredSessions;
 
     fn run(&self, conn: &mut DbConn) -> Result<ExpiredSessions, StoreError> {
-        type Row = (String, String, NaiveDateTime, NaiveDateTime);
-        let columns = (sessions::user_id, sessions::id, sessions::expires_at, sessions::ends_at);
+        type Row = (String, String, NaiveDateTime);
+        let columns = (sessions::user_id, sessions::id, sessions::expires_at);
         let bite = sessions::table.filter(sessions::id.gt(&self.after.id));
         let bite = bite.order(sessions::id).limit(self.limit);
         let rows: Vec<Row> = bite.select(columns).load(conn)?;
@@ -47,7 +47,7 @@ impl Query for FindExpiredSessions {
         let cursor = |row: &Row| SessionCursor { user_id: row.0.clone(), id: row.1.clone() };
         let next = rows.last().filter(|_| !at_end).map(cursor);
         let now = self.at.to_stored();
-        let is_over = |row: &&Row| row.2 <= now || row.3 <= now;
+        let is_over = |row: &&Row| row.2 <= now;
         Ok(ExpiredSessions { expired: rows.iter().filter(is_over).map(cursor).collect(), next })
     }
 }
@@ -68,7 +68,7 @@ impl WriteOne for DeleteExpiredSessions {
         let now = self.at.to_stored();
         for place in &self.expired {
             let session = sessions::table.find(&place.id);
-            let over = session.filter(sessions::expires_at.le(now).or(sessions::ends_at.le(now)));
+            let over = session.filter(sessions::expires_at.le(now));
             if diesel::delete(over).execute(conn)? > 0 {
                 forget_user_session(conn, &place.user_id, &place.id)?;
             }

@@ -54,11 +54,12 @@ impl GroupCommit {
     /// Queues a write; if the queue is full, it is answered with [`StoreError::Busy`] at once.
     pub fn submit<W: Write>(&self, write: W, reply: Reply<W>) {
         let job = Box::new(Entry { write, output: None, reply: Some(reply), since: Instant::now() });
-        match self.queue.try_send(job) {
-            Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(mut job)) => job.answer(Err(StoreError::Busy)),
-            Err(mpsc::error::TrySendError::Closed(mut job)) => job.answer(Err(StoreError::Crashed)),
-        }
+        let (mut job, error) = match self.queue.try_send(job) {
+            Ok(()) => return,
+            Err(mpsc::error::TrySendError::Full(job)) => (job, StoreError::Busy),
+            Err(mpsc::error::TrySendError::Closed(job)) => (job, StoreError::Crashed),
+        };
+        job.answer(Err(error));
     }
 }
 
@@ -80,8 +81,8 @@ trait Job: Any + Send {
     fn kind(&self) -> TypeId;
     /// Applies jobs of this kind.
     fn applier(&self) -> Apply;
-    /// Sends the caller the output on `Ok`, else the error.
-    fn answer(&mut self, result: Result<(), StoreError>);
+    /// Sends the caller the output on `Ok`, else the error. False if the caller is gone.
+    fn answer(&mut self, result: Result<(), StoreError>) -> bool;
     fn as_any(&mut self) -> &mut dyn Any;
 }
 
@@ -107,12 +108,9 @@ impl<W: Write> Job for Entry<W> {
         }
     }
 
-    fn answer(&mut self, result: Result<(), StoreError>) {
+    fn answer(&mut self, result: Result<(), StoreError>) -> bool {
         let result = result.and_then(|()| self.output.take().ok_or(StoreError::Crashed));
-        if let Some(reply) = self.reply.take() {
-            // The caller may be gone; its write is committed nevertheless.
-            let _gone = reply.send(result);
-        }
+        self.reply.take().is_some_and(|reply| reply.send(result).is_ok())
     }
 
     fn as_any(&mut self) -> &mut dyn Any {
@@ -186,12 +184,13 @@ impl Writer {
         }
     }
 
+    /// Further tries wait for less long, as whoever is queued behind waits too. In all it is over three seconds.
     fn commit_alone(&mut self, mut job: Box<dyn Job>, wait: LockWait) {
         let alone = std::slice::from_mut(&mut job);
         let mut result = self.transact(alone, wait);
         for _ in 1..TRIES {
             if matches!(result, Err(StoreError::Conflict(_))) && !alone[0].is_late() {
-                result = self.transact(alone, wait);
+                result = self.transact(alone, LockWait::Short);
             }
         }
         answer(alone, &result);
@@ -243,7 +242,7 @@ impl Writer {
 enum LockWait {
     /// As the connection is set up.
     Long,
-    /// Less: the writes behind it have waited already. Over all tries it is as long as another group of ours may wait.
+    /// Less: the writes behind it have waited already. Three such tries are as long as another group of ours may wait.
     Short,
 }
 
@@ -260,12 +259,15 @@ fn too_late() -> StoreError {
     StoreError::Unavailable("the write has waited for too long".into())
 }
 
+/// A caller that is gone has its write committed nevertheless. Of a failure each caller tells, but those that are gone.
 fn answer(group: &mut [Box<dyn Job>], result: &Result<(), StoreError>) {
-    if let Err(error) = result {
-        log::error!("a write failed: {error}");
-    }
+    let mut all_heard = true;
     for job in group {
-        job.answer(result.clone());
+        all_heard &= job.answer(result.clone());
+    }
+    if let Err(error) = result {
+        let level = if all_heard { log::Level::Debug } else { log::Level::Error };
+        log::log!(level, "a write failed: {error}");
     }
 }
 

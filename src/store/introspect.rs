@@ -32,30 +32,25 @@ impl Query for FindRefreshSession {
     type Output = Option<RefreshSession>;
 
     fn run(&self, conn: &mut DbConn) -> Result<Self::Output, StoreError> {
-        type Row = (
-            String,
-            (Generation, NaiveDateTime, NaiveDateTime, NaiveDateTime),
-            (Generation, Option<Time>),
-            String,
-        );
+        type Row = (String, (Generation, NaiveDateTime, NaiveDateTime), (Generation, Option<Time>), String);
         let row: Option<Row> = sessions::table
             .inner_join(users::table.on(users::id.eq(sessions::user_id)))
             .filter(sessions::user_id.eq(self.user.as_str()))
             .filter(sessions::id.eq(self.session.as_str()))
             .select((
                 sessions::appid,
-                (sessions::generation, sessions::rotated_at, sessions::expires_at, sessions::ends_at),
+                (sessions::generation, sessions::rotated_at, sessions::expires_at),
                 (sessions::burst_generation, sessions::burst_began_at),
                 users::status,
             ))
             .first(conn)
             .optional()?;
-        Ok(row.map(|(appid, (generation, rotated_at, expires_at, ends_at), burst, status)| RefreshSession {
+        Ok(row.map(|(appid, (generation, rotated_at, expires_at), burst, status)| RefreshSession {
             app: AppId::from_stored(&appid),
             state: RefreshState {
                 generation,
                 rotated_at: Time::from_stored(rotated_at),
-                expires_at: Time::from_stored(expires_at.min(ends_at)),
+                expires_at: Time::from_stored(expires_at),
                 burst: stored_burst(burst),
             },
             user_status: UserStatus::from_stored(&status),

@@ -164,7 +164,7 @@ impl Query for CheckReady {
         let DbConn::Postgres(conn) = conn else { return Ok(()) };
         let is_read_only = dsl::sql::<Bool>("current_setting('transaction_read_only') = 'on'");
         if diesel::select(is_read_only).get_result(conn)? {
-            return Err(StoreError::Refused("it takes no writes".into()));
+            return Err(StoreError::Unable("it takes no writes".into()));
         }
         Ok(())
     }

@@ -63,8 +63,8 @@ prepared! {
     /// The sessions of these users, given as a JSON array, from the index and from what is not indexed yet.
     /// One query for all users, because the unindexed rows are scanned in full.
     FindSessionsOfUsers<'a> on Sqlite { indexed: Text = &'a str, fresh: Text = &'a str } ->
-    (Text, Text, Timestamp, Timestamp),
-    "SELECT user_id, id, expires_at, ends_at FROM sessions WHERE id IN (
+    (Text, Text, Timestamp),
+    "SELECT user_id, id, expires_at FROM sessions WHERE id IN (
          SELECT session_id FROM user_sessions WHERE user_id IN (SELECT value FROM json_each(?))
          UNION SELECT session_id FROM fresh_logins WHERE user_id IN (SELECT value FROM json_each(?))
      ) ORDER BY id"
@@ -82,11 +82,11 @@ pub(super) fn sessions_of_each(
     conn: &mut DbConn,
     users: &[&str],
 ) -> Result<HashMap<String, Vec<Owned>>, StoreError> {
-    type Row = (String, String, NaiveDateTime, NaiveDateTime);
+    type Row = (String, String, NaiveDateTime);
     let rows: Vec<Row> = match conn {
         DbConn::Postgres(conn) => {
             let theirs = sessions::table.filter(sessions::user_id.eq_any(users)).order(sessions::id);
-            let columns = (sessions::user_id, sessions::id, sessions::expires_at, sessions::ends_at);
+            let columns = (sessions::user_id, sessions::id, sessions::expires_at);
             theirs.select(columns).load(conn)?
         }
         DbConn::Sqlite(conn) => {
@@ -95,8 +95,8 @@ pub(super) fn sessions_of_each(
         }
     };
     let mut found: HashMap<String, Vec<Owned>> = HashMap::new();
-    for (user, id, expires_at, ends_at) in rows {
-        let expires_at = Time::from_stored(expires_at.min(ends_at));
+    for (user, id, expires_at) in rows {
+        let expires_at = Time::from_stored(expires_at);
         found.entry(user).or_default().push(Owned { id, expires_at });
     }
     Ok(found)
@@ -169,7 +169,6 @@ impl Query for ListSessions {
             let rows: Vec<SessionRow> = sessions::table
                 .filter(sessions::id.eq_any(ids))
                 .filter(sessions::expires_at.gt(now))
-                .filter(sessions::ends_at.gt(now))
                 .order(sessions::id.desc())
                 .select((
                     sessions::id,

@@ -41,7 +41,7 @@ async fn a_clock_that_is_not_the_databases_is_told_of(db: Database) {
     let settings = DbSettings { readers: 1, waiting_reads: 10, waiting_writes: 10 };
     let actors = tokio::task::LocalSet::new();
     let differences = actors.run_until(async {
-        let db = Db::start(&url, settings).unwrap();
+        let db = Db::start(&url, settings).await.unwrap();
         let mut differences = Vec::new();
         for seconds in [0, 3600, -3600] {
             differences.push(shared_time(&db, &Clock::shifted(seconds)).await.unwrap().difference);

@@ -19,6 +19,8 @@ on_sqlite!(
     a_file_that_is_not_in_its_place_any_more_is_told_of,
     more_logins_than_agreed_are_refused_at_once,
     a_log_for_machines_has_a_requests_parts_as_fields,
+    what_fails_in_the_background_is_told_once_and_when_it_is_over,
+    a_write_that_fails_is_told_with_its_request_only,
 );
 
 async fn a_healthy_server_says_so(db: Database) {
@@ -112,6 +114,31 @@ async fn a_log_for_machines_has_a_requests_parts_as_fields(db: Database) {
     let request_id = json!(answer.header("x-request-id"));
     assert_eq!(parts, [json!("GET"), json!(404), json!("not_found"), json!("127.0.0.1"), request_id]);
     assert!(line["duration_ms"].is_f64() && line["message"].is_string(), "{line}");
+}
+
+async fn what_fails_in_the_background_is_told_once_and_when_it_is_over(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    app.login("alice").await;
+    db.execute("CREATE TRIGGER no BEFORE UPDATE ON users BEGIN SELECT RAISE(ABORT, 'not now'); END");
+    app.login("alice").await;
+    app.wait_for_line("last logins can't be noted");
+    tokio::time::sleep(Duration::from_millis(2500)).await; // two more tries
+
+    db.execute("DROP TRIGGER no");
+
+    app.wait_for_line("last logins are noted again");
+    assert!(app.lines_with("not now") > 2, "the later tries are told of to whoever wants to know");
+    assert_eq!((app.warnings_with("not now"), app.errors_with("not now")), (1, 0));
+}
+
+async fn a_write_that_fails_is_told_with_its_request_only(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    db.execute("CREATE TRIGGER no BEFORE INSERT ON sessions BEGIN SELECT RAISE(ABORT, 'not now'); END");
+
+    let answer = app.login_with(json!({"code": app.code_for("alice")})).await;
+
+    answer.problem_with_retry(503, "database_unavailable", "later");
+    assert_eq!(app.errors_with("not now"), 1);
 }
 
 async fn more_logins_than_agreed_are_refused_at_once(db: Database) {

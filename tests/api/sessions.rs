@@ -1,6 +1,7 @@
 //! A session's life: it is refreshed, listed and ended, here and on every other node.
 
 use crate::harness::{Answer, Builder, Database, Login, TestApp, await_revoked, on_both};
+use chrono::{DateTime, SubsecRound, Utc};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ on_both!(
     a_token_that_was_replaced_long_ago_ends_the_session,
     tokens_that_are_not_ours_are_refused,
     a_session_that_was_not_used_in_time_has_ended,
+    a_refresh_promises_no_more_than_the_session_has_left,
     a_logout_ends_the_session_at_once_and_everywhere_within_a_second,
     a_logout_everywhere_ends_all_sessions,
     a_restart_brings_no_ended_session_back,
@@ -164,6 +166,30 @@ async fn a_session_that_was_not_used_in_time_has_ended(db: Database) {
     app.me(&login.access_token).await.ok(); // it has its own lifetime, and can still be ended
     assert_eq!(logout(&app, &login.access_token, None).await.status.as_u16(), 204);
     app.me(&login.access_token).await.problem(401, "token_revoked");
+}
+
+async fn a_refresh_promises_no_more_than_the_session_has_left(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    let (_, first) = refresh_token_of(&app, "alice").await;
+    let replaced = refresh(&app, &first).await.ok();
+    assert_eq!(replaced["refresh_expires_in"], 2_592_000);
+    let set = |columns: &[&str], to: DateTime<Utc>| {
+        let to = to.format("%Y-%m-%d %H:%M:%S%.6f");
+        let columns: Vec<String> = columns.iter().map(|column| format!("{column} = '{to}'")).collect();
+        db.execute(&format!("UPDATE sessions SET {}", columns.join(", ")));
+    };
+
+    set(&["expires_at"], Utc::now() + Duration::from_secs(100)); // by a node where sessions expire sooner
+    let again = refresh(&app, &first).await.ok();
+    assert!((90..=100).contains(&again["refresh_expires_in"].as_i64().unwrap()), "{again}");
+
+    let into_second = u64::from(Utc::now().timestamp_subsec_millis());
+    tokio::time::sleep(Duration::from_millis(1000 - into_second)).await;
+    set(&["expires_at", "ends_at"], Utc::now().trunc_subsecs(0) + Duration::from_millis(999));
+    let last = refresh(&app, &refresh_token(&again)).await.ok();
+    assert_eq!(last["refresh_expires_in"], 1, "less than a second is left, but not nothing");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    refresh(&app, &refresh_token(&last)).await.problem(401, "refresh_token_invalid");
 }
 
 async fn a_logout_ends_the_session_at_once_and_everywhere_within_a_second(db: Database) {

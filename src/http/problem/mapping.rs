@@ -67,6 +67,7 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable(_)
             | StoreError::Conflict(_)
             | StoreError::Pending(_)
+            | StoreError::Unable(_)
             | StoreError::Refused(_)
             | StoreError::Crashed => {
                 log::error!("the database failed: {error}");

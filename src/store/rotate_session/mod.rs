@@ -61,8 +61,8 @@ pub enum Rotation {
         app: AppId,
         /// The current generation.
         generation: Generation,
-        /// When the session ends, however much it is used.
-        ends_at: Time,
+        /// When the session expires unless it is used.
+        expires_at: Time,
     },
     /// There is no such session (of this mini-program), or it has ended; nothing was changed.
     Gone,
@@ -187,7 +187,7 @@ impl RotateSession {
         // Another mini-program must not end this one's session.
         let is_of_another = self.app.as_ref().is_some_and(|app| *app != session.app);
         let is_served = self.served.contains(&session.app);
-        if is_of_another || !is_served || session.reused || session.ends_at <= self.at {
+        if is_of_another || !is_served || session.reused {
             return Rotation::Gone;
         }
         match session.state.worth(self.presented, self.at, self.grace) {
@@ -199,7 +199,9 @@ impl RotateSession {
             // long the database took.
             Worth::Present => {
                 let now = self.at.plus(self.since.elapsed());
-                session.state.turn(self.at, now, self.expires_at, self.grace);
+                // No row expires later than it ends, which spares everyone else the question.
+                let expires_at = self.expires_at.min(session.ends_at);
+                session.state.turn(self.at, now, expires_at, self.grace);
             }
             Worth::JustReplaced => {}
             Worth::Over => return Rotation::Gone,
@@ -209,7 +211,8 @@ impl RotateSession {
             }
         }
         let (user, app) = (session.user.clone(), session.app.clone());
-        Rotation::Turned { user, app, generation: session.state.generation, ends_at: session.ends_at }
+        let RefreshState { generation, expires_at, .. } = session.state;
+        Rotation::Turned { user, app, generation, expires_at }
     }
 
     /// If a ban ended the session, reports the ban.

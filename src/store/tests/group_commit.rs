@@ -10,10 +10,10 @@ use std::sync::{Arc, Barrier};
 use tokio::sync::oneshot;
 
 /// How many writes a writer takes at once while the queue is short.
-const FEW: usize = 24;
+pub(super) const FEW: usize = 24;
 
 /// Writes one row.
-struct Note(String);
+pub(super) struct Note(pub String);
 
 impl Write for Note {
     type Output = String;
@@ -31,7 +31,7 @@ impl Write for Note {
 }
 
 /// Blocks the writer from the first `wait` of the test to the second, so that writes queued in between form a group.
-struct Hold(Arc<Barrier>);
+pub(super) struct Hold(pub Arc<Barrier>);
 
 impl Write for Hold {
     type Output = ();
@@ -89,7 +89,10 @@ impl Write for Count {
     }
 }
 
-fn submit<W: Write>(writer: &GroupCommit, write: W) -> oneshot::Receiver<Result<W::Output, StoreError>> {
+pub(super) fn submit<W: Write>(
+    writer: &GroupCommit,
+    write: W,
+) -> oneshot::Receiver<Result<W::Output, StoreError>> {
     let (reply, answer) = oneshot::channel();
     writer.submit(write, reply);
     answer
@@ -106,7 +109,7 @@ fn a_commands_write_is_tried_again_where_it_met_another() {
     }
 }
 
-fn rows(database: &Fresh) -> Vec<String> {
+pub(super) fn rows(database: &Fresh) -> Vec<String> {
     let mut conn = database.pool.get().unwrap();
     audit::table.select(audit::id).order(audit::id).load(&mut *conn).unwrap()
 }

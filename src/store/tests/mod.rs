@@ -1,6 +1,7 @@
 //! Tests of the store alone, on both databases.
 
 mod fresh_logins;
+mod full_disk;
 mod group_commit;
 mod keys;
 mod purge;

@@ -1,10 +1,12 @@
 //! The sign-in transaction: order of exchanges, linking by unionid, repeats within a group.
 
-use super::{Fresh, both};
+use super::{Fresh, both, postgres};
 use crate::domain::{AppId, ClientInfo, LoginCode, OpenId, SessionId, Time, UnionId, UserId};
 use crate::store::schema::{identities, sessions, users};
-use crate::store::{RecordSignIn, SignInRecord, Write};
+use crate::store::transaction::transact;
+use crate::store::{Purpose, RecordSignIn, SignInRecord, Write, open_pool};
 use diesel::prelude::*;
+use std::sync::Barrier;
 
 pub(super) const AT: i64 = 1_800_000_000;
 
@@ -121,4 +123,37 @@ fn a_banned_user_gets_no_session() {
         assert!(matches!(records[0], SignInRecord::Banned));
         assert_eq!(sessions::table.count().get_result::<i64>(&mut *conn).unwrap(), 1);
     }
+}
+
+#[test]
+fn two_groups_of_the_same_people_on_postgres_never_deadlock() {
+    const PEOPLE: i64 = 250;
+    let database = postgres();
+    let writers = open_pool(&database.url, Purpose::Write, 2).unwrap();
+    let group = |node: i64, round: i64| -> Vec<RecordSignIn> {
+        let of_person = |person| {
+            let code = format!("c{node}-{round}-{person}");
+            let mut again = sign_in(ONE, &format!("o{person}"), &code, &code, 10 * round + node);
+            again.unionid = Some(UnionId::parse(&format!("u{round}-{person}")).unwrap());
+            again
+        };
+        (0..PEOPLE).map(of_person).collect()
+    };
+    record(&database, &group(0, 0));
+    let at_once = Barrier::new(2);
+    let sign_all_in = |node| {
+        let mut conn = writers.get().unwrap();
+        let sign_in = |round| {
+            let group = group(node, round);
+            let batch: Vec<&RecordSignIn> = group.iter().collect();
+            at_once.wait();
+            transact(&mut conn, |conn| RecordSignIn::apply(&batch, conn)).err()
+        };
+        (1..9).filter_map(sign_in).collect::<Vec<_>>()
+    };
+    let failures = std::thread::scope(|scope| {
+        let nodes = [1, 2].map(|node| scope.spawn(move || sign_all_in(node)));
+        nodes.map(|node| node.join().unwrap())
+    });
+    assert_eq!(failures, [[], []]);
 }

@@ -263,6 +263,20 @@ impl TestApp {
         self.server.lines().iter().filter(|line| line.contains(text)).count()
     }
 
+    /// How many warnings contain this.
+    pub fn warnings_with(&self, text: &str) -> usize {
+        self.lines_of(" WARN ", text)
+    }
+
+    /// How many errors contain this.
+    pub fn errors_with(&self, text: &str) -> usize {
+        self.lines_of(" ERROR ", text)
+    }
+
+    fn lines_of(&self, level: &str, text: &str) -> usize {
+        self.server.lines().iter().filter(|line| line.contains(level) && line.contains(text)).count()
+    }
+
     /// Kills the server as a power cut would.
     pub fn kill(&self) {
         self.server.kill();

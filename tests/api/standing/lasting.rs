@@ -68,7 +68,7 @@ async fn while_the_database_is_away_tokens_stay_good_and_what_ended_stays_ended(
         let logout = app.request(Method::POST, "/logout").bearer_auth(&stays.access_token);
         app.send(logout).await.problem(503, "database_unavailable");
     }
-    assert_eq!(app.lines_with("could not be heard"), 1, "once, and not at every look");
+    assert_eq!(app.warnings_with("could not be heard"), 1, "once, and not at every look");
 
     proxy.mend();
 

@@ -1,5 +1,6 @@
 //! Sign-in on Postgres: a few statements for the whole group, with one array parameter per column. Rows are
-//! locked in key order, so that two nodes never deadlock.
+//! locked in key order, so that two nodes never deadlock: in that of the arrays, by which a writer's connection has
+//! them looked up.
 
 mod first;
 mod statements;
@@ -11,7 +12,7 @@ use crate::store::users::WholeUser;
 use diesel::prelude::*;
 use first::create_identities;
 use statements::{FindIdentities, InsertExchanges, OpenSessions, ReplaceSessionKeys, SetUnionIds};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// `(appid, openid)` or `(appid, code hash)`.
 type Key<'a> = (&'a str, &'a str);
@@ -101,7 +102,7 @@ fn take_codes(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<Vec<usize>,
 
 fn keep_session_keys(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), StoreError> {
     // If a person signs in several times in a group, the key of the exchange that began last wins.
-    let mut latest: HashMap<Key<'_>, &RecordSignIn> = HashMap::new();
+    let mut latest: BTreeMap<Key<'_>, &RecordSignIn> = BTreeMap::new();
     for (sign_in, identity) in pairs {
         let changed = identity.key_digest.as_deref() != Some(sign_in.session_key_digest.as_str());
         if changed && sign_in.exchange_began > identity.key_began_at {
@@ -127,7 +128,7 @@ fn keep_session_keys(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), 
 }
 
 fn set_unionids(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), StoreError> {
-    let appeared: HashMap<Key<'_>, &str> = pairs
+    let appeared: BTreeMap<Key<'_>, &str> = pairs
         .iter()
         .filter_map(|(sign_in, identity)| {
             let unionid = sign_in.unionid.as_ref()?.as_str();

@@ -1,0 +1,2 @@
+-- Sessions that expire in time are good for earlier versions, too.
+SELECT 1;
