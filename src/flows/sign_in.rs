@@ -169,6 +169,7 @@ impl SignInParts {
             exchange_began: began_at,
             client,
             at,
+            clock: self.clock.clone(),
             expires_at: at.plus_seconds(self.issuer.lifetimes().refresh),
             ends_at,
             new_user: UserId::generate(),
@@ -206,8 +207,8 @@ impl SignInParts {
         let (user, session) = (found.user, found.session);
         match (user, session) {
             (Some(user), _) if user.status == UserStatus::Banned => Err(SignInError::Banned),
-            (Some(mut user), Some(LiveSession { id, generation, expires_at })) => {
-                user.last_login_at = user.last_login_at.max(found.exchanged_at);
+            (Some(mut user), Some(LiveSession { id, generation, opened_at, expires_at })) => {
+                user.last_login_at = user.last_login_at.max(opened_at);
                 let issued = self.issuer.issue(user, waiting.since, &waiting.key.app, &id, generation)?;
                 let left = expires_at.unix() - self.clock.now().unix();
                 Ok(Issued { refresh_expires_in: issued.refresh_expires_in.min(left.max(1)), ..issued })

@@ -35,6 +35,8 @@ pub struct LiveSession {
     pub id: SessionId,
     /// The current generation of its refresh token.
     pub generation: Generation,
+    /// When it was opened.
+    pub opened_at: Time,
     /// When it expires unless it is used.
     pub expires_at: Time,
 }
@@ -47,21 +49,22 @@ impl Query for FindExchange {
             return Ok(None);
         };
         let now = self.at.to_stored();
-        let session: Option<(Generation, NaiveDateTime)> = sessions::table
+        let session: Option<(Generation, Time, Time)> = sessions::table
             .find(&session_id)
             .filter(sessions::user_id.eq(&user_id))
             .filter(sessions::expires_at.gt(now))
-            .select((sessions::generation, sessions::expires_at))
+            .select((sessions::generation, sessions::created_at, sessions::expires_at))
             .first(conn)
             .optional()?;
         Ok(Some(FoundExchange {
             exchanged_at: Time::from_stored(exchanged_at),
             idempotency_key,
             user: find_user(conn, &user_id)?,
-            session: session.map(|(generation, expires_at)| LiveSession {
+            session: session.map(|(generation, opened_at, expires_at)| LiveSession {
                 id: SessionId::from_stored(session_id),
                 generation,
-                expires_at: Time::from_stored(expires_at),
+                opened_at,
+                expires_at,
             }),
         }))
     }

@@ -9,7 +9,7 @@ mod sqlite;
 use super::{DbConn, StoreError, Write};
 use crate::crypto::Sealed;
 use crate::domain::{
-    AppId, ClientInfo, CodeHash, IdempotencyKey, OpenId, SessionId, Time, UnionId, User, UserId,
+    AppId, ClientInfo, Clock, CodeHash, IdempotencyKey, OpenId, SessionId, Time, UnionId, User, UserId,
 };
 pub(super) use sqlite::{LOGINS, WRITE_LOGIN};
 
@@ -39,6 +39,9 @@ pub struct RecordSignIn {
     pub client: ClientInfo,
     /// Now.
     pub at: Time,
+    /// Tells when the code is recorded. Other nodes take requests that began before then for concurrent ones, so on
+    /// Postgres it is asked as late as possible: until the commit, nobody has been answered.
+    pub clock: Clock,
     /// When the refresh token expires unless it is used.
     pub expires_at: Time,
     /// When the session ends, however much it is used.

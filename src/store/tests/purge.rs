@@ -1,7 +1,7 @@
 //! Expired rows, and only these, are found by a scan in small batches.
 
 use super::fresh_logins::index;
-use super::sign_in::{AT, ONE, record, sign_in};
+use super::sign_in::{AT, ONE, clock_at, record, sign_in};
 use super::{Fresh, both};
 use crate::domain::Time;
 use crate::store::schema::{exchanges, sessions};
@@ -19,6 +19,7 @@ fn five_logins(database: &Fresh) {
         login.expires_at = Time::from_unix(AT + over);
         login.ends_at = Time::from_unix(AT + 9000);
         login.at = Time::from_unix(AT + over);
+        login.clock = clock_at(login.at);
         record(database, &[login]);
     }
 }

@@ -1,10 +1,10 @@
 //! The sign-in transaction: order of exchanges, linking by unionid, repeats within a group.
 
 use super::{Fresh, both, postgres};
-use crate::domain::{AppId, ClientInfo, LoginCode, OpenId, SessionId, Time, UnionId, UserId};
+use crate::domain::{AppId, ClientInfo, Clock, CodeKey, LoginCode, OpenId, SessionId, Time, UnionId, UserId};
 use crate::store::schema::{identities, sessions, users};
 use crate::store::transaction::transact;
-use crate::store::{Purpose, RecordSignIn, SignInRecord, Write, open_pool};
+use crate::store::{FindExchange, Purpose, Query, RecordSignIn, SignInRecord, Write, open_pool};
 use diesel::prelude::*;
 use std::sync::Barrier;
 
@@ -24,12 +24,18 @@ pub(super) fn sign_in(app: &str, openid: &str, code: &str, key: &str, began: i64
         exchange_began: Time::from_unix(AT + began),
         client: ClientInfo::default(),
         at,
+        clock: clock_at(at),
         expires_at: at.plus_seconds(60),
         ends_at: at.plus_seconds(600),
         new_user: UserId::generate(),
         session: SessionId::generate(),
         max_sessions: 0,
     }
+}
+
+/// A clock that stands at this time now.
+pub(super) fn clock_at(time: Time) -> Clock {
+    Clock::shifted(time.unix() - Clock::system().now().unix())
 }
 
 pub(super) const ONE: &str = "wx0000000000000a01";
@@ -156,4 +162,17 @@ fn two_groups_of_the_same_people_on_postgres_never_deadlock() {
         nodes.map(|node| node.join().unwrap())
     });
     assert_eq!(failures, [[], []]);
+}
+
+#[test]
+fn on_postgres_a_code_is_recorded_with_the_time_of_its_record() {
+    let database = postgres();
+    let mut login = sign_in(ONE, "o", "c", "key", 1);
+    login.clock = clock_at(login.at.plus_seconds(30));
+    let key = CodeKey { app: login.app.clone(), code: login.code };
+    record(&database, &[login]);
+    let found = FindExchange { key, at: Time::from_unix(AT) }.run(&mut database.writers.get().unwrap());
+    let found = found.unwrap().unwrap();
+    assert!(found.exchanged_at >= Time::from_unix(AT + 129), "not when its write was queued");
+    assert_eq!(found.session.unwrap().opened_at, Time::from_unix(AT + 100));
 }

@@ -92,7 +92,7 @@ fn take_codes(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<Vec<usize>,
         user_ids: first.iter().map(|i| pairs[*i].1.user.id.as_str()).collect(),
         session_ids: first.iter().map(|i| of(i).session.as_str()).collect(),
         keys: first.iter().map(|i| of(i).idempotency_key.as_ref().map(|key| key.digest())).collect(),
-        times: first.iter().map(|i| of(i).at).collect(),
+        times: first.iter().map(|i| of(i).clock.now()).collect(),
     };
     let taken: Vec<(String, String)> = insert.load(conn)?;
     let taken: HashSet<Key<'_>> = taken.iter().map(|(appid, code)| (appid.as_str(), code.as_str())).collect();
