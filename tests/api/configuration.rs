@@ -63,7 +63,7 @@ fn each_wrong_setting_is_refused_and_named() {
 fn an_example_is_refused_with_the_way_to_a_real_secret() {
     let said = refusal_of(&[
         ("WECHAT_SECRET", "8f1d64c2b97e03a5d6c8417f92be30da"),
-        ("WEAUTH_MASTER_KEY", &STANDARD.encode("0123456789abcdef0123456789abcdef")),
+        ("WEAUTH_MASTER_KEY", &STANDARD.encode("example-example-example-example-")),
     ]);
     for mend in ["copy your own from mp.weixin.qq.com", "openssl rand -base64 32"] {
         assert!(said.contains(mend), "{mend} is missing in:\n{said}");

@@ -258,9 +258,9 @@ impl TestApp {
         self.server.wait_for(text, |line| line.contains(text).then_some(()));
     }
 
-    /// How many logged lines contain this so far.
-    pub fn lines_with(&self, text: &str) -> usize {
-        self.server.lines().iter().filter(|line| line.contains(text)).count()
+    /// Waits until the server has logged so many lines that contain this.
+    pub fn wait_for_lines(&self, count: usize, text: &str) {
+        self.server.wait_for_lines(count, text);
     }
 
     /// How many warnings contain this.

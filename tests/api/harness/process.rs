@@ -116,6 +116,15 @@ impl Process {
         found.unwrap_or_else(|| panic!("no {what} in:\n{}", self.lines().join("\n")))
     }
 
+    /// Waits until so many lines contain this.
+    pub fn wait_for_lines(&self, count: usize, text: &str) {
+        let enough = |lines: &[String]| {
+            (lines.iter().filter(|line| line.contains(text)).count() >= count).then_some(())
+        };
+        let found = tokio::task::block_in_place(|| self.log.wait(|lines| enough(lines)));
+        assert!(found.is_some(), "not {count} times {text} in:\n{}", self.lines().join("\n"));
+    }
+
     /// All lines so far.
     pub fn lines(&self) -> Vec<String> {
         self.log.state.lock().unwrap().lines.clone()
