@@ -106,7 +106,7 @@ fn decode(text: &str) -> Result<[u8; 32], InvalidMasterKey> {
 
 /// Is this key one of those that documentation is full of: bytes that are alike or count, or text that says so?
 ///
-/// Of random keys, fewer than one in 10^40 count, and as few hold such a word.
+/// Of random keys, fewer than one in 10^13 are such.
 fn is_example(key: &[u8; 32]) -> bool {
     let step = key[1].wrapping_sub(key[0]);
     let counts = key.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == step);

@@ -31,32 +31,38 @@ pub(super) fn log_line(
     };
     let tenths = began.elapsed().as_micros() as u64 / 100;
     let ip = HttpState::of(request).ok().and_then(|state| state.client_ip(request));
-    // Assembled here by hand: the logger examines each piece separately, and formatting is slow.
+    let ip = ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let (method, code) = (known_method(request.method()), code.map(ErrorCode::as_str));
+    let line = line_of([method, route, response.status().as_str()], code, tenths, ip, id.as_str());
+    log::info!(
+        target: "weauth::access",
+        method,
+        path = route,
+        status = response.status().as_u16(),
+        code,
+        duration_ms = tenths as f64 / 10.0,
+        ip:% = ip,
+        request_id = id.as_str();
+        "{line}"
+    );
+}
+
+/// The line for people, assembled by hand: the logger examines each piece separately, and formatting is slow.
+fn line_of(parts: [&str; 3], code: Option<&str>, tenths: u64, ip: IpAddr, id: &str) -> String {
+    let [method, route, status] = parts;
     let mut line = String::with_capacity(160);
-    let method = known_method(request.method());
-    line.extend([method, " ", route, " ", response.status().as_str()]);
+    line.extend([method, " ", route, " ", status]);
     if let Some(code) = code {
-        line.extend([" ", code.as_str()]);
+        line.extend([" ", code]);
     }
     line.push(' ');
     push_number(&mut line, tenths / 10);
     line.push('.');
     push_number(&mut line, tenths % 10);
     line.push_str("ms ");
-    let ip = ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     push_address(&mut line, ip);
-    line.extend([" ", id.as_str()]);
-    log::info!(
-        target: "weauth::access",
-        method,
-        path = route,
-        status = response.status().as_u16(),
-        code = code.map(ErrorCode::as_str),
-        duration_ms = tenths as f64 / 10.0,
-        ip:% = ip,
-        request_id = id.as_str();
-        "{line}"
-    );
+    line.extend([" ", id]);
+    line
 }
 
 /// A method that HTTP does not define is a client's text too, and may be long.

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use url::form_urlencoded;
 
 /// What the header brings.
-#[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug, PartialEq, Eq))]
 pub(super) enum Credentials<'a> {
     /// A token (RFC 6750 2.1).
     Bearer(&'a str),

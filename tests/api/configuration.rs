@@ -96,7 +96,7 @@ fn a_server_without_any_setting_says_what_it_needs() {
 }
 
 #[test]
-fn a_misexample_key_of_the_file_is_named() {
+fn a_mistyped_key_of_the_file_is_named() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("weauth.toml"), "weauth_acces_ttl = 60\n").unwrap();
     let said = refusal(&folder, &["serve"], good());

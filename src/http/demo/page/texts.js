@@ -249,8 +249,8 @@ const TABLE = {
   ],
   jwks: ["查看 JWKS", "View the JWKS"],
   footer: [
-    "只有 weauth dev 提供这个页面和模拟的微信；weauth serve 两者都没有。",
-    "This page and the simulated WeChat exist in weauth dev only; weauth serve has neither.",
+    "这个页面和模拟的微信由 weauth dev 提供；weauth serve 两者都没有。",
+    "This page and the simulated WeChat come with weauth dev; weauth serve has neither.",
   ],
 };
 

@@ -23,22 +23,7 @@ pub(super) fn create_identities(
     if missing.is_empty() {
         return Ok(());
     }
-    let mut owners = users_by_unionid(&missing, conn)?;
-    let mut new_users: Vec<&RecordSignIn> = Vec::new();
-    let user_ids: Vec<String> = missing
-        .iter()
-        .map(|sign_in| {
-            let known = sign_in.unionid.as_ref().and_then(|unionid| owners.get(unionid.as_str()).cloned());
-            known.unwrap_or_else(|| {
-                new_users.push(sign_in);
-                let id = sign_in.new_user.as_str().to_owned();
-                if let Some(unionid) = &sign_in.unionid {
-                    owners.insert(unionid.as_str().to_owned(), id.clone());
-                }
-                id
-            })
-        })
-        .collect();
+    let (user_ids, new_users) = users_of(&missing, conn)?;
     let insert_users = InsertUsers {
         ids: new_users.iter().map(|s| s.new_user.as_str()).collect(),
         times: new_users.iter().map(|s| s.at).collect(),
@@ -57,6 +42,26 @@ pub(super) fn create_identities(
         }
     }
     Ok(())
+}
+
+/// The user of each of these sign-ins, and those that create theirs: the first one where no app knows the unionid.
+fn users_of<'a>(
+    missing: &[&'a RecordSignIn],
+    conn: &mut PgConnection,
+) -> Result<(Vec<String>, Vec<&'a RecordSignIn>), StoreError> {
+    let mut owners = users_by_unionid(missing, conn)?;
+    let mut new_users = Vec::new();
+    let mut user_of = |sign_in: &&'a RecordSignIn| {
+        let unionid = sign_in.unionid.as_ref().map(|unionid| unionid.as_str());
+        if let Some(known) = unionid.and_then(|unionid| owners.get(unionid)) {
+            return known.clone();
+        }
+        new_users.push(*sign_in);
+        let id = sign_in.new_user.as_str().to_owned();
+        owners.extend(unionid.map(|unionid| (unionid.to_owned(), id.clone())));
+        id
+    };
+    Ok((missing.iter().map(&mut user_of).collect(), new_users))
 }
 
 fn users_by_unionid(
