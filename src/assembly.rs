@@ -6,11 +6,11 @@ use crate::crypto::MasterKeys;
 use crate::domain::{AppId, Cidr, Clock, DatabaseUrl, Lifetimes, RolePolicy, Time};
 use crate::flows::{
     ApiKeys, Background, FollowRevocations, Introspection, Issuer, KeyPolicy, LastLogins, LoginBrake,
-    Revoking, ServerKeys, Sessions, SignIn, SignInParts, StartKeysError, Users, follow_keys,
+    ServerKeys, Sessions, SignIn, SignInParts, StartKeysError, TokenRevocation, Users, follow_keys,
     index_logins_forever, purge_forever,
 };
-use crate::http::{HttpState, everything, extractor_state, observed};
-use crate::store::{EmptyLog, Migrator, StoreError};
+use crate::http::{HttpState, extractor_state, routes, with_access_log};
+use crate::store::{Migrator, StoreError, TruncateWal};
 use crate::tokens::{Revocations, Verifier};
 use crate::wechat::Client;
 use actix_web::{Scope, web};
@@ -113,10 +113,10 @@ impl Weauth {
     /// # Panics
     /// Outside of an actix `System` and of a tokio `LocalSet`, as under `#[tokio::main]`.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let foundation = Foundation::lay(&settings).await?;
-        let state = foundation.http_state()?;
-        foundation.run_in_background(&state);
-        Ok(Self { state, last_logins: foundation.last_logins })
+        let parts = Parts::load(&settings).await?;
+        let state = parts.http_state()?;
+        parts.run_in_background(&state);
+        Ok(Self { state, last_logins: parts.last_logins })
     }
 
     /// Makes the extractor [`AuthenticatedUser`](crate::AuthenticatedUser) work in an `App`'s own handlers.
@@ -139,7 +139,7 @@ impl Weauth {
         > + use<>,
     > {
         let state = self.state.clone();
-        observed(web::scope(path).configure(move |cfg| everything(&state, cfg)))
+        with_access_log(web::scope(path).configure(move |cfg| routes(&state, cfg)))
     }
 
     /// Stops the background tasks, writes the last-login times still in memory, and checkpoints SQLite's WAL, so
@@ -147,10 +147,10 @@ impl Weauth {
     pub async fn finish(&self) {
         self.state.background.stop();
         if let Err(error) = self.last_logins.write(&self.state.db).await {
-            log::warn!("last logins could not be noted: {error}");
+            log::warn!("the last logins could not be written: {error}");
         }
-        if let Err(error) = self.state.db.run(EmptyLog).await {
-            log::warn!("the write-ahead log was not carried over: {error}");
+        if let Err(error) = self.state.db.run(TruncateWal).await {
+            log::warn!("the write-ahead log could not be checkpointed: {error}");
         }
     }
 
@@ -160,8 +160,8 @@ impl Weauth {
     }
 }
 
-/// What the flows stand on: the database, and what was loaded from it.
-struct Foundation<'a> {
+/// What the flows are built from: the database, and what was loaded from it.
+struct Parts<'a> {
     settings: &'a Settings,
     lifetimes: Lifetimes,
     db: Db,
@@ -174,9 +174,9 @@ struct Foundation<'a> {
     last_logins: LastLogins,
 }
 
-impl<'a> Foundation<'a> {
+impl<'a> Parts<'a> {
     /// Opens the database, and loads from it what is needed before the first request.
-    async fn lay(settings: &'a Settings) -> Result<Self, StartError> {
+    async fn load(settings: &'a Settings) -> Result<Self, StartError> {
         let Settings { database, master_keys, public_url, .. } = settings;
         let unreadable = |error| StartError::Database { url: database.url.to_string(), error };
         let (clock, lifetimes) = (Clock::system(), settings.tokens.lifetimes());
@@ -186,12 +186,17 @@ impl<'a> Foundation<'a> {
             max_age: i64::from(settings.keys.max_age),
             access_ttl: lifetimes.access,
         };
-        let server_keys =
-            ServerKeys::new(db.aside(), master_keys.clone(), policy, public_url.clone(), clock.clone());
+        let server_keys = ServerKeys::new(
+            db.for_followers(),
+            master_keys.clone(),
+            policy,
+            public_url.clone(),
+            clock.clone(),
+        );
         let keys = server_keys.start().await?;
         let revocations = Revocations::default();
         let news = FollowRevocations {
-            db: db.aside(),
+            db: db.for_followers(),
             revocations: revocations.clone(),
             roles: settings.roles.clone(),
             clock: clock.clone(),
@@ -214,8 +219,13 @@ impl<'a> Foundation<'a> {
             sessions: Sessions::new(db.clone(), issuer, revocations.clone(), clock.clone()),
             users,
             introspection: Introspection::new(db.clone(), tokens.clone(), *lifetimes, clock.clone()),
-            revoking: Revoking::new(db.clone(), tokens.clone(), revocations.clone(), clock.clone()),
-            api_keys: ApiKeys::new(db.aside(), clock.clone()),
+            token_revocation: TokenRevocation::new(
+                db.clone(),
+                tokens.clone(),
+                revocations.clone(),
+                clock.clone(),
+            ),
+            api_keys: ApiKeys::new(db.for_followers(), clock.clone()),
             tokens: tokens.clone(),
             db: db.clone(),
             apps: settings.app_ids(),
@@ -244,17 +254,17 @@ impl<'a> Foundation<'a> {
     fn run_in_background(&self, state: &HttpState) {
         let (background, db) = (&state.background, &self.db);
         let news = (self.news.clone(), Rc::new(Cell::new(self.heard)));
-        background.run("hearing of what ended elsewhere", news, |(news, heard)| news.follow(heard));
+        background.run("session follower", news, |(news, heard)| news.follow(heard));
         let keys = (self.server_keys.clone(), self.tokens.clone());
-        background.run("following the signing keys", keys, |(keys, tokens)| follow_keys(keys, tokens));
-        background.run("following the API keys", state.api_keys.clone(), ApiKeys::follow_forever);
+        background.run("signing-key follower", keys, |(keys, tokens)| follow_keys(keys, tokens));
+        background.run("API-key follower", state.api_keys.clone(), ApiKeys::follow_forever);
         let logins = (self.last_logins.clone(), db.clone());
-        background.run("noting last logins", logins, |(logins, db)| logins.write_forever(db));
+        background.run("last-login writer", logins, |(logins, db)| logins.write_forever(db));
         if matches!(self.settings.database.url, DatabaseUrl::Sqlite(_)) {
-            background.run("indexing logins", db.clone(), index_logins_forever);
+            background.run("login indexer", db.clone(), index_logins_forever);
         }
         let purging = (db.clone(), self.clock.clone(), self.lifetimes);
-        background.run("purging", purging, |(db, clock, kept)| purge_forever(db, clock, kept));
+        background.run("purger", purging, |(db, clock, kept)| purge_forever(db, clock, kept));
     }
 }
 

@@ -33,14 +33,14 @@
 //!
 //! # One login, through the files
 //!
-//! 1. `http/access.rs`, `Observed::call`: the request gets its id; a request head over 16 KiB is refused here.
+//! 1. `http/access.rs`, `AccessMiddleware::call`: the request gets its id; a request head over 16 KiB is refused here.
 //! 2. `http/fields.rs`, `Fields::from_request`: reads the body, JSON or form, at most 64 KiB within 10 seconds.
 //! 3. `http/login.rs`, `login`: parses code, appid and `Idempotency-Key` into domain types; all invalid fields are
 //!    reported at once.
 //! 4. `flows/sign_in.rs`, [`SignIn::sign_in`](flows::SignIn::sign_in): continues in a task of its own, which
 //!    finishes even if the caller hangs up; `overlap.rs` records which requests overlap.
 //! 5. `actors/wechat.rs`, [`WeChat::exchange`](actors::WeChat::exchange): joins the exchange in flight for the
-//!    same code, or is admitted (code not spent, capacity left, circuit closed) and starts one; `Landed` delivers
+//!    same code, or is admitted (code not spent, capacity left, circuit closed) and starts one; `ExchangeEnded` delivers
 //!    the result to everyone waiting.
 //! 6. `wechat/client.rs`, [`Client::exchange`](wechat::Client::exchange): calls WeChat, retrying on `-1`, within
 //!    five seconds in all; `wire.rs` parses the answer, `error.rs` interprets the errcode.

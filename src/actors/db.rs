@@ -2,8 +2,8 @@
 
 use crate::domain::DatabaseUrl;
 use crate::store::{
-    CheckReady, GroupCommit, OpenedFile, PATIENCE, Pool, Purpose, Query, Reply, StoreError, Write,
-    keep_checkpointed, open_pool, ping,
+    CheckReady, GroupCommit, MAX_WAIT, OpenedFile, Pool, Purpose, Query, Reply, StoreError, Write, open_pool,
+    ping, start_checkpointer,
 };
 use actix::{Actor, Addr, Context, Handler, Message, ResponseFuture};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ struct DbActor {
 }
 
 impl DbActor {
-    /// The actor for clients' requests and the one aside, which share the writers.
+    /// The actor for clients' requests and the one for followers, which share the writers.
     fn open(url: &DatabaseUrl, settings: DbSettings) -> Result<[Self; 2], StoreError> {
         // SQLite allows one writer at a time, whose work this process does itself. On Postgres a second writer works
         // while the first waits for the disk, and a group takes only a few round trips, however many writes it holds.
@@ -43,7 +43,7 @@ impl DbActor {
             StoreError::Unavailable(format!("the writer thread can't be started: {error}"))
         })?;
         let in_use = Arc::new(());
-        keep_checkpointed(url, Arc::downgrade(&in_use))?;
+        start_checkpointer(url, Arc::downgrade(&in_use))?;
         let open = |readers: u32| -> Result<Self, StoreError> {
             let slots = readers as usize;
             Ok(Self {
@@ -83,7 +83,7 @@ impl<Q: Query> Handler<Run<Q>> for DbActor {
         let (pool, slots) = (self.pool.clone(), self.slots.clone());
         Box::pin(async move {
             let _slot = slots.acquire_owned().await.map_err(|_| StoreError::Crashed)?;
-            if since.elapsed() > PATIENCE {
+            if since.elapsed() > MAX_WAIT {
                 return Err(silent());
             }
             let run = move || {
@@ -133,7 +133,7 @@ impl<W: Write> Handler<Commit<W>> for DbActor {
 pub struct Db {
     actor: Addr<DbActor>,
     /// Has a connection of its own for following the other nodes, however busy the database is with requests.
-    aside: Addr<DbActor>,
+    followers: Addr<DbActor>,
     file: Option<Arc<OpenedFile>>,
 }
 
@@ -142,20 +142,20 @@ impl Db {
     pub async fn start(url: &DatabaseUrl, settings: DbSettings) -> Result<Self, StoreError> {
         let at = url.clone();
         let opened = spawn_blocking(move || DbActor::open(&at, settings)).await;
-        let [actor, aside] = opened.unwrap_or(Err(StoreError::Crashed))?;
+        let [actor, followers] = opened.unwrap_or(Err(StoreError::Crashed))?;
         let file = OpenedFile::of(url).map(Arc::new);
-        Ok(Self { actor: actor.start(), aside: aside.start(), file })
+        Ok(Self { actor: actor.start(), followers: followers.start(), file })
     }
 
     /// The same database through a connection that clients' requests do not use up, for following the other nodes.
-    pub fn aside(&self) -> Self {
-        Self { actor: self.aside.clone(), aside: self.aside.clone(), file: self.file.clone() }
+    pub fn for_followers(&self) -> Self {
+        Self { actor: self.followers.clone(), followers: self.followers.clone(), file: self.file.clone() }
     }
 
     /// Runs one query on a blocking thread. `Busy` if too many are waiting already; `Unavailable` after
-    /// [`PATIENCE`], and a query not started by then is never started.
+    /// [`MAX_WAIT`], and a query not started by then is never started.
     pub async fn run<Q: Query>(&self, query: Q) -> Result<Q::Output, StoreError> {
-        let answer = timeout(PATIENCE, self.actor.send(Run(query, Instant::now()))).await;
+        let answer = timeout(MAX_WAIT, self.actor.send(Run(query, Instant::now()))).await;
         answer.map_err(|_| silent())?.unwrap_or(Err(StoreError::Crashed))
     }
 
@@ -168,14 +168,14 @@ impl Db {
     }
 
     /// Commits one write and answers when it is durable. `Busy` if too many are waiting already; `Unavailable` after
-    /// [`PATIENCE`]: a write not started by then is never started, but one already started may still be committed.
+    /// [`MAX_WAIT`]: a write not started by then is never started, but one already started may still be committed.
     pub async fn commit<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.actor.try_send(Commit(write, reply)).map_err(|_| StoreError::Busy)?;
-        timeout(PATIENCE, answer).await.map_err(|_| silent())?.unwrap_or(Err(StoreError::Crashed))
+        timeout(MAX_WAIT, answer).await.map_err(|_| silent())?.unwrap_or(Err(StoreError::Crashed))
     }
 }
 
 fn silent() -> StoreError {
-    StoreError::Unavailable(format!("it has not answered for {} seconds", PATIENCE.as_secs()))
+    StoreError::Unavailable(format!("it has not answered for {} seconds", MAX_WAIT.as_secs()))
 }

@@ -21,10 +21,10 @@ const SETTLED_AFTER: Duration = Duration::from_secs(15);
 
 type Answer = Result<Exchange, ExchangeError>;
 
-/// What a caller is told.
-enum Turn {
-    /// Nobody is exchanging the code: ask WeChat, for this app, and report the result.
-    Lead(Arc<App>, Flight),
+/// What a request for an exchange is told.
+enum Reply {
+    /// Nobody is exchanging the code: lead its exchange, for this app.
+    Lead(Arc<App>, Lead),
     /// The exchange has ended or was refused.
     Ended(Answer),
 }
@@ -32,7 +32,7 @@ enum Turn {
 struct WeChatActor {
     apps: HashMap<AppId, (Arc<App>, Circuit)>,
     /// The requests waiting for each exchange in flight, not counting its leader.
-    in_flight: HashMap<CodeKey, Vec<oneshot::Sender<Turn>>>,
+    in_flight: HashMap<CodeKey, Vec<oneshot::Sender<Reply>>>,
     /// Logins that lead an exchange or wait for one; at most `max_in_flight`.
     logins: usize,
     max_in_flight: usize,
@@ -52,7 +52,7 @@ impl Actor for WeChatActor {
 #[rtype(result = "()")]
 struct ExchangeCode {
     key: CodeKey,
-    reply: oneshot::Sender<Turn>,
+    reply: oneshot::Sender<Reply>,
 }
 
 impl Handler<ExchangeCode> for WeChatActor {
@@ -65,29 +65,29 @@ impl Handler<ExchangeCode> for WeChatActor {
             self.logins += 1;
             return;
         }
-        let turn = match self.admit(&key) {
+        let answer = match self.admit(&key) {
             Ok(app) => {
                 self.in_flight.insert(key.clone(), Vec::new());
                 self.logins += 1;
-                Turn::Lead(app, Flight { actor: ctx.address(), key: Some(key) })
+                Reply::Lead(app, Lead { actor: ctx.address(), key: Some(key) })
             }
-            Err(refused) => Turn::Ended(Err(refused)),
+            Err(refused) => Reply::Ended(Err(refused)),
         };
-        // A caller that has gone away needs no answer; a flight it should have led is dropped, and so abandoned.
-        let _gone = reply.send(turn);
+        // A caller that has gone away needs no answer; the lead that it was given is dropped, and so abandoned.
+        let _gone = reply.send(answer);
     }
 }
 
 /// The leader of an exchange went away without a result: the next one in line leads.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Abandoned(CodeKey);
+struct LeadAbandoned(CodeKey);
 
-impl Handler<Abandoned> for WeChatActor {
+impl Handler<LeadAbandoned> for WeChatActor {
     type Result = ();
 
-    fn handle(&mut self, Abandoned(key): Abandoned, ctx: &mut Context<Self>) {
-        for reply in self.land(&key) {
+    fn handle(&mut self, LeadAbandoned(key): LeadAbandoned, ctx: &mut Context<Self>) {
+        for reply in self.end(&key) {
             self.handle(ExchangeCode { key: key.clone(), reply }, ctx);
         }
     }
@@ -96,16 +96,16 @@ impl Handler<Abandoned> for WeChatActor {
 /// An exchange has ended.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Landed {
+struct ExchangeEnded {
     key: CodeKey,
     answer: Answer,
 }
 
-impl Handler<Landed> for WeChatActor {
+impl Handler<ExchangeEnded> for WeChatActor {
     type Result = ();
 
-    fn handle(&mut self, Landed { key, answer }: Landed, _: &mut Context<Self>) {
-        let waiting = self.land(&key);
+    fn handle(&mut self, ExchangeEnded { key, answer }: ExchangeEnded, _: &mut Context<Self>) {
+        let waiting = self.end(&key);
         match &answer {
             Ok(_) => self.learn(&key, None),
             Err(ExchangeError::WeChat(error)) => self.learn(&key, Some(error)),
@@ -113,7 +113,7 @@ impl Handler<Landed> for WeChatActor {
         }
         for reply in waiting {
             // A caller that has gone away needs no answer.
-            let _gone = reply.send(Turn::Ended(answer.clone()));
+            let _gone = reply.send(Reply::Ended(answer.clone()));
         }
     }
 }
@@ -140,14 +140,14 @@ impl WeChatActor {
             && circuit.record(failure, Instant::now())
             && let Some(error) = failure
         {
-            log::error!("{app} is not brought to WeChat for some seconds, after many failures: {error}");
+            log::error!("WeChat is not called for {app} for some seconds, after many failures: {error}");
         }
         match failure {
             None | Some(WeChatError::CodeUsed | WeChatError::OutcomeUnknown) => {
                 self.spent.remember(key, Instant::now());
             }
             Some(WeChatError::BadResponse(what)) => {
-                log::error!("WeChat's answer to {app} makes no sense: {what}");
+                log::error!("WeChat's answer to {app} could not be understood: {what}");
             }
             Some(_) => {}
         }
@@ -158,7 +158,7 @@ impl WeChatActor {
     }
 
     /// Removes an ended exchange and returns those who waited for it.
-    fn land(&mut self, key: &CodeKey) -> Vec<oneshot::Sender<Turn>> {
+    fn end(&mut self, key: &CodeKey) -> Vec<oneshot::Sender<Reply>> {
         let waiting = self.in_flight.remove(key);
         self.logins -= waiting.as_ref().map_or(0, |waiting| waiting.len() + 1);
         waiting.unwrap_or_default()
@@ -192,28 +192,28 @@ impl WeChat {
     /// Await this in a task that outlives its caller, as a sign-in's does: if a leader is dropped half-way, the
     /// next request leads, and the code may already be spent.
     pub async fn exchange(&self, key: CodeKey, code: LoginCode, at: Time) -> Answer {
-        let (reply, turn) = oneshot::channel();
+        let (reply, replied) = oneshot::channel();
         self.actor.try_send(ExchangeCode { key, reply }).map_err(|_| ExchangeError::Busy)?;
-        match turn.await {
-            Ok(Turn::Lead(app, flight)) => {
+        match replied.await {
+            Ok(Reply::Lead(app, lead)) => {
                 // Boxed: the future is moved three times, and each move would reserve space for it.
                 let exchange = Box::pin(self.client.exchange(&app, code));
-                flight.fly(exchange, at).await
+                lead.run(exchange, at).await
             }
-            Ok(Turn::Ended(answer)) => answer,
+            Ok(Reply::Ended(answer)) => answer,
             Err(_) => Err(ExchangeError::Crashed),
         }
     }
 }
 
-/// An exchange in flight, held by its leader.
-struct Flight {
+/// The lead of an exchange: whoever holds it calls WeChat and reports the result. Dropped before, it goes to the next.
+struct Lead {
     actor: Addr<WeChatActor>,
     key: Option<CodeKey>,
 }
 
-impl Flight {
-    async fn fly(
+impl Lead {
+    async fn run(
         mut self,
         exchange: impl Future<Output = Result<Exchanged, WeChatError>>,
         at: Time,
@@ -225,7 +225,7 @@ impl Flight {
             Err(_panic) => Err(ExchangeError::Crashed),
         };
         if let Some(key) = self.key.take()
-            && self.actor.try_send(Landed { key, answer: answer.clone() }).is_err()
+            && self.actor.try_send(ExchangeEnded { key, answer: answer.clone() }).is_err()
         {
             log::error!("an exchange ended after its actor");
         }
@@ -233,11 +233,11 @@ impl Flight {
     }
 }
 
-impl Drop for Flight {
+impl Drop for Lead {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             // If the actor has ended too, nobody is waiting.
-            let _ended = self.actor.try_send(Abandoned(key));
+            let _ended = self.actor.try_send(LeadAbandoned(key));
         }
     }
 }
@@ -268,15 +268,15 @@ mod tests {
     async fn a_leader_who_goes_away_before_asking_leaves_the_lead_to_the_next() {
         let (WeChat { actor, .. }, key) = start();
         let ask = || {
-            let (reply, turn) = oneshot::channel();
-            actor.try_send(ExchangeCode { key: key.clone(), reply }).map(|()| turn).unwrap()
+            let (reply, replied) = oneshot::channel();
+            actor.try_send(ExchangeCode { key: key.clone(), reply }).map(|()| replied).unwrap()
         };
         let (first, second, third) = (ask(), ask(), ask());
         drop(first);
-        let Ok(Turn::Lead(_, flight)) = second.await else { panic!("the second one leads") };
-        drop(flight);
-        let Ok(Turn::Lead(_, flight)) = third.await else { panic!("then the third") };
-        assert!(flight.fly(async { Err(WeChatError::CodeInvalid) }, Time::from_unix(0)).await.is_err());
-        assert!(matches!(ask().await, Ok(Turn::Lead(..))), "it has landed: there is room for the next");
+        let Ok(Reply::Lead(_, lead)) = second.await else { panic!("the second one leads") };
+        drop(lead);
+        let Ok(Reply::Lead(_, lead)) = third.await else { panic!("then the third") };
+        assert!(lead.run(async { Err(WeChatError::CodeInvalid) }, Time::from_unix(0)).await.is_err());
+        assert!(matches!(ask().await, Ok(Reply::Lead(..))), "it has ended: there is room for the next");
     }
 }

@@ -35,7 +35,7 @@ pub use network::{Cidr, InvalidCidr, client_address, is_this_machine};
 pub use rate::Rate;
 pub use refresh_token::{RefreshToken, RefreshTokenMac};
 pub use role::{Permission, RequestedScope, Role, RolePolicy, scope};
-pub use rotation::{Burst, RefreshState, Worth};
+pub use rotation::{Burst, RefreshState, Verdict};
 pub use session::{Generation, Session, SessionId};
 pub use signing_key::{KEPT_AFTER_LAST_TOKEN, KeyState, PUBLISHED_BEFORE_SIGNING, signing_place};
 pub use user::{User, UserId, UserStatus, mask_phone};

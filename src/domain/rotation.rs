@@ -28,29 +28,29 @@ pub struct Burst {
 
 /// The verdict on a refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Worth {
+pub enum Verdict {
     /// It is the current one.
-    Present,
+    Current,
     /// It was replaced within the grace period: a mini-program sends many requests at launch.
-    JustReplaced,
+    InGrace,
     /// It was replaced earlier, or was never issued.
     Reused,
     /// The session has expired.
-    Over,
+    Expired,
 }
 
 impl RefreshState {
     /// Judges the token of generation `presented` at a time. `grace` is the number of seconds for which a
     /// replaced token is still answered.
-    pub fn worth(&self, presented: Generation, at: Time, grace: i64) -> Worth {
+    pub fn judge(&self, presented: Generation, at: Time, grace: i64) -> Verdict {
         if self.expires_at <= at {
-            Worth::Over
+            Verdict::Expired
         } else if presented == self.generation {
-            Worth::Present
+            Verdict::Current
         } else if self.grace_ends(presented, grace).is_some_and(|end| end >= at) {
-            Worth::JustReplaced
+            Verdict::InGrace
         } else {
-            Worth::Reused
+            Verdict::Reused
         }
     }
 
@@ -68,7 +68,7 @@ impl RefreshState {
     /// Rotates to the next generation, valid from `at` until `expires_at`.
     ///
     /// The token arrived at `presented_at`; `at` is later if the database took its time. Whether the burst continues
-    /// depends on the arrival, as does [`worth`](Self::worth), so tokens that arrived together are judged alike.
+    /// depends on the arrival, as does [`judge`](Self::judge), so tokens that arrived together are judged alike.
     pub fn turn(&mut self, presented_at: Time, at: Time, expires_at: Time, grace: i64) {
         let goes_on = self.burst.is_some_and(|burst| burst.began_at.plus_seconds(grace) >= presented_at);
         if !goes_on {
@@ -97,16 +97,16 @@ mod tests {
         let (at, later) = (Time::from_unix(1000), Time::from_unix(5000));
         let mut state = state(2, Time::from_unix(500));
         state.turn(at, at, later, GRACE);
-        let worth = |presented, seconds| state.worth(presented, at.plus_seconds(seconds), GRACE);
+        let verdict = |presented, seconds| state.judge(presented, at.plus_seconds(seconds), GRACE);
         assert_eq!(
-            [worth(3, 0), worth(3, 3999), worth(3, 4000)],
-            [Worth::Present, Worth::Present, Worth::Over]
+            [verdict(3, 0), verdict(3, 3999), verdict(3, 4000)],
+            [Verdict::Current, Verdict::Current, Verdict::Expired]
         );
-        assert_eq!([worth(2, 0), worth(2, 10), worth(2, 11)], {
-            [Worth::JustReplaced, Worth::JustReplaced, Worth::Reused]
+        assert_eq!([verdict(2, 0), verdict(2, 10), verdict(2, 11)], {
+            [Verdict::InGrace, Verdict::InGrace, Verdict::Reused]
         });
         for other in [1, 4, 0, -1, Generation::MAX, Generation::MIN] {
-            assert_eq!(worth(other, 0), Worth::Reused, "{other}");
+            assert_eq!(verdict(other, 0), Verdict::Reused, "{other}");
         }
     }
 
@@ -117,9 +117,9 @@ mod tests {
         state.turn(began, began, later, GRACE);
         let (arrived, held) = (began.plus_seconds(GRACE), began.plus_seconds(GRACE + 3));
         state.turn(arrived, held, later, GRACE);
-        assert_eq!(state.worth(1, arrived, GRACE), Worth::JustReplaced);
-        assert_eq!(state.worth(2, held.plus_seconds(GRACE), GRACE), Worth::JustReplaced);
-        assert_eq!(state.worth(1, arrived.plus_seconds(1), GRACE), Worth::Reused);
+        assert_eq!(state.judge(1, arrived, GRACE), Verdict::InGrace);
+        assert_eq!(state.judge(2, held.plus_seconds(GRACE), GRACE), Verdict::InGrace);
+        assert_eq!(state.judge(1, arrived.plus_seconds(1), GRACE), Verdict::Reused);
     }
 
     proptest! {
@@ -135,12 +135,12 @@ mod tests {
                 state.turn(at, at, at.plus_seconds(1_000_000), GRACE);
                 replaced_at.push(at);
                 for (index, replaced) in replaced_at.iter().enumerate() {
-                    let worth = state.worth(index as Generation + 1, at, GRACE);
+                    let verdict = state.judge(index as Generation + 1, at, GRACE);
                     if replaced.plus_seconds(GRACE) < at {
-                        prop_assert_eq!(worth, Worth::Reused);
+                        prop_assert_eq!(verdict, Verdict::Reused);
                     }
                     if replaced_at[0].plus_seconds(GRACE) >= at {
-                        prop_assert_eq!(worth, Worth::JustReplaced);
+                        prop_assert_eq!(verdict, Verdict::InGrace);
                     }
                 }
             }

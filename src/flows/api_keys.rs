@@ -9,7 +9,7 @@ use super::background::Outage;
 use crate::actors::Db;
 use crate::domain::{ApiKey, ApiKeyHash, ApiKeyName, ApiScope, Clock, Time};
 use crate::shared::{lock, read, write};
-use crate::store::{FindApiKeysInUse, NoteApiKeyUses, PATIENCE, StoreError, StoredApiKey};
+use crate::store::{FindApiKeysInUse, MAX_WAIT, NoteApiKeyUses, StoreError, StoredApiKey};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Lock, RwLock};
 use std::time::{Duration, Instant};
@@ -82,7 +82,7 @@ impl ApiKeys {
         let hash = key.hash();
         let mut found = self.known(&hash);
         if found.is_none() {
-            let looked = timeout(PATIENCE, self.look_after(Instant::now())).await;
+            let looked = timeout(MAX_WAIT, self.read_since(Instant::now())).await;
             looked
                 .map_err(|_| StoreError::Unavailable("the API keys could not be read in time".into()))??;
             found = self.known(&hash);
@@ -96,11 +96,11 @@ impl ApiKeys {
     /// Reads the table until the process ends.
     pub async fn follow_forever(self) {
         let outage = Outage::new(
-            "the API keys can't be read, those known stay good",
+            "the API keys can't be read; those already known stay valid",
             "the API keys can be read again",
         );
         loop {
-            outage.note(self.look_after(Instant::now()).await);
+            outage.note(self.read_since(Instant::now()).await);
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -110,7 +110,7 @@ impl ApiKeys {
     }
 
     /// Returns once the table has been read by a read that began after this moment, by this caller or another.
-    async fn look_after(&self, moment: Instant) -> Result<(), StoreError> {
+    async fn read_since(&self, moment: Instant) -> Result<(), StoreError> {
         let mut latest = self.latest.lock().await;
         if let Some(look) = latest.as_ref() {
             if look.began >= moment

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::task::{AbortHandle, spawn_local};
 
-/// How long after a crash a loop begins anew.
+/// How long after a crash a loop starts again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// So long after a crash none of them is trusted.
@@ -26,9 +26,9 @@ struct Inner {
 }
 
 impl Background {
-    /// Begins a loop that has no end of its own, with its `parts`; `what` it does, for the log. One that panics begins
-    /// anew, with the same parts: a node must not stay deaf to the others, nor look well where it does.
-    pub fn run<P, F>(&self, what: &'static str, parts: P, work: impl Fn(P) -> F + 'static)
+    /// Begins a loop that has no end of its own, with its `parts`; its `name` is for the log. One that panics starts
+    /// again, with the same parts: a node must not stay deaf to the others, nor look well where it does.
+    pub fn run<P, F>(&self, name: &'static str, parts: P, work: impl Fn(P) -> F + 'static)
     where
         P: Clone + 'static,
         F: Future<Output = ()> + 'static,
@@ -37,7 +37,7 @@ impl Background {
         let task = spawn_local(async move {
             while AssertUnwindSafe(async { work(parts.clone()).await }).catch_unwind().await.is_err() {
                 *lock(&inner.crashed_at) = Some(Instant::now());
-                log::error!("{what} has crashed and begins anew");
+                log::error!("the {name} crashed and starts again");
                 tokio::time::sleep(PAUSE).await;
             }
         });
@@ -110,11 +110,11 @@ mod tests {
     use tokio::task::{LocalSet, yield_now};
 
     #[tokio::test]
-    async fn a_loop_that_crashes_begins_anew_until_it_is_stopped() {
+    async fn a_loop_that_crashes_starts_again_until_it_is_stopped() {
         let runs = Rc::new(Cell::new(0));
         let background = Background::default();
         let run = async {
-            background.run("crashing", runs.clone(), |counted| async move {
+            background.run("test loop", runs.clone(), |counted| async move {
                 counted.set(counted.get() + 1);
                 assert!(counted.get() > 2, "as a test wants it");
                 pending::<()>().await;

@@ -18,14 +18,19 @@ pub async fn follow_keys(keys: ServerKeys, tokens: Verifier) {
     // A skew that existed at startup has been logged there.
     let difference = shared_time(&keys.db, &keys.clock).await.ok().and_then(|time| time.difference);
     let mut follower = Follower { keys, tokens, seen: Vec::new(), opened: false, difference };
-    let outage = Outage::new("the keys can't be followed, those known stay", "the keys are followed again");
+    let outage = Outage::new(
+        "the signing keys can't be read; those already known stay in use",
+        "the signing keys can be read again",
+    );
     loop {
         tokio::time::sleep(PAUSE).await;
         match follower.look().await {
             Ok(()) => outage.ends(),
             Err(StartKeysError::Store(error)) => outage.goes_on(&error),
             Err(error) => {
-                log::error!("the keys in the database can't be used, those from before stay: {error}");
+                log::error!(
+                    "the stored signing keys can't be used; those already known stay in use: {error}"
+                );
             }
         }
     }
@@ -63,7 +68,7 @@ impl Follower {
             self.opened = faults.is_empty();
             for fault in faults {
                 log::error!(
-                    "a key in the database can't be used, what is known of it from before stays: {fault}"
+                    "a stored key can't be used; if it was read before, it stays in use as it was then: {fault}"
                 );
             }
         }

@@ -90,7 +90,7 @@ impl FollowRevocations {
         for changed in changed {
             let state = self.state_of(&changed);
             let standing = Standing { changed_at: changed.at, heard_at, state };
-            self.revocations.let_stand(changed.user, standing);
+            self.revocations.set_standing(changed.user, standing);
         }
         self.revocations.add(ended);
         Ok(now)
@@ -123,9 +123,9 @@ struct Silence {
 impl Silence {
     fn from_now() -> Self {
         let outage = Outage::new(
-            "for 5 s it could not be heard what other nodes and the terminal ended; until the database is back, access \
-             tokens from there stay good until they expire",
-            "the database is back: what other nodes and the terminal ended is heard again",
+            "no word from other nodes and the terminal for 5 s; until the database is back, access tokens that they revoke \
+             stay valid here until they expire",
+            "the database is back: what other nodes and the terminal revoke is known here again",
         );
         Self { since: Instant::now(), outage }
     }
@@ -145,7 +145,7 @@ impl Silence {
         if self.since.elapsed() >= DEAF {
             self.outage.goes_on(error);
         } else {
-            log::debug!("what was ended elsewhere could not be read: {error}");
+            log::debug!("what other nodes and the terminal revoked could not be read: {error}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::actors::Db;
 use crate::domain::{
-    AppId, Clock, Generation, Lifetimes, RefreshToken, SessionId, Time, UserId, UserStatus, Worth,
+    AppId, Clock, Generation, Lifetimes, RefreshToken, SessionId, Time, UserId, UserStatus, Verdict,
 };
 use crate::store::{FindRefreshSession, RefreshSession, StoreError};
 use crate::tokens::{Principal, TokenError, TokenMemory, Verifier};
@@ -68,11 +68,11 @@ impl Introspection {
 /// Until when a refresh would accept the token of this generation.
 fn good_until(session: &RefreshSession, generation: Generation, at: Time, grace: i64) -> Option<Time> {
     let state = &session.state;
-    match state.worth(generation, at, grace) {
+    match state.judge(generation, at, grace) {
         _ if session.user_status != UserStatus::Active => None,
-        Worth::Present => Some(state.expires_at),
-        Worth::JustReplaced => Some(state.grace_ends(generation, grace)?.min(state.expires_at)),
-        Worth::Reused | Worth::Over => None,
+        Verdict::Current => Some(state.expires_at),
+        Verdict::InGrace => Some(state.grace_ends(generation, grace)?.min(state.expires_at)),
+        Verdict::Reused | Verdict::Expired => None,
     }
 }
 

@@ -3,6 +3,7 @@
 mod api_keys;
 mod background;
 mod check_clock;
+mod detached;
 mod follow_keys;
 mod follow_revocations;
 mod index_logins;
@@ -18,7 +19,6 @@ mod revoke;
 mod sessions;
 mod sign_in;
 mod start_keys;
-mod to_the_end;
 mod users;
 
 pub use api_keys::{ApiKeys, KnownApiKey};
@@ -34,7 +34,7 @@ pub use login_brake::LoginBrake;
 pub use new_keys::new_signing_key;
 pub use purge::purge_forever;
 pub use reencrypt::{Reencrypted, Unopened, reencrypt};
-pub use revoke::Revoking;
+pub use revoke::TokenRevocation;
 pub use sessions::{RefreshError, RefreshRequest, Sessions};
 pub use sign_in::{SignIn, SignInError, SignInParts, SignInRequest};
 pub use start_keys::{KeyPolicy, ServerKeys, StartKeysError, master_key_fits};

@@ -8,14 +8,14 @@ use std::net::IpAddr;
 
 /// Ends sessions by their tokens. Cheap to clone; one for all workers.
 #[derive(Debug, Clone)]
-pub struct Revoking {
+pub struct TokenRevocation {
     db: Db,
     tokens: Verifier,
     revocations: Revocations,
     clock: Clock,
 }
 
-impl Revoking {
+impl TokenRevocation {
     /// Puts the parts together.
     pub fn new(db: Db, tokens: Verifier, revocations: Revocations, clock: Clock) -> Self {
         Self { db, tokens, revocations, clock }

@@ -1,7 +1,7 @@
 //! A session's life after login: it is refreshed, listed and ended.
 
+use super::detached::detached;
 use super::issue::{Issued, Issuer};
-use super::to_the_end::to_the_end;
 use crate::actors::Db;
 use crate::domain::{Actor, AppId, ClientInfo, Clock, Session, SessionId, UserId};
 use crate::store::{EndSessions, Ending, ListSessions, RotateSession, Rotation, StoreError};
@@ -70,7 +70,7 @@ impl Sessions {
         request: RefreshRequest,
     ) -> impl Future<Output = Result<Issued, RefreshError>> + use<> {
         let sessions = self.clone();
-        to_the_end(async move { sessions.rotate(request).await }, RefreshError::Crashed)
+        detached(async move { sessions.rotate(request).await }, RefreshError::Crashed)
     }
 
     async fn rotate(&self, request: RefreshRequest) -> Result<Issued, RefreshError> {

@@ -4,10 +4,10 @@
 //! memory. Then the exchange record decides whether this request was *concurrent* or carries the same
 //! `Idempotency-Key`, and gets the same session, or came too late.
 
+use super::detached::detached;
 use super::issue::{Issued, Issuer};
 use super::last_logins::LastLogins;
 use super::overlap::{Overlap, Overlaps};
-use super::to_the_end::to_the_end;
 use crate::actors::{Db, Exchange, ExchangeError, WeChat};
 use crate::crypto::{MasterKeys, sha256_hex};
 use crate::domain::{
@@ -105,7 +105,7 @@ impl SignIn {
         request: SignInRequest,
     ) -> impl Future<Output = Result<Issued, SignInError>> + use<> {
         let SignIn { parts, overlaps } = self.clone();
-        to_the_end(async move { parts.sign_in(request, &overlaps).await }, SignInError::Crashed)
+        detached(async move { parts.sign_in(request, &overlaps).await }, SignInError::Crashed)
     }
 }
 

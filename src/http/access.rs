@@ -29,16 +29,16 @@ where
     type Response = ServiceResponse<BoxBody>;
     type Error = Error;
     type InitError = ();
-    type Transform = Observed<S>;
+    type Transform = AccessMiddleware<S>;
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(Observed { service }))
+        ready(Ok(AccessMiddleware { service }))
     }
 }
 
 /// Wraps a scope in this middleware.
-pub fn observed(
+pub fn with_access_log(
     scope: Scope,
 ) -> Scope<
     impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()>
@@ -47,11 +47,11 @@ pub fn observed(
     scope.wrap(Access)
 }
 
-pub(super) struct Observed<S> {
+pub(super) struct AccessMiddleware<S> {
     service: S,
 }
 
-impl<S, B> Service<ServiceRequest> for Observed<S>
+impl<S, B> Service<ServiceRequest> for AccessMiddleware<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,

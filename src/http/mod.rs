@@ -31,9 +31,9 @@ mod token_view;
 mod user_view;
 mod verify;
 
-pub use access::observed;
+pub use access::with_access_log;
 pub use authenticated_user::AuthenticatedUser;
-pub use routes::{everything, extractor_state};
+pub use routes::{extractor_state, routes};
 pub use server::{MoreRoutes, RunningServer, ServerSettings, start};
 pub use state::HttpState;
 pub(crate) use user_view::{UserDetailView, UserPageView, UserView};

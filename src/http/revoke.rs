@@ -16,6 +16,6 @@ pub(super) async fn revoke(request: HttpRequest, sent: ApiKeyForm) -> Result<Htt
     let token = sent.fields.required_text("token").unwrap_or_default();
     sent.fields.check()?;
     let state = HttpState::of(&request)?;
-    state.revoking.revoke(token, caller.name(), state.client_ip(&request)).await?;
+    state.token_revocation.revoke(token, caller.name(), state.client_ip(&request)).await?;
     Ok(private().finish())
 }

@@ -15,7 +15,7 @@ pub fn extractor_state(state: &HttpState, cfg: &mut web::ServiceConfig) {
 }
 
 /// Adds every route of weauth, relative to where it is mounted.
-pub fn everything(state: &HttpState, cfg: &mut web::ServiceConfig) {
+pub fn routes(state: &HttpState, cfg: &mut web::ServiceConfig) {
     cfg.app_data(state.tokens.clone()).app_data(state.clone());
     // Routes are tried in order: the most frequent first, those with a pattern last.
     cfg.service(get("/me", web::route().to(me::me)));

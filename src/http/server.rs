@@ -2,7 +2,7 @@
 
 use super::access::Access;
 use super::arrival::{TO_ARRIVE, note_connection};
-use super::routes::everything;
+use super::routes::routes;
 use super::state::HttpState;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
@@ -53,7 +53,7 @@ pub fn start(
             if let Some(more) = more {
                 more(cfg);
             }
-            everything(&state, cfg);
+            routes(&state, cfg);
         })
     };
     let server = HttpServer::new(app)

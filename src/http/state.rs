@@ -3,7 +3,9 @@
 use super::problem::{ErrorCode, Problem};
 use crate::actors::Db;
 use crate::domain::{AppId, Cidr, ClientInfo, MAX_USER_AGENT, client_address};
-use crate::flows::{ApiKeys, Background, Introspection, LoginBrake, Revoking, Sessions, SignIn, Users};
+use crate::flows::{
+    ApiKeys, Background, Introspection, LoginBrake, Sessions, SignIn, TokenRevocation, Users,
+};
 use crate::tokens::Verifier;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderValue, USER_AGENT, X_FORWARDED_FOR};
@@ -22,7 +24,7 @@ pub struct HttpState {
     /// Introspects tokens for backends.
     pub introspection: Introspection,
     /// Ends sessions by their tokens.
-    pub revoking: Revoking,
+    pub token_revocation: TokenRevocation,
     /// Knows the backends' API keys.
     pub api_keys: ApiKeys,
     /// Verifies tokens and holds the keys.

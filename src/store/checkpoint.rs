@@ -13,9 +13,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Checkpoints the whole WAL and truncates it: done at shutdown, so that a copy of the database file is
 /// complete. Other readers or writers may prevent part of this, without loss of data.
 #[derive(Debug)]
-pub struct EmptyLog;
+pub struct TruncateWal;
 
-impl Query for EmptyLog {
+impl Query for TruncateWal {
     type Output = ();
 
     fn run(&self, conn: &mut DbConn) -> Result<(), StoreError> {
@@ -27,7 +27,7 @@ impl Query for EmptyLog {
 }
 
 /// Starts the checkpoint thread, which ends when nobody holds `in_use` any more. Does nothing on Postgres.
-pub fn keep_checkpointed(url: &DatabaseUrl, in_use: Weak<()>) -> Result<(), StoreError> {
+pub fn start_checkpointer(url: &DatabaseUrl, in_use: Weak<()>) -> Result<(), StoreError> {
     if !matches!(url, DatabaseUrl::Sqlite(_)) {
         return Ok(());
     }
@@ -37,7 +37,7 @@ pub fn keep_checkpointed(url: &DatabaseUrl, in_use: Weak<()>) -> Result<(), Stor
             std::thread::sleep(PAUSE);
             // PASSIVE never blocks writers or readers; if it fails, the writer's own checkpoint does the work.
             if let Err(error) = conn.batch_execute("PRAGMA wal_checkpoint(PASSIVE)") {
-                log::debug!("the write-ahead log was not carried over: {error}");
+                log::debug!("the write-ahead log could not be checkpointed: {error}");
             }
         }
     };

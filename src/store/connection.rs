@@ -2,7 +2,7 @@
 
 use super::fresh_logins::INDEX_FRESH_CODES;
 use super::sign_in::{LOGINS, WRITE_LOGIN};
-use super::{PATIENCE, StoreError};
+use super::{MAX_WAIT, StoreError};
 use crate::domain::{DatabaseUrl, split_parameters};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
@@ -28,7 +28,7 @@ pub type Pool = r2d2::Pool<Connector>;
 /// The purpose of a pool's connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Concurrent queries. On Postgres none outlasts [`PATIENCE`]: who asked has been answered by then, and the
+    /// Concurrent queries. On Postgres none outlasts [`MAX_WAIT`]: who asked has been answered by then, and the
     /// connection is for others.
     Read,
     /// The writers' transactions.
@@ -45,7 +45,7 @@ impl r2d2::ManageConnection for Connector {
 
     fn connect(&self) -> Result<DbConn, Self::Error> {
         let mut conn = connect(&self.0)?;
-        let reader_on_postgres = format!("SET statement_timeout = {}", PATIENCE.as_millis());
+        let reader_on_postgres = format!("SET statement_timeout = {}", MAX_WAIT.as_millis());
         let setup: &[&str] = match (self.1, &conn) {
             (Purpose::Read, DbConn::Postgres(_)) => &[&reader_on_postgres],
             (Purpose::Read, DbConn::Sqlite(_)) => &[],
@@ -76,7 +76,7 @@ impl r2d2::ManageConnection for Connector {
 pub(super) fn connect(url: &DatabaseUrl) -> diesel::ConnectionResult<DbConn> {
     match url {
         DatabaseUrl::Postgres(url) => {
-            let url = SecretString::from(with_patience(url.expose_secret()));
+            let url = SecretString::from(with_timeouts(url.expose_secret()));
             let mut conn = PgConnection::establish(url.expose_secret())?;
             in_english(&mut conn)?;
             Ok(DbConn::Postgres(conn))
@@ -129,7 +129,7 @@ pub(super) fn is_missing_file(url: &DatabaseUrl) -> bool {
 
 /// Gives up on a server that became unreachable within some 10 seconds; TCP alone would take a quarter of an
 /// hour. These are libpq parameters, in seconds and milliseconds; parameters in the URL take precedence.
-const PATIENCE_OF_LIBPQ: [&str; 5] = [
+const LIBPQ_TIMEOUTS: [&str; 5] = [
     "connect_timeout=5",
     "keepalives_idle=5",
     "keepalives_interval=2",
@@ -137,12 +137,12 @@ const PATIENCE_OF_LIBPQ: [&str; 5] = [
     "tcp_user_timeout=10000",
 ];
 
-fn with_patience(url: &str) -> String {
+fn with_timeouts(url: &str) -> String {
     let (place, parameters) = split_parameters(url);
     let mut all: Vec<&str> = parameters.into_iter().flat_map(|given| given.split('&')).collect();
     all.retain(|pair| !pair.is_empty());
     let given: Vec<&str> = all.iter().map(|pair| name_of(pair)).collect();
-    all.extend(PATIENCE_OF_LIBPQ.into_iter().filter(|pair| !given.contains(&name_of(pair))));
+    all.extend(LIBPQ_TIMEOUTS.into_iter().filter(|pair| !given.contains(&name_of(pair))));
     format!("{place}?{}", all.join("&"))
 }
 
@@ -198,12 +198,12 @@ mod tests {
 
     #[test]
     fn what_the_url_says_of_patience_holds() {
-        let bare = with_patience("postgres://u:p@h/db");
+        let bare = with_timeouts("postgres://u:p@h/db");
         assert!(bare.starts_with("postgres://u:p@h/db?connect_timeout=5&keepalives_idle=5&"), "{bare}");
-        let given = with_patience("postgres://h/db?sslmode=require&tcp_user_timeout=0&connect_timeout=60");
+        let given = with_timeouts("postgres://h/db?sslmode=require&tcp_user_timeout=0&connect_timeout=60");
         assert!(given.contains("?sslmode=require&tcp_user_timeout=0&connect_timeout=60&keepalives_idle=5"));
         assert_eq!(given.matches("tcp_user_timeout").count(), 1);
-        let question = with_patience("postgres://u:p?p@h/db");
+        let question = with_timeouts("postgres://u:p?p@h/db");
         assert!(question.starts_with("postgres://u:p?p@h/db?connect_timeout=5&"), "{question}");
     }
 }

@@ -27,7 +27,7 @@ const TRIES: usize = 3;
 ///
 /// With the `Retry-After` of the answer (3 s) it is less than the usual grace of a refresh token (10 s): who is told so
 /// and comes again with a token that was rotated after all is not taken for a thief.
-pub const PATIENCE: Duration = Duration::from_secs(6);
+pub const MAX_WAIT: Duration = Duration::from_secs(6);
 
 /// Receives the result of a write, once it is durable.
 pub type Reply<W> = oneshot::Sender<Result<<W as Write>::Output, StoreError>>;
@@ -88,7 +88,7 @@ trait Job: Any + Send {
 
 impl<W: Write> Job for Entry<W> {
     fn is_late(&self) -> bool {
-        self.since.elapsed() > PATIENCE
+        self.since.elapsed() > MAX_WAIT
     }
 
     fn kind(&self) -> TypeId {

@@ -44,7 +44,7 @@ mod users;
 pub use api_keys::{
     AddApiKey, FindApiKeysInUse, ListApiKeys, NoteApiKeyUses, RevokeApiKey, RevokedApiKey, StoredApiKey,
 };
-pub use checkpoint::{EmptyLog, keep_checkpointed};
+pub use checkpoint::{TruncateWal, start_checkpointer};
 pub use clock::{ReadLatest, ReadNow};
 pub use connection::{DbConn, Pool, Purpose, open_pool, ping};
 pub use direct::Direct;
@@ -56,7 +56,7 @@ pub use expired_sessions::{DeleteExpiredSessions, ExpiredSessions, FindExpiredSe
 pub use fresh_logins::{
     FindFreshLogins, ForgetFreshLogins, FreshLogins, IndexExchanges, IndexUserSessions, Stretch,
 };
-pub use group_commit::{GroupCommit, PATIENCE, Reply};
+pub use group_commit::{GroupCommit, MAX_WAIT, Reply};
 pub use identities::ListIdentities;
 pub use introspect::{FindRefreshSession, RefreshSession};
 pub use keys::{KeyPurpose, ListRetiredKeys, LoadKeys, NewKey, StoreFirstKeys, StoredKey};

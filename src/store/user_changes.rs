@@ -86,7 +86,7 @@ fn with_each_role_once(mut changed: ChangedUser) -> ChangedUser {
 
 prepared! {
     /// Records that a user changes now, by Postgres's clock, which all nodes share.
-    TellOfChange<'a> on Pg { user: Text = &'a str } -> (),
+    AnnounceChange<'a> on Pg { user: Text = &'a str } -> (),
     concat!(
         "INSERT INTO user_changes (id, user_id, at)
          VALUES (", id_of_now!(), ", ?, clock_timestamp() AT TIME ZONE 'UTC')"
@@ -94,9 +94,9 @@ prepared! {
 }
 
 /// Records a change of a user for all nodes. Call it in the transaction of the change, and late in it.
-pub(super) fn leave_word(conn: &mut DbConn, user: &UserId, at: Time) -> Result<(), StoreError> {
+pub(super) fn announce_change(conn: &mut DbConn, user: &UserId, at: Time) -> Result<(), StoreError> {
     match conn {
-        DbConn::Postgres(conn) => TellOfChange { user: user.as_str() }.execute(conn)?,
+        DbConn::Postgres(conn) => AnnounceChange { user: user.as_str() }.execute(conn)?,
         DbConn::Sqlite(conn) => {
             let row = (
                 user_changes::id.eq(id_at(at)),

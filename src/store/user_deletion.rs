@@ -4,7 +4,7 @@ use super::audit::{Audited, audit};
 use super::fresh_logins::forget_user;
 use super::schema::{exchanges, users};
 use super::sessions::end_all;
-use super::user_changes::leave_word;
+use super::user_changes::announce_change;
 use super::users::lock_user;
 use super::{DbConn, StoreError, UserChange, WriteOne};
 use crate::domain::{Actor, Time, UserId};
@@ -36,7 +36,7 @@ impl WriteOne for DeleteUser {
         forget_user(conn, id)?;
         // Identities and roles are deleted with the row (ON DELETE CASCADE).
         diesel::delete(users::table.find(id)).execute(conn)?;
-        leave_word(conn, &self.user, self.at)?;
+        announce_change(conn, &self.user, self.at)?;
         let act = Audited { at: self.at, by: &self.by, action: "user.delete", target: id, detail: None };
         audit(conn, &act)?;
         Ok(UserChange::Done { ended })

@@ -2,7 +2,7 @@
 
 use super::audit::{Audited, audit};
 use super::schema::user_roles;
-use super::user_changes::leave_word;
+use super::user_changes::announce_change;
 use super::users::{lock_user, roles_of};
 use super::{DbConn, StoreError, UserChange, WriteOne};
 use crate::domain::{Actor, Role, Time, UserId};
@@ -45,7 +45,7 @@ impl WriteOne for ChangeRoles {
             let row = user_roles::table.find((self.user.as_str(), role.as_str()));
             diesel::delete(row).execute(conn)?;
         }
-        leave_word(conn, &self.user, self.at)?;
+        announce_change(conn, &self.user, self.at)?;
         let granted = lacking.iter().map(|role| format!("+{}", role.as_str()));
         let revoked = surplus.iter().map(|role| format!("-{}", role.as_str()));
         let detail: Vec<String> = granted.chain(revoked).collect();

@@ -3,7 +3,7 @@
 use super::audit::{Audited, audit};
 use super::schema::users;
 use super::sessions::end_all;
-use super::user_changes::leave_word;
+use super::user_changes::announce_change;
 use super::users::lock_user;
 use super::{DbConn, StoreError, UserChange, WriteOne};
 use crate::domain::{Actor, Time, UserId, UserStatus};
@@ -34,7 +34,7 @@ impl WriteOne for SetUserStatus {
         let user = users::table.find(self.user.as_str());
         diesel::update(user).set(users::status.eq(self.status.as_str())).execute(conn)?;
         let ended = end_all(conn, &self.user, self.at)?;
-        leave_word(conn, &self.user, self.at)?;
+        announce_change(conn, &self.user, self.at)?;
         let action = match self.status {
             UserStatus::Active => "user.unban",
             UserStatus::Banned => "user.ban",

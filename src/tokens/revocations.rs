@@ -30,7 +30,7 @@ impl Revocations {
     }
 
     /// Records a user's standing, unless a later one is known.
-    pub fn let_stand(&self, user: UserId, standing: Standing) {
+    pub fn set_standing(&self, user: UserId, standing: Standing) {
         let mut users = self.users.write(user.as_str());
         match users.get(&user) {
             Some(held) if held.changed_at > standing.changed_at => {}
@@ -115,7 +115,7 @@ mod tests {
     fn stand(revocations: &Revocations, changed: i64, state: StandingState) {
         let standing =
             Standing { changed_at: Time::from_unix(changed), heard_at: Time::from_unix(changed + 1), state };
-        revocations.let_stand(UserId::from_stored("u"), standing);
+        revocations.set_standing(UserId::from_stored("u"), standing);
     }
 
     fn active(roles: &[&str]) -> StandingState {

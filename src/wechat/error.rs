@@ -35,7 +35,7 @@ pub enum WeChatError {
     #[error("WeChat did not answer in time")]
     Timeout,
     /// An unusable response: not JSON, malformed, an unknown `errcode`, a 5xx.
-    #[error("WeChat's answer makes no sense: {0}")]
+    #[error("WeChat's answer could not be understood: {0}")]
     BadResponse(String),
 }
 

@@ -131,7 +131,7 @@ async fn sigterm_ends_a_server_whose_database_is_silent(db: Database) {
     let app = TestApp::on(db.clone()).await;
     app.login("alice").await;
     let held = db.hold_table("revocations", Duration::from_secs(40));
-    app.wait_for_line("could not be heard");
+    app.wait_for_line("no word from other nodes");
     let began = Instant::now();
 
     app.terminate();

@@ -13,7 +13,7 @@ use super::users::{UserSql, WholeUser, find_user};
 use super::{DbConn, StoreError, Write};
 use crate::domain::{
     Actor, AppId, Burst, Generation, RefreshState, RequestedScope, SessionId, Time, User, UserId, UserStatus,
-    Worth,
+    Verdict,
 };
 use diesel::dsl::SqlTypeOf;
 use diesel::pg::Pg;
@@ -190,22 +190,22 @@ impl RotateSession {
         if is_of_another || !is_served || session.reused {
             return Rotation::Gone;
         }
-        match session.state.worth(self.presented, self.at, self.grace) {
+        match session.state.judge(self.presented, self.at, self.grace) {
             // Only for valid tokens: requesting too much scope must not hide the reuse of an old token.
-            Worth::Present | Worth::JustReplaced if !self.scope.is_held_by(&session.user.roles) => {
+            Verdict::Current | Verdict::InGrace if !self.scope.is_held_by(&session.user.roles) => {
                 return Rotation::ScopeNotHeld;
             }
             // Not the time of arrival: the grace period begins when the successor can first be known, however
             // long the database took.
-            Worth::Present => {
+            Verdict::Current => {
                 let now = self.at.plus(self.since.elapsed());
                 // No row expires later than it ends, which spares everyone else the question.
                 let expires_at = self.expires_at.min(session.ends_at);
                 session.state.turn(self.at, now, expires_at, self.grace);
             }
-            Worth::JustReplaced => {}
-            Worth::Over => return Rotation::Gone,
-            Worth::Reused => {
+            Verdict::InGrace => {}
+            Verdict::Expired => return Rotation::Gone,
+            Verdict::Reused => {
                 session.reused = true;
                 return Rotation::Reused;
             }

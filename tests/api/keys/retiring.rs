@@ -102,7 +102,7 @@ async fn a_damaged_key_costs_a_running_server_nothing(db: Database) {
     let second = jwt::header(&bob.access_token)["kid"].as_str().unwrap().to_owned();
 
     db.execute(&format!("UPDATE keys SET sealed = {} WHERE id = '{second}'", db.bytes(&[0; 76])));
-    app.wait_for_line("what is known of it from before stays");
+    app.wait_for_line("if it was read before, it stays in use");
     for token in [&alice.access_token, &bob.access_token, &app.login("carol").await.access_token] {
         app.me(token).await.ok();
     }

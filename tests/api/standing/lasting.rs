@@ -60,7 +60,7 @@ async fn while_the_database_is_away_tokens_stay_good_and_what_ended_stays_ended(
 
     app.me(&stays.access_token).await.ok();
     users(&app, &["logout", ends.user_id()]); // through another connection to the database
-    app.wait_for_line("could not be heard");
+    app.wait_for_line("no word from other nodes");
     app.get("/readyz").await.problem(503, "database_unavailable");
     for _ in 0..2 {
         app.me(&ended.access_token).await.problem(401, "token_revoked");
@@ -68,7 +68,7 @@ async fn while_the_database_is_away_tokens_stay_good_and_what_ended_stays_ended(
         let logout = app.request(Method::POST, "/logout").bearer_auth(&stays.access_token);
         app.send(logout).await.problem(503, "database_unavailable");
     }
-    assert_eq!(app.warnings_with("could not be heard"), 1, "once, and not at every look");
+    assert_eq!(app.warnings_with("no word from other nodes"), 1, "once, and not at every look");
 
     proxy.mend();
 
@@ -78,7 +78,7 @@ async fn while_the_database_is_away_tokens_stay_good_and_what_ended_stays_ended(
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     within_a_second([&app, &app], &ends.access_token, |answer| answer.code() == "token_revoked").await;
-    app.wait_for_line("is heard again");
+    app.wait_for_line("is known here again");
     app.me(&ended.access_token).await.problem(401, "token_revoked");
     app.me(&stays.access_token).await.ok();
 }

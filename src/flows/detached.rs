@@ -2,7 +2,7 @@
 
 /// Starts this work at once in a task of its own, which continues even if the caller goes away; `crashed` is the
 /// result if it panics. The caller keeps only the task's handle, not the memory of the work's future.
-pub(super) fn to_the_end<T: 'static, E: 'static>(
+pub(super) fn detached<T: 'static, E: 'static>(
     work: impl Future<Output = Result<T, E>> + 'static,
     crashed: E,
 ) -> impl Future<Output = Result<T, E>> {
