@@ -1,11 +1,20 @@
 //! Work that is finished once it is begun.
 
+use std::fmt::Display;
+use tokio::sync::oneshot;
+
 /// Starts this work at once in a task of its own, which continues even if the caller goes away; `crashed` is the
-/// result if it panics. The caller keeps only the task's handle, not the memory of the work's future.
-pub(super) fn detached<T: 'static, E: 'static>(
+/// result if it panics. The caller keeps only a channel, not the memory of the work's future. A failure that nobody
+/// waits for any more is logged here.
+pub(super) fn detached<T: 'static, E: Display + 'static>(
     work: impl Future<Output = Result<T, E>> + 'static,
     crashed: E,
 ) -> impl Future<Output = Result<T, E>> {
-    let finished = tokio::task::spawn_local(work);
-    async move { finished.await.unwrap_or(Err(crashed)) }
+    let (tell, told) = oneshot::channel();
+    tokio::task::spawn_local(async move {
+        if let Err(Err(error)) = tell.send(work.await) {
+            log::warn!("a request failed whose client had gone: {error}");
+        }
+    });
+    async move { told.await.unwrap_or(Err(crashed)) }
 }

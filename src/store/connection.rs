@@ -45,7 +45,7 @@ impl r2d2::ManageConnection for Connector {
 
     fn connect(&self) -> Result<DbConn, Self::Error> {
         let mut conn = connect(&self.0)?;
-        let reader_on_postgres = format!("SET statement_timeout = {}", MAX_WAIT.as_millis());
+        let reader_on_postgres = give_up_after(MAX_WAIT);
         let setup: &[&str] = match (self.1, &conn) {
             (Purpose::Read, DbConn::Postgres(_)) => &[&reader_on_postgres],
             (Purpose::Read, DbConn::Sqlite(_)) => &[],
@@ -159,6 +159,15 @@ const WRITER_ON_POSTGRES: &str = "SET lock_timeout = '2s'; SET idle_in_transacti
     SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
     SET plan_cache_mode = force_generic_plan;";
+
+/// Makes the server give a statement up that its caller does not wait for any more, unless it is told to do so sooner.
+fn give_up_after(time: Duration) -> String {
+    let time = time.as_millis();
+    format!(
+        "SELECT set_config('statement_timeout', '{time}', false) FROM pg_settings
+         WHERE name = 'statement_timeout' AND setting::bigint NOT BETWEEN 1 AND {time}"
+    )
+}
 
 /// A 4 MiB cache for the pages that groups touch again and again, and a WAL of up to 32 MiB, so that a page
 /// is checkpointed once for many groups.

@@ -11,15 +11,15 @@ pub enum StoreError {
     /// The database can't be reached, or closed the connection.
     #[error("the database can't be reached: {0}")]
     Unavailable(String),
-    /// The database gave this transaction up because of another one (deadlock, serialization failure, lock
-    /// timeout, or a row that was deleted after it was read). Nothing was done, and a retry may succeed.
+    /// The database gave this transaction up because of another one (deadlock, serialization failure, lock or
+    /// statement timeout, or a row that was deleted after it was read). Nothing was done, and a retry may succeed.
     #[error("another transaction was in the way: {0}")]
     Conflict(String),
     /// The database is reachable, but lacks a migration.
     #[error("migration {0} is pending: run `weauth migrate`")]
     Pending(String),
-    /// The database answers, but can't do its work for now, and the statement is not at fault: its disk is full or
-    /// broken, it takes no writes, or it took too long.
+    /// The database answers, but can't do its work for now, whatever the statement: its disk is full or broken, or it
+    /// takes no writes.
     #[error("the database can't do its work: {0}")]
     Unable(String),
     /// The database rejected the statement: a bug of ours.
@@ -83,12 +83,13 @@ const CONNECTION_LOST: [&str; 8] = [
     "is starting up",
 ];
 
-/// Postgres's 40P01 and 55P03, and SQLite's `SQLITE_BUSY`.
-const CONFLICT: [&str; 3] = ["deadlock detected", "due to lock timeout", "database is locked"];
+/// Postgres's 40P01, 55P03 and the 57014 of a statement that took too long, and SQLite's `SQLITE_BUSY`.
+const CONFLICT: [&str; 4] =
+    ["deadlock detected", "due to lock timeout", "due to statement timeout", "database is locked"];
 
-/// Postgres's 57014 of a statement that took too long, and what either database says of its disk, or as a standby.
+/// What either database says of its disk, or as a standby.
 const UNABLE: [&str; 7] = [
-    "due to statement timeout",
+    "Disk quota exceeded",
     "disk is full",
     "No space left on device",
     "disk I/O error",
@@ -125,7 +126,6 @@ mod tests {
     #[test]
     fn what_ails_the_database_itself_is_no_fault_of_the_statement() {
         for message in [
-            "canceling statement due to statement timeout",
             "could not extend file \"base/5/16389\": No space left on device",
             "could not read block 7 in file \"base/5/16389\": Input/output error",
             "cannot execute INSERT in a read-only transaction",
@@ -135,7 +135,10 @@ mod tests {
         ] {
             assert_eq!(StoreError::saying(message), StoreError::Unable(message.to_owned()));
         }
-        let bug = "canceling statement due to user request";
-        assert_eq!(StoreError::saying(bug), StoreError::Refused(bug.to_owned()));
+        // This one alone may be to blame, and not those that were grouped with it.
+        let slow = "canceling statement due to statement timeout";
+        assert_eq!(StoreError::saying(slow), StoreError::Conflict(slow.to_owned()));
+        let another = "canceling statement due to user request";
+        assert_eq!(StoreError::saying(another), StoreError::Refused(another.to_owned()));
     }
 }

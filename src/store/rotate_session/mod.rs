@@ -187,7 +187,7 @@ impl RotateSession {
         // Another mini-program must not end this one's session.
         let is_of_another = self.app.as_ref().is_some_and(|app| *app != session.app);
         let is_served = self.served.contains(&session.app);
-        if is_of_another || !is_served || session.reused {
+        if is_of_another || !is_served || session.reused || session.ends_at <= self.at {
             return Rotation::Gone;
         }
         match session.state.judge(self.presented, self.at, self.grace) {
