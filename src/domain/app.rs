@@ -64,7 +64,7 @@ impl AppSecret {
     }
 }
 
-/// Is the secret a short repeated piece (`0000…`, `abcdabcd…`), or digits that count up, or hardly more than one digit?
+/// Is the secret a short repeated piece (`0000…`, `abcdabcd…`), digits that count up, or three digits at most?
 fn is_trivial(secret: &[u8]) -> bool {
     let repeats = |period: usize| secret.iter().zip(&secret[period..]).all(|(a, b)| a == b);
     let counts_up = secret.windows(2).all(|pair| match pair {

@@ -28,6 +28,7 @@ pub async fn follow_keys(keys: ServerKeys, tokens: Verifier) {
             Ok(()) => outage.ends(),
             Err(StartKeysError::Store(error)) => outage.goes_on(&error),
             Err(error) => {
+                outage.ends();
                 log::error!(
                     "the stored signing keys can't be used; those already known stay in use: {error}"
                 );

@@ -259,7 +259,7 @@ fn too_late() -> StoreError {
     StoreError::Unavailable("the write has waited for too long".into())
 }
 
-/// A caller that is gone has its write committed nevertheless. Of a failure each caller tells, but those that are gone.
+/// A caller that is gone has its write committed nevertheless. Each caller logs its failure, but those that are gone.
 fn answer(group: &mut [Box<dyn Job>], result: &Result<(), StoreError>) {
     let mut all_heard = true;
     for job in group {

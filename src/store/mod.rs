@@ -1,8 +1,8 @@
 //! The database: SQLite or Postgres, selected by the URL at run time. The only module that names diesel.
 //!
 //! There is one file per noun, with its rows and queries. Most queries are written once, in diesel's query
-//! builder, over [`DbConn`]. The writes of every login and refresh (`sign_in`, `rotate_session`, `last_logins`,
-//! `fresh_logins`) have hand-written SQL for each dialect, kept prepared by the macro in `prepared`.
+//! builder, over [`DbConn`]. What every login and refresh writes (`sign_in`, `rotate_session`, `last_logins`,
+//! `fresh_logins`) and a few others have hand-written SQL for each dialect, kept prepared by the macro in `prepared`.
 
 mod api_keys;
 mod audit;

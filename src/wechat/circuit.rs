@@ -51,8 +51,8 @@ impl Circuit {
         Ok(())
     }
 
-    /// Records the failure of a call, or its success. Anything but trouble of the same kind closes the circuit. Returns whether this
-    /// result opened it.
+    /// Records the failure of a call, or its success. Anything but trouble of the same kind closes the circuit.
+    /// Returns whether this result opened it.
     pub fn record(&mut self, failure: Option<&WeChatError>, now: Instant) -> bool {
         let trouble = failure.and_then(Trouble::of);
         if trouble.is_none() || trouble != self.trouble {

@@ -1,5 +1,5 @@
 //! Rotation on Postgres: two statements for the whole group. Rows are locked in the order of their users, as by
-//! sign-ins that end a user's oldest sessions, so that two nodes never deadlock.
+//! sign-ins that end a user's oldest sessions, so that two nodes hardly ever deadlock; those that do are tried again.
 
 use super::{Held, HeldSessions, RotateSession, Row, RowSql, session_columns};
 use crate::domain::{Generation, SessionId, Time};
