@@ -16,9 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::{Mutex, PoisonError};
-use weauth::config::Sources;
-use weauth::domain::UserId;
-use weauth::{AuthenticatedUser, Config, Problem, Settings, Weauth};
+use weauth::{AuthenticatedUser, Config, Problem, Settings, Sources, UserId, Weauth};
 
 /// All users' notes. A real program would keep them in a database, with a column for the user's id.
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! The program `weauth`; see [`weauth::cli`].
+//! The program `weauth`; see `src/cli/`.
 
 /// Allocates with mimalloc, which is built for memory that is often freed by another thread than the one that
 /// allocated it, as a login's memory is.
@@ -6,5 +6,5 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    weauth::cli::main()
+    weauth::main()
 }

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "that is how a test fails")]
 
+#[path = "architecture/docs.rs"]
+mod docs;
 #[path = "architecture/lengths.rs"]
 mod lengths;
 

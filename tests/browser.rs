@@ -1,7 +1,6 @@
 //! The demo page of `weauth dev` in a real browser: a user's steps, and what they see.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
-#![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 #[path = "api/harness/process.rs"]
 #[expect(dead_code, reason = "the server's own tests need more of it")]

@@ -1,10 +1,8 @@
-//! The two READMEs match the program (client module, settings, error codes) and each other.
+//! The two READMEs match the program (client module, error codes; settings: see `src/config/settings.rs`) and each other.
 
 #![expect(clippy::unwrap_used, reason = "that is how a test fails")]
 
-use weauth::Config;
-use weauth::config::{Mistakes, Sources, settings};
-use weauth::http::problem::{ErrorCode, Retry};
+use weauth::{Config, ErrorCode, Mistakes, Retry, Sources};
 
 const READMES: [(&str, &str); 2] =
     [("README.md", include_str!("../README.md")), ("README.zh-CN.md", include_str!("../README.zh-CN.md"))];
@@ -21,19 +19,6 @@ fn blocks<'a>(readme: &'a str, language: &str) -> Vec<&'a str> {
 fn the_client_is_shown_as_it_lies_in_the_examples() {
     for (name, readme) in READMES {
         assert!(blocks(readme, "js").contains(&CLIENT.trim_end()), "{name}");
-    }
-}
-
-#[test]
-fn every_setting_stands_there_with_its_default() {
-    for (name, readme) in READMES {
-        for setting in settings::ALL {
-            let row = readme.lines().find(|line| line.starts_with(&format!("| `{}` |", setting.variable)));
-            let row = row.unwrap_or_else(|| panic!("{name} has no row for {}", setting.variable));
-            if let settings::Fallback::Value(default) = setting.fallback {
-                assert!(row.contains(&format!("| `{default}` |")), "{name}: {row}");
-            }
-        }
     }
 }
 

@@ -18,7 +18,7 @@ pub struct DatabaseConfig {
 
 impl DatabaseConfig {
     /// Reads only the settings for a command that works on the database alone.
-    pub fn for_command(sources: &Sources) -> Result<Self, Mistakes> {
+    pub(crate) fn for_command(sources: &Sources) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(sources);
         let read = Self::read(&mut reader);
         let log = LogConfig::read(&mut reader);

@@ -28,7 +28,7 @@ pub enum LogFormat {
 impl LogConfig {
     /// Reads what can be read and takes defaults for the rest, so that there is a log before the configuration is
     /// read, for every command. Mistakes are reported when the whole configuration is read.
-    pub fn or_default(sources: &Sources) -> Self {
+    pub(crate) fn or_default(sources: &Sources) -> Self {
         let mut reader = Reader::new(sources);
         Self {
             filter: reader.text(&RUST_LOG, parse_filter).unwrap_or_else(|| "info".to_owned()),
@@ -37,7 +37,7 @@ impl LogConfig {
     }
 
     /// Reads it, with its mistakes, for a command that reads no other settings.
-    pub fn for_command(sources: &Sources) -> Result<Self, Mistakes> {
+    pub(crate) fn for_command(sources: &Sources) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(sources);
         let read = Self::read(&mut reader);
         reader.finish(read)

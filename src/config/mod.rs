@@ -23,10 +23,9 @@ pub use database::DatabaseConfig;
 pub use keys::{KeyCommandConfig, KeyConfig};
 pub use mistakes::{Mistake, Mistakes};
 pub use roles::roles_for_command;
-pub use server::{InvalidListen, ServerConfig, parse_listen, parse_loopback};
-pub use sources::{DEFAULT_FILE, Sources};
+pub use server::{ServerConfig, parse_listen, parse_loopback};
+pub use sources::Sources;
 pub use tokens::TokenConfig;
-pub use urls::InvalidUrl;
 
 use crate::crypto::MasterKeys;
 use crate::domain::RolePolicy;
@@ -99,8 +98,6 @@ pub struct DevConfig {
     pub database_connections: u32,
     /// Logins that may wait for WeChat at once (`WEAUTH_MAX_IN_FLIGHT`).
     pub max_in_flight: usize,
-    /// Logging.
-    pub log: LogConfig,
 }
 
 impl DevConfig {
@@ -117,14 +114,13 @@ impl DevConfig {
         let roles = roles::read_roles(reader);
         let database_connections = reader.number(&WEAUTH_DATABASE_CONNECTIONS);
         let max_in_flight = reader.number(&WEAUTH_MAX_IN_FLIGHT);
-        let log = LogConfig::read(reader);
+        LogConfig::read(reader)?;
         Some(Self {
             server: server?,
             tokens: tokens?,
             roles,
             database_connections: database_connections?,
             max_in_flight: max_in_flight? as usize,
-            log: log?,
         })
     }
 }

@@ -184,6 +184,18 @@ mod tests {
     }
 
     #[test]
+    fn the_readmes_show_every_setting_with_its_default() {
+        let readmes = [include_str!("../../README.md"), include_str!("../../README.zh-CN.md")];
+        for (readme, setting) in readmes.iter().flat_map(|readme| ALL.iter().map(move |one| (readme, one))) {
+            let row = readme.lines().find(|line| line.starts_with(&format!("| `{}` |", setting.variable)));
+            let row = row.unwrap_or_else(|| panic!("no row for {}", setting.variable));
+            if let Value(default) = setting.fallback {
+                assert!(row.contains(&format!("| `{default}` |")), "{row}");
+            }
+        }
+    }
+
+    #[test]
     fn every_default_number_is_within_its_bounds() {
         for setting in ALL {
             if let (Form::Number { least, most, .. }, Value(text)) = (setting.form, setting.fallback) {

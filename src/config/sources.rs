@@ -24,7 +24,7 @@ pub(super) enum File {
 }
 
 impl Sources {
-    /// The process's environment, and the file named by `--config` or else [`DEFAULT_FILE`] if there is one.
+    /// The process's environment, and the file named by `--config` or else `weauth.toml` if there is one.
     pub fn of_process(config: Option<&Path>) -> Self {
         let name = config.unwrap_or(Path::new(DEFAULT_FILE));
         let file = match std::fs::read_to_string(name) {
@@ -37,7 +37,7 @@ impl Sources {
         Self { file_name: name.display().to_string(), file, env: env.collect() }
     }
 
-    /// The text of a file called [`DEFAULT_FILE`], if there is one, and an environment.
+    /// The text of a file called `weauth.toml`, if there is one, and an environment.
     pub fn new(file: Option<&str>, env: impl IntoIterator<Item = (String, String)>) -> Self {
         let file = file.map_or(File::Absent, parse);
         Self { file_name: DEFAULT_FILE.to_owned(), file, env: env.into_iter().collect() }

@@ -40,7 +40,7 @@ impl TokenConfig {
     }
 
     /// The lifetimes among it.
-    pub fn lifetimes(&self) -> Lifetimes {
+    pub(crate) fn lifetimes(&self) -> Lifetimes {
         Lifetimes {
             access: self.access_ttl.into(),
             refresh: self.refresh_ttl.into(),

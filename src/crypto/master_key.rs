@@ -56,12 +56,12 @@ impl MasterKeys {
     }
 
     /// Is there an older key?
-    pub fn has_older(&self) -> bool {
+    pub(crate) fn has_older(&self) -> bool {
         self.0.len() > 1
     }
 
     /// Generates a key as text, for `weauth dev` and tests.
-    pub fn generate_text() -> String {
+    pub(crate) fn generate_text() -> String {
         STANDARD.encode(random_bytes::<32>())
     }
 
@@ -69,6 +69,7 @@ impl MasterKeys {
     ///
     /// # Panics
     /// If the value is longer than 64 GiB.
+    #[doc(hidden)] // Public for tests/api/master_key.rs.
     pub fn seal(&self, row: &str, plain: &[u8]) -> Sealed {
         let nonce = random_bytes::<NONCE_LEN>();
         let mut sealed = Vec::with_capacity(NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
@@ -83,12 +84,12 @@ impl MasterKeys {
     }
 
     /// Decrypts a value of the row that `row` identifies, with whichever key fits.
-    pub fn open(&self, row: &str, sealed: &[u8]) -> Result<Vec<u8>, UnsealError> {
+    pub(crate) fn open(&self, row: &str, sealed: &[u8]) -> Result<Vec<u8>, UnsealError> {
         self.0.iter().find_map(|key| open_with(key, row, sealed)).ok_or(UnsealError)
     }
 
     /// Was this value sealed with the current key? If not, it has to be resealed.
-    pub fn is_current(&self, row: &str, sealed: &[u8]) -> bool {
+    pub(crate) fn is_current(&self, row: &str, sealed: &[u8]) -> bool {
         open_with(&self.0[0], row, sealed).is_some()
     }
 }

@@ -53,13 +53,13 @@ impl AppSecret {
     }
 
     /// Parses a secret for the simulator, where an example does no harm.
-    pub fn parse_simulated(text: &str) -> Result<Self, InvalidApp> {
+    pub(crate) fn parse_simulated(text: &str) -> Result<Self, InvalidApp> {
         let well_formed = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
         if well_formed { Ok(Self(SecretString::from(text))) } else { Err(InvalidApp::Secret) }
     }
 
     /// The secret itself, for the request that carries it to WeChat.
-    pub fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }

@@ -30,7 +30,7 @@ impl Time {
     }
 
     /// The time `micros` microseconds after 1970-01-01T00:00:00Z; `None` if out of the calendar's range.
-    pub fn from_unix_micros(micros: i64) -> Option<Self> {
+    pub(crate) fn from_unix_micros(micros: i64) -> Option<Self> {
         DateTime::from_timestamp_micros(micros).map(|_| Self(micros))
     }
 
@@ -40,12 +40,12 @@ impl Time {
     }
 
     /// Converts a stored UTC timestamp.
-    pub fn from_stored(stored: NaiveDateTime) -> Self {
+    pub(crate) fn from_stored(stored: NaiveDateTime) -> Self {
         Self(stored.and_utc().timestamp_micros())
     }
 
     /// Converts to the stored form.
-    pub fn to_stored(self) -> NaiveDateTime {
+    pub(crate) fn to_stored(self) -> NaiveDateTime {
         // Fails only for times some 260,000 years away.
         DateTime::from_timestamp_micros(self.0).unwrap_or_default().naive_utc()
     }
@@ -56,12 +56,12 @@ impl Time {
     }
 
     /// Microseconds since 1970.
-    pub fn unix_micros(self) -> i64 {
+    pub(crate) fn unix_micros(self) -> i64 {
         self.0
     }
 
     /// This time plus a duration, saturating.
-    pub fn plus(self, more: Duration) -> Self {
+    pub(crate) fn plus(self, more: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(more.as_micros()).unwrap_or(i64::MAX)))
     }
 

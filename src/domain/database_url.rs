@@ -56,7 +56,7 @@ impl DatabaseUrl {
     /// Is this a Postgres server on another machine, with a URL that doesn't set `sslmode`?
     ///
     /// libpq's default then falls back to an unencrypted connection.
-    pub fn may_be_in_clear(&self) -> bool {
+    pub(crate) fn may_be_in_clear(&self) -> bool {
         let Self::Postgres(url) = self else { return false };
         let (place, parameters) = split_parameters(url.expose_secret());
         let parameter = |name: &str| {

@@ -41,7 +41,7 @@ impl Cidr {
     }
 
     /// Is this address in the range? IPv4-mapped IPv6 addresses count as IPv4.
-    pub fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         match (self.network, address.to_canonical()) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
                 let differing = network.to_bits() ^ address.to_bits();

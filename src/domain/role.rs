@@ -9,7 +9,7 @@ use std::sync::Arc;
 #[serde(transparent)]
 pub struct Role(String);
 
-/// A permission's name, in the same format. Permissions become the token's `scope` (RFC 9068 2.2.3), so they
+/// A permission's name, in the format of a role's. Permissions become the token's `scope` (RFC 9068 2.2.3), so they
 /// contain no space.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(transparent)]
@@ -47,23 +47,23 @@ impl RolePolicy {
     }
 
     /// Is this role configured?
-    pub fn knows(&self, role: &Role) -> bool {
+    pub(crate) fn knows(&self, role: &Role) -> bool {
         self.0.contains_key(role)
     }
 
     /// The configured roles, sorted.
-    pub fn roles(&self) -> impl Iterator<Item = &Role> {
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &Role> {
         self.0.keys()
     }
 
     /// All permissions of these roles, sorted, without duplicates. A role that is no longer configured has none.
-    pub fn permissions(&self, roles: &[Role]) -> Vec<Permission> {
+    pub(crate) fn permissions(&self, roles: &[Role]) -> Vec<Permission> {
         let all: BTreeSet<_> = roles.iter().filter_map(|role| self.0.get(role)).flatten().collect();
         all.into_iter().cloned().collect()
     }
 
     /// The permissions of all roles, sorted, without duplicates.
-    pub fn all_permissions(&self) -> Vec<&Permission> {
+    pub(crate) fn all_permissions(&self) -> Vec<&Permission> {
         let all: BTreeSet<_> = self.0.values().flatten().collect();
         all.into_iter().collect()
     }

@@ -7,7 +7,7 @@ super::text::text_id! {
 
 impl SessionId {
     /// Parses an id in our format, 32 lowercase hexadecimal digits; `None` for other text, which names no session.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         (text.len() == 32 && text.bytes().all(is_digit)).then(|| Self(text.to_owned()))
     }

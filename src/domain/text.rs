@@ -36,7 +36,7 @@ macro_rules! text_id {
 
         impl $name {
             /// Generates a new id; later ids sort after earlier ones.
-            pub fn generate() -> Self {
+            pub(crate) fn generate() -> Self {
                 Self(uuid::Uuid::now_v7().simple().to_string())
             }
         }

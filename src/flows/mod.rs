@@ -23,7 +23,6 @@ mod users;
 
 pub use api_keys::{ApiKeys, KnownApiKey};
 pub use background::Background;
-pub use check_clock::{ClockDifference, SharedTime, shared_time};
 pub use follow_keys::follow_keys;
 pub use follow_revocations::FollowRevocations;
 pub use index_logins::index_logins_forever;
@@ -33,7 +32,7 @@ pub use last_logins::LastLogins;
 pub use login_brake::LoginBrake;
 pub use new_keys::new_signing_key;
 pub use purge::purge_forever;
-pub use reencrypt::{Reencrypted, Unopened, reencrypt};
+pub use reencrypt::{Reencrypted, reencrypt};
 pub use revoke::TokenRevocation;
 pub use sessions::{RefreshError, RefreshRequest, Sessions};
 pub use sign_in::{SignIn, SignInError, SignInParts, SignInRequest};

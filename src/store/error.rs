@@ -32,7 +32,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// Was the connection lost?
-    pub fn is_connection_lost(&self) -> bool {
+    pub(crate) fn is_connection_lost(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
 }

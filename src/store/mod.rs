@@ -50,18 +50,16 @@ pub use connection::{DbConn, Pool, Purpose, open_pool, ping};
 pub use direct::Direct;
 pub use error::StoreError;
 pub use exchanges::{
-    DeleteExchanges, ExchangeCursor, FindExchange, FindOldExchanges, FoundExchange, LiveSession, OldExchanges,
+    DeleteExchanges, ExchangeCursor, FindExchange, FindOldExchanges, FoundExchange, LiveSession,
 };
-pub use expired_sessions::{DeleteExpiredSessions, ExpiredSessions, FindExpiredSessions, SessionCursor};
-pub use fresh_logins::{
-    FindFreshLogins, ForgetFreshLogins, FreshLogins, IndexExchanges, IndexUserSessions, Stretch,
-};
+pub use expired_sessions::{DeleteExpiredSessions, FindExpiredSessions, SessionCursor};
+pub use fresh_logins::{FindFreshLogins, ForgetFreshLogins, IndexExchanges, IndexUserSessions, Stretch};
 pub use group_commit::{GroupCommit, MAX_WAIT, Reply};
 pub use identities::ListIdentities;
 pub use introspect::{FindRefreshSession, RefreshSession};
 pub use keys::{KeyPurpose, ListRetiredKeys, LoadKeys, NewKey, StoreFirstKeys, StoredKey};
 pub use last_logins::NoteLogins;
-pub use migrate::{CheckReady, CheckSchema, MigrationState, Migrator};
+pub use migrate::{CheckReady, CheckSchema, Migrator};
 pub use opened_file::OpenedFile;
 pub use query::{Query, Write, WriteOne};
 pub use revocations::{FindRevocations, PurgeRevocations};

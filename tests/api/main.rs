@@ -1,6 +1,5 @@
 //! The server as its clients see it: the real binary over real HTTP, on both databases.
 
-#![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
 
 mod api_keys;

@@ -5,7 +5,7 @@ use crate::jwt;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use weauth::crypto::MasterKeys;
+use weauth::MasterKeys;
 
 on_both!(
     everything_moves_to_the_new_master_key_while_people_log_in,

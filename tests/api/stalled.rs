@@ -7,8 +7,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 use std::time::{Duration, Instant};
-use weauth::config::Sources;
-use weauth::{Config, Settings, Weauth};
+use weauth::{Config, Settings, Sources, Weauth};
 
 on_both!(the_grace_of_a_refresh_begins_when_it_is_done);
 on_sqlite!(a_start_that_waits_for_the_database_leaves_its_thread_to_others);

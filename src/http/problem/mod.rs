@@ -94,17 +94,17 @@ impl Problem {
     }
 
     /// `method_not_allowed`; `methods` goes into `Allow`.
-    pub fn method_not_allowed(methods: &'static str) -> Self {
+    pub(crate) fn method_not_allowed(methods: &'static str) -> Self {
         Self { allow: Some(methods), ..Self::new(ErrorCode::MethodNotAllowed) }
     }
 
     /// `rate_limited`; there is room again after this many seconds.
-    pub fn rate_limited(seconds: u32) -> Self {
+    pub(crate) fn rate_limited(seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..Self::new(ErrorCode::RateLimited) }
     }
 
     /// A problem with a backend's API key, which may also come by HTTP Basic, and which no `wx.login` fixes.
-    pub fn of_api_key(code: ErrorCode) -> Self {
+    pub(crate) fn of_api_key(code: ErrorCode) -> Self {
         Self { subject: Subject::ApiKey, ..Self::new(code) }
     }
 
@@ -127,14 +127,14 @@ impl Problem {
 
     /// Writes it for the request it answers: in its language, with its id.
     #[must_use]
-    pub fn addressed_to(mut self, request: &HttpRequest) -> Self {
+    pub(crate) fn addressed_to(mut self, request: &HttpRequest) -> Self {
         let id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
         self.addressee = Some((Language::of(request.headers()), id.unwrap_or_default()));
         self
     }
 
     /// The problem object, as a body or inside one.
-    pub fn to_body(&self) -> impl Serialize + '_ {
+    pub(crate) fn to_body(&self) -> impl Serialize + '_ {
         let (language, request_id) = match &self.addressee {
             Some((language, id)) => (*language, id.as_str()),
             None => (Language::English, ""),

@@ -5,6 +5,7 @@ mod full_disk;
 mod group_commit;
 mod keys;
 mod purge;
+mod revocations;
 mod session_model;
 mod sign_in;
 mod user_list;

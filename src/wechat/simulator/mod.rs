@@ -2,7 +2,7 @@
 //! developer issue codes, rotate keys and inject faults through `/simulator/…`.
 //!
 //! All state is in memory. Ids are derived from names, so `alice` has the same openid after a restart. Where
-//! WeChat's behaviour is not documented, it is a switch ([`AppSwitches`]), so that nobody relies on a guess.
+//! WeChat's behaviour is not documented, it is a switch (`AppSwitches`), so that nobody relies on a guess.
 //!
 //! `endpoints/` implements WeChat's side, `control/` the developer's; `service` dispatches calls and applies faults.
 
@@ -29,7 +29,7 @@ mod state;
 mod tests;
 mod wire;
 
-pub use apps::{AppSwitches, SimulatedApp};
+pub use apps::SimulatedApp;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};

@@ -4,7 +4,7 @@
 use super::delivery::{Body, Request};
 use crate::crypto::random_bytes;
 use crate::domain::AppId;
-use crate::wechat::push::{EncodingAesKey, PushError, encrypt, message_signature, url_signature};
+use crate::wechat::push::{EncodingAesKey, InvalidEncodingAesKey, encrypt, message_signature, url_signature};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::fmt::Write;
@@ -83,7 +83,7 @@ pub(super) enum InvalidPush {
     #[error("`encrypted_appid` is not an appid")]
     App,
     #[error(transparent)]
-    Key(#[from] PushError),
+    Key(#[from] InvalidEncodingAesKey),
 }
 
 impl PushOrder {
