@@ -31,7 +31,7 @@ pub(super) fn run(sources: &Sources, arguments: &DevArguments) -> Result<(), Fai
 }
 
 async fn dev(config: DevConfig) -> Result<(), Failure> {
-    let listener = bind(config.server.listen)?;
+    let listener = bind(config.server.listen, "WEAUTH_LISTEN")?;
     let app = App {
         id: AppId::parse(APPID)?,
         secret: AppSecret::parse(&hex(&random_bytes::<16>()))?,

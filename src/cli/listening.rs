@@ -9,15 +9,15 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Connections that may wait to be accepted, so that a burst of logins is queued instead of refused.
 const BACKLOG: u32 = 4096;
 
-/// Binds the address, or names it in the error. Call this within a runtime.
-pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+/// Binds the address, or names it and the setting that chose it in the error. Call this within a runtime.
+pub(super) fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Failure> {
     let bind = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)?.into_std()
     };
-    bind().map_err(|error| Failure::new(format!("can't listen on {address}: {error}")))
+    bind().map_err(|error| Failure::new(format!("can't listen on {address} ({setting}): {error}")))
 }
 
 /// Runs a server until SIGTERM, SIGINT or, unless it runs under `nohup`, SIGHUP; then lets it finish accepted

@@ -21,7 +21,7 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {
-    let listener = bind(config.server.listen)?;
+    let listener = bind(config.server.listen, "WEAUTH_LISTEN")?;
     let server =
         ServerSettings { workers: config.server.workers, max_connections: config.server.max_connections };
     let weauth = Weauth::start(Settings::new(config, listener.local_addr()?)).await?;

@@ -24,7 +24,7 @@ async fn simulate(arguments: SimulateArguments) -> Result<(), Failure> {
     });
     let workers = available_parallelism().map_or(1, usize::from);
     let simulator = Simulator::new(SimulatorOptions { apps: apps.collect(), workers });
-    let listener = bind(arguments.listen)?;
+    let listener = bind(arguments.listen, "--listen")?;
     let address = listener.local_addr()?;
     let server = simulator.serve(listener)?;
     let handle = server.handle();

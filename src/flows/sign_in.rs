@@ -144,6 +144,8 @@ impl SignInParts {
             SignInRecord::Opened { user, created, ended } => {
                 self.revocations.add(ended.into_iter().map(|session| (session, user.last_login_at)));
                 self.last_logins.note(&user.id, user.last_login_at);
+                // Requests that this thread could read by now came before the answer: they get to overlap with it.
+                tokio::task::yield_now().await;
                 let issued = self.issuer.issue(user, at, &waiting.key.app, &session, 1)?;
                 Ok(Issued { created, ..issued })
             }
