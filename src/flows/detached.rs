@@ -1,5 +1,6 @@
 //! Work that is finished once it is begun.
 
+use futures_util::FutureExt;
 use std::fmt::Display;
 use tokio::sync::oneshot;
 
@@ -11,10 +12,11 @@ pub(super) fn detached<T: 'static, E: Display + 'static>(
     crashed: E,
 ) -> impl Future<Output = Result<T, E>> {
     let (tell, told) = oneshot::channel();
-    tokio::task::spawn_local(async move {
-        if let Err(Err(error)) = tell.send(work.await) {
+    // Not a block that awaits the work: it would hold the work's future twice.
+    tokio::task::spawn_local(work.map(|result| {
+        if let Err(Err(error)) = tell.send(result) {
             log::warn!("a request failed whose client had gone: {error}");
         }
-    });
+    }));
     async move { told.await.unwrap_or(Err(crashed)) }
 }
