@@ -22,6 +22,9 @@ const MAX_GROUP: usize = 256;
 /// How many times a lone write is tried if it conflicts with other transactions.
 const TRIES: usize = 3;
 
+/// Between two tries: whoever was in the way must get on first, and not meet the next try.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// A write that has waited longer than this is not started: its caller has been told that the database does
 /// not respond, and may retry.
 ///
@@ -190,6 +193,7 @@ impl Writer {
         let mut result = self.transact(alone, wait);
         for _ in 1..TRIES {
             if matches!(result, Err(StoreError::Conflict(_))) && !alone[0].is_late() {
+                std::thread::sleep(PAUSE);
                 result = self.transact(alone, LockWait::Short);
             }
         }
