@@ -86,7 +86,9 @@ pub fn decrypt(encrypted: &str, app: &AppId, key: &EncodingAesKey) -> Option<Vec
         .decrypt_padded::<NoPadding>(&mut buffer)
         .ok()?;
     let padding = usize::from(*padded.last()?);
-    let plain = padded.get(..padded.len().checked_sub(padding)?).filter(|_| padding <= PADDING_BLOCK)?;
+    let plain = padded
+        .get(..padded.len().checked_sub(padding)?)
+        .filter(|_| (1..=PADDING_BLOCK).contains(&padding))?;
     let (header, rest) = plain.split_at_checked(16 + 4)?;
     let length = u32::from_be_bytes(header[16..].try_into().ok()?);
     let (message, appid) = rest.split_at_checked(usize::try_from(length).ok()?)?;
