@@ -4,7 +4,6 @@ use super::schema::{exchanges, fresh_logins, sessions};
 use super::users::find_user;
 use super::{DbConn, Query, StoreError, WriteOne};
 use crate::domain::{CodeKey, Generation, SessionId, Time, User};
-use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 /// Looks up the exchange of a code.
@@ -57,7 +56,7 @@ impl Query for FindExchange {
             .first(conn)
             .optional()?;
         Ok(Some(FoundExchange {
-            exchanged_at: Time::from_stored(exchanged_at),
+            exchanged_at,
             idempotency_key,
             user: find_user(conn, &user_id)?,
             session: session.map(|(generation, opened_at, expires_at)| LiveSession {
@@ -71,7 +70,7 @@ impl Query for FindExchange {
 }
 
 /// User, session, `Idempotency-Key` and time of an exchange.
-type Row = (String, String, Option<String>, NaiveDateTime);
+type Row = (String, String, Option<String>, Time);
 
 impl FindExchange {
     /// Looks in `fresh_logins` before `exchanges`, the direction in which rows move, so that none is missed.
@@ -131,7 +130,7 @@ impl Query for FindOldExchanges {
     type Output = OldExchanges;
 
     fn run(&self, conn: &mut DbConn) -> Result<OldExchanges, StoreError> {
-        type Row = (String, String, NaiveDateTime);
+        type Row = (String, String, Time);
         let columns = (exchanges::appid, exchanges::code_hash, exchanges::exchanged_at);
         let after =
             exchanges::appid.eq(&self.after.appid).and(exchanges::code_hash.gt(&self.after.code_hash));
@@ -144,8 +143,7 @@ impl Query for FindOldExchanges {
         let at_end = (rows.len() as i64) < self.limit;
         let cursor = |row: &Row| ExchangeCursor { appid: row.0.clone(), code_hash: row.1.clone() };
         let next = rows.last().filter(|_| !at_end).map(cursor);
-        let before = self.before.to_stored();
-        Ok(OldExchanges { old: rows.iter().filter(|row| row.2 < before).map(cursor).collect(), next })
+        Ok(OldExchanges { old: rows.iter().filter(|row| row.2 < self.before).map(cursor).collect(), next })
     }
 }
 

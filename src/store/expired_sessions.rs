@@ -4,7 +4,6 @@ use super::fresh_logins::forget_user_session;
 use super::schema::sessions;
 use super::{DbConn, Query, StoreError, WriteOne};
 use crate::domain::Time;
-use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 /// A session, and thereby a position in the order of ids. The default is before the first row.
@@ -38,7 +37,7 @@ impl Query for FindExpiredSessions {
     type Output = ExpiredSessions;
 
     fn run(&self, conn: &mut DbConn) -> Result<ExpiredSessions, StoreError> {
-        type Row = (String, String, NaiveDateTime);
+        type Row = (String, String, Time);
         let columns = (sessions::user_id, sessions::id, sessions::expires_at);
         let bite = sessions::table.filter(sessions::id.gt(&self.after.id));
         let bite = bite.order(sessions::id).limit(self.limit);
@@ -46,8 +45,7 @@ impl Query for FindExpiredSessions {
         let at_end = (rows.len() as i64) < self.limit;
         let cursor = |row: &Row| SessionCursor { user_id: row.0.clone(), id: row.1.clone() };
         let next = rows.last().filter(|_| !at_end).map(cursor);
-        let now = self.at.to_stored();
-        let is_over = |row: &&Row| row.2 <= now;
+        let is_over = |row: &&Row| row.2 <= self.at;
         Ok(ExpiredSessions { expired: rows.iter().filter(is_over).map(cursor).collect(), next })
     }
 }

@@ -7,7 +7,6 @@ use super::revocations::revoke;
 use super::schema::sessions;
 use super::{DbConn, Query, StoreError, WriteOne};
 use crate::domain::{Actor, AppId, Session, SessionId, Time, UserId};
-use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::{Text, Timestamp};
 use diesel::sqlite::Sqlite;
@@ -82,7 +81,7 @@ pub(super) fn sessions_of_each(
     conn: &mut DbConn,
     users: &[&str],
 ) -> Result<HashMap<String, Vec<Owned>>, StoreError> {
-    type Row = (String, String, NaiveDateTime);
+    type Row = (String, String, Time);
     let rows: Vec<Row> = match conn {
         DbConn::Postgres(conn) => {
             let theirs = sessions::table.filter(sessions::user_id.eq_any(users)).order(sessions::id);
@@ -96,7 +95,6 @@ pub(super) fn sessions_of_each(
     };
     let mut found: HashMap<String, Vec<Owned>> = HashMap::new();
     for (user, id, expires_at) in rows {
-        let expires_at = Time::from_stored(expires_at);
         found.entry(user).or_default().push(Owned { id, expires_at });
     }
     Ok(found)

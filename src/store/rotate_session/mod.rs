@@ -86,11 +86,6 @@ struct Held {
     reused: bool,
 }
 
-/// Converts the two columns of a burst.
-pub(super) fn stored_burst((generation, began_at): BurstRow) -> Option<Burst> {
-    Some(Burst { generation, began_at: began_at? })
-}
-
 /// The columns of a [`SessionRow`] in hand-written SQL, from `sessions s`.
 macro_rules! session_columns {
     () => {
@@ -102,9 +97,9 @@ use session_columns;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sessions)]
-struct SessionRow {
+pub(super) struct SessionRow {
     id: String,
-    appid: String,
+    pub(super) appid: String,
     generation: Generation,
     rotated_at: Time,
     expires_at: Time,
@@ -112,6 +107,19 @@ struct SessionRow {
     burst_generation: Generation,
     burst_began_at: Option<Time>,
     created_at: Time,
+}
+
+impl SessionRow {
+    /// The state of its refresh tokens.
+    pub(super) fn state(&self) -> RefreshState {
+        let burst = |began_at| Burst { generation: self.burst_generation, began_at };
+        RefreshState {
+            generation: self.generation,
+            rotated_at: self.rotated_at,
+            expires_at: self.expires_at,
+            burst: self.burst_began_at.map(burst),
+        }
+    }
 }
 
 /// A session and its user, as both dialects read them.
@@ -126,12 +134,7 @@ impl Held {
     fn from_row((session, user): Row) -> (SessionId, Self) {
         let mut user = user.into_user();
         user.last_login_at = user.last_login_at.max(session.created_at);
-        let state = RefreshState {
-            generation: session.generation,
-            rotated_at: session.rotated_at,
-            expires_at: session.expires_at,
-            burst: stored_burst((session.burst_generation, session.burst_began_at)),
-        };
+        let state = session.state();
         let (app, stored) = (AppId::from_stored(&session.appid), session.generation);
         let held = Self { user, app, state, ends_at: session.ends_at, stored, reused: false };
         (SessionId::from_stored(session.id), held)

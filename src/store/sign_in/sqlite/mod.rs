@@ -52,7 +52,7 @@ pub(super) fn record(
     let mut user = found.user;
     user.last_login_at = sign_in.at;
     user.unionid_linked |= sign_in.unionid.is_some();
-    open_session(sign_in, &user.id, conn)?;
+    open_session(sign_in, &user.id, code_hash, conn)?;
     Ok(SignInRecord::Opened { user, created: found.created, ended: Vec::new() })
 }
 
@@ -127,6 +127,7 @@ fn keep_session_key(
 fn open_session(
     sign_in: &RecordSignIn,
     user: &UserId,
+    code_hash: &str,
     conn: &mut SqliteConnection,
 ) -> Result<(), StoreError> {
     let ip = sign_in.client.ip.map(|ip| ip.to_string());
@@ -135,7 +136,7 @@ fn open_session(
         user_id: user.as_str(),
         appid: sign_in.app.as_str(),
         openid: sign_in.openid.as_str(),
-        code_hash: &sign_in.code.to_string(),
+        code_hash,
         idempotency_key: idempotency_key(sign_in),
         at: sign_in.at,
         expires_at: sign_in.expires_at,
