@@ -6,9 +6,6 @@ use super::settings::{WEAUTH_ACCESS_TTL, WEAUTH_KEY_MAX_AGE, WEAUTH_MASTER_KEY, 
 use super::sources::Sources;
 use crate::crypto::{MasterKeys, SigningAlgorithm};
 
-/// The minimum age, in seconds, for replacing keys, because verifiers fetch each new one.
-const LEAST_MAX_AGE: u32 = 3600;
-
 /// The policy for signing keys. By default: EdDSA, rotated only by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KeyConfig {
@@ -22,10 +19,6 @@ impl KeyConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let signing_algorithm = reader.text(&WEAUTH_SIGNING_ALGORITHM, SigningAlgorithm::parse);
         let max_age = reader.number(&WEAUTH_KEY_MAX_AGE);
-        if let Some(max_age) = max_age.filter(|age| (1..LEAST_MAX_AGE).contains(age)) {
-            let what = format!("is {max_age}: give at least {LEAST_MAX_AGE}, or 0 for never");
-            reader.wrong::<()>(&WEAUTH_KEY_MAX_AGE, what);
-        }
         Some(Self { signing_algorithm: signing_algorithm?, max_age: max_age? })
     }
 }

@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a whole number within the setting's bounds.
     pub(super) fn number(&mut self, setting: &Setting) -> Option<u32> {
-        let Form::Number { unit, least, most } = setting.form else { return None };
+        let Form::Number { unit, bounds } = setting.form else { return None };
         let number = match self.given(setting)? {
             Given::Text(text) => text.parse().ok(),
             Given::Value(toml::Value::Integer(number)) => Some(*number),
@@ -93,11 +93,11 @@ impl<'a> Reader<'a> {
                 return self.wrong(setting, wrong_type(other, "a whole number without quotes"));
             }
         };
-        let in_bounds = |number: &u32| (least..=most).contains(number);
+        let in_bounds = |number: &u32| bounds.contain(*number);
         let fitting = number.and_then(|number| u32::try_from(number).ok()).filter(in_bounds);
         if fitting.is_none() {
             let is = number.map_or("is not a whole number".to_owned(), |number| format!("is {number}"));
-            return self.wrong(setting, format!("{is}: give {unit}, {least} to {most}"));
+            return self.wrong(setting, format!("{is}: give {unit}, {bounds}"));
         }
         fitting
     }

@@ -2,6 +2,8 @@
 //!
 //! A new setting is one row here and one line where its value is read.
 
+use std::fmt::{Display, Formatter};
+
 /// The form of a setting's value, in the environment and in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -9,15 +11,35 @@ pub enum Form {
     Text,
     /// Several strings: comma-separated in the environment, an array in the file.
     List,
-    /// A whole number between two bounds, inclusive.
+    /// A whole number.
     Number {
         /// What is counted: `seconds`, `threads`.
         unit: &'static str,
-        /// The minimum.
-        least: u32,
-        /// The maximum.
-        most: u32,
+        /// Its bounds.
+        bounds: Bounds,
     },
+}
+
+/// From `least` to `most`, inclusive, and 0 if that means "never".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    least: u32,
+    most: u32,
+    or_never: bool,
+}
+
+impl Bounds {
+    /// Is this number within the bounds?
+    pub(super) fn contain(self, number: u32) -> bool {
+        (self.least..=self.most).contains(&number) || self.or_never && number == 0
+    }
+}
+
+impl Display for Bounds {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let Self { least, most, or_never } = self;
+        write!(f, "{}{least} to {most}", if *or_never { "0 or " } else { "" })
+    }
 }
 
 /// What applies if a setting is not given.
@@ -66,15 +88,24 @@ pub const TABLES: &[&str] = &["apps", "roles"];
 const TEN_YEARS: u32 = 10 * 365 * 86_400;
 const DAY: u32 = 86_400;
 
-/// The maximum grace period: during it a stolen refresh token is accepted even after it was replaced.
+/// The maximum grace period, as during it a stolen refresh token is accepted even after it was replaced; and the minimum
+/// age of a signing key, as verifiers fetch each new one.
 const HOUR: u32 = 3600;
 
+const fn number(unit: &'static str, least: u32, most: u32) -> Form {
+    Form::Number { unit, bounds: Bounds { least, most, or_never: false } }
+}
+
 const fn seconds(least: u32, most: u32) -> Form {
-    Form::Number { unit: "seconds", least, most }
+    number("seconds", least, most)
+}
+
+const fn seconds_or_never(least: u32, most: u32) -> Form {
+    Form::Number { unit: "seconds", bounds: Bounds { least, most, or_never: true } }
 }
 
 const fn count(unit: &'static str, most: u32) -> Form {
-    Form::Number { unit, least: 1, most }
+    number(unit, 1, most)
 }
 
 macro_rules! settings {
@@ -123,16 +154,16 @@ settings! {
         "How long a refresh token that was just replaced still works.";
     WEAUTH_REPLAY_WINDOW, seconds(0, DAY), Value("300"),
         "How long a login repeated with the same code and Idempotency-Key is answered again; 0: never.";
-    WEAUTH_MAX_SESSIONS, Form::Number { unit: "sessions", least: 0, most: 1000 }, Value("0"),
+    WEAUTH_MAX_SESSIONS, number("sessions", 0, 1000), Value("0"),
         "Sessions that a user may have at once; a login beyond that ends the oldest. 0: any number.";
-    WEAUTH_RATE_LIMIT, Form::Number { unit: "logins", least: 0, most: 10_000_000 },
+    WEAUTH_RATE_LIMIT, number("logins", 0, 10_000_000),
         Words("60000, and any number from this machine itself"),
         "Logins per minute from one client address (if set, also from this machine); more are answered 429. \
          0: any number.";
     WEAUTH_SIGNING_ALGORITHM, Text, Value("EdDSA"),
         "How access tokens are signed: EdDSA, ES256 or RS256; the next start adds a key of that kind.";
-    WEAUTH_KEY_MAX_AGE, seconds(0, TEN_YEARS), Value("0"),
-        "The age at which a signing key is replaced by a new one, at least an hour; 0: never.";
+    WEAUTH_KEY_MAX_AGE, seconds_or_never(HOUR, TEN_YEARS), Value("0"),
+        "The age at which a signing key is replaced by a new one; 0: never.";
     WEAUTH_WORKERS, count("threads", MAX_WORKERS), Words("the number of cores"),
         "Threads that answer HTTP.";
     WEAUTH_MAX_CONNECTIONS, count("connections", 1_000_000), Value("20000"),
@@ -155,7 +186,7 @@ pub fn help() -> String {
     );
     for setting in ALL {
         let bounds = match setting.form {
-            Form::Number { unit, least, most } => format!(" {unit}, {least} to {most}"),
+            Form::Number { unit, bounds } => format!(" {unit}, {bounds}"),
             List => " comma-separated; in the file an array".to_owned(),
             Text => String::new(),
         };
@@ -198,8 +229,8 @@ mod tests {
     #[test]
     fn every_default_number_is_within_its_bounds() {
         for setting in ALL {
-            if let (Form::Number { least, most, .. }, Value(text)) = (setting.form, setting.fallback) {
-                assert!((least..=most).contains(&text.parse().unwrap()), "{setting:?}");
+            if let (Form::Number { bounds, .. }, Value(text)) = (setting.form, setting.fallback) {
+                assert!(bounds.contain(text.parse().unwrap()), "{setting:?}");
             }
         }
     }

@@ -246,5 +246,5 @@ fn keys_have_a_known_algorithm_and_a_sensible_age() {
         assert!(mistake.contains("is none of EdDSA, ES256, RS256"), "{mistake}");
     }
     let mistake = only_mistake(None, &[("WEAUTH_KEY_MAX_AGE", "60")]);
-    assert!(mistake.contains("is 60: give at least 3600, or 0 for never"), "{mistake}");
+    assert!(mistake.contains("is 60: give seconds, 0 or 3600 to 315360000"), "{mistake}");
 }
