@@ -29,7 +29,7 @@ enum ControlError {
     #[error("{0}")]
     NotFound(&'static str),
     /// It comes from a foreign page.
-    #[error("only pages of this machine may give orders here, and those opened by this server's own address")]
+    #[error("only pages of this machine, or of this server's own address, may send commands here")]
     Foreign,
 }
 
