@@ -60,7 +60,7 @@ fn serve(toml: &str) -> Result<Config, Mistakes> {
 
 #[test]
 fn both_show_the_same_programs_and_configurations() {
-    for language in ["js", "python", "go", "java", "rust", "nginx", "caddyfile", "yaml"] {
+    for language in ["js", "python", "go", "java", "rust", "nginx", "caddyfile", "yaml", "sql"] {
         let [english, chinese] = READMES.map(|(_, readme)| blocks(readme, language));
         assert!(!english.is_empty() && english == chinese, "{language}");
     }
