@@ -1,4 +1,7 @@
-//! What the types that wrap a text have in common.
+//! What the types that wrap a text have in common, and ids.
+
+use super::Time;
+use crate::crypto::random_bytes;
 
 /// Gives such a type its stored form, and its text.
 macro_rules! stored_text {
@@ -45,3 +48,38 @@ macro_rules! text_id {
     };
 }
 pub(super) use text_id;
+
+/// An id that nobody can guess: a UUIDv7 with the microseconds of this time (RFC 9562, 6.2, method 3). So ids sort as
+/// their times do, on whichever node they are made, and new keys arrive in an index in nearly ascending order.
+pub fn id_at(at: Time) -> String {
+    let micros = at.unix_micros().max(0).unsigned_abs();
+    let mut rest = random_bytes::<10>();
+    let fraction = (micros % 1000 * 4096 / 1000) as u16;
+    rest[..2].copy_from_slice(&fraction.to_be_bytes());
+    uuid::Builder::from_unix_timestamp_millis(micros / 1000, &rest).into_uuid().simple().to_string()
+}
+
+/// The lowest id of a time. Ids begin with their time in milliseconds (RFC 9562, 5.7).
+pub fn first_id_at(time: Time) -> String {
+    format!("{:012x}", time.unix_micros().max(0) / 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_as_their_times() {
+        let begin = Time::from_unix(1_800_000_000);
+        let time = |micros: u64| begin.plus(std::time::Duration::from_micros(micros));
+        let ids: Vec<String> = (0..3000).map(|micros| id_at(time(micros))).collect();
+        assert!(ids.is_sorted());
+        assert!(
+            (0..3).all(|milli| (milli * 1000..3000).all(|i| first_id_at(time(milli as u64 * 1000)) < ids[i]))
+        );
+        assert!((0..3000).all(|i| ids[i] < first_id_at(time(3000))));
+        let id = uuid::Uuid::parse_str(&ids[0]).unwrap();
+        assert_eq!((id.get_version_num(), id.get_variant()), (7, uuid::Variant::RFC4122));
+        assert_ne!(id_at(begin), id_at(begin));
+    }
+}

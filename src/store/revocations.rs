@@ -3,7 +3,7 @@
 use super::prepared::prepared;
 use super::schema::{revocations, user_changes};
 use super::{DbConn, Query, StoreError, WriteOne};
-use crate::domain::{SessionId, Time};
+use crate::domain::{SessionId, Time, first_id_at, id_at};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Text};
@@ -86,17 +86,4 @@ pub(super) fn revoke(conn: &mut DbConn, sessions: &[SessionId], at: Time) -> Res
         }
     }
     Ok(())
-}
-
-/// An id for this time, by the same clock as the row's own time.
-pub(super) fn id_at(at: Time) -> String {
-    let micros = at.unix_micros().max(0).unsigned_abs();
-    let nanos = (micros % 1_000_000) as u32 * 1000;
-    let moment = uuid::Timestamp::from_unix(uuid::NoContext, micros / 1_000_000, nanos);
-    uuid::Uuid::new_v7(moment).simple().to_string()
-}
-
-/// The lowest id of a time. Ids begin with their time in milliseconds (RFC 9562 5.7), so they sort by time.
-pub(super) fn first_id_at(time: Time) -> String {
-    format!("{:012x}", time.unix_micros().max(0) / 1000)
 }

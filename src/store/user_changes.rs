@@ -1,10 +1,10 @@
 //! Propagates changes of users (status, roles, deletion), from whoever makes them to all nodes.
 
 use super::prepared::prepared;
-use super::revocations::{first_id_at, id_at, id_of_now};
+use super::revocations::id_of_now;
 use super::schema::{user_changes, user_roles, users};
 use super::{DbConn, Query, StoreError};
-use crate::domain::{Role, SessionId, Time, UserId, UserStatus};
+use crate::domain::{Role, SessionId, Time, UserId, UserStatus, first_id_at, id_at};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
