@@ -73,11 +73,18 @@ impl RefreshTokenMac {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Time;
+
+    fn someone() -> (UserId, SessionId) {
+        let at = Time::from_unix(1_800_000_000);
+        (UserId::generate(at), SessionId::generate(at))
+    }
 
     #[test]
     fn only_our_own_tokens_are_recognised() {
         let mac = RefreshTokenMac::new(MacKey::generate());
-        let token = mac.issue(&UserId::generate(), &SessionId::generate(), 3);
+        let (user, session) = someone();
+        let token = mac.issue(&user, &session, 3);
         let read = mac.verify(token.expose()).unwrap();
         assert_eq!((&read.user, &read.session, read.generation), (&token.user, &token.session, 3));
 
@@ -94,7 +101,7 @@ mod tests {
     #[test]
     fn the_same_generation_gives_the_same_token() {
         let mac = RefreshTokenMac::new(MacKey::generate());
-        let (user, session) = (UserId::generate(), SessionId::generate());
+        let (user, session) = someone();
         assert_eq!(mac.issue(&user, &session, 1).expose(), mac.issue(&user, &session, 1).expose());
         assert_ne!(mac.issue(&user, &session, 1).expose(), mac.issue(&user, &session, 2).expose());
     }

@@ -29,7 +29,7 @@ macro_rules! stored_text {
 }
 pub(super) use stored_text;
 
-/// Defines an opaque text id: a UUIDv7, so that new keys arrive in an index in nearly ascending order.
+/// Defines an opaque text id.
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -38,9 +38,9 @@ macro_rules! text_id {
         pub struct $name(String);
 
         impl $name {
-            /// Generates a new id; later ids sort after earlier ones.
-            pub(crate) fn generate() -> Self {
-                Self(uuid::Uuid::now_v7().simple().to_string())
+            /// Generates an id; those of later times sort after it.
+            pub(crate) fn generate(at: $crate::domain::Time) -> Self {
+                Self($crate::domain::id_at(at))
             }
         }
 

@@ -152,7 +152,8 @@ mod tests {
     fn a_cursor_is_good_as_it_was_given_and_for_its_own_question() {
         let filter = UserFilter { status: Some(UserStatus::Banned), ..UserFilter::default() };
         let order = UserOrder::default();
-        let cursor = UserCursor { at: Time::from_unix(1_800_000_000), id: UserId::generate() };
+        let at = Time::from_unix(1_800_000_000);
+        let cursor = UserCursor { at, id: UserId::generate(at) };
         let text = cursor.encode(&filter, order);
         assert_eq!(UserCursor::decode(&text, &filter, order), Ok(cursor));
         let other = UserFilter { status: Some(UserStatus::Active), ..UserFilter::default() };

@@ -174,8 +174,8 @@ impl SignInParts {
             clock: self.clock.clone(),
             expires_at: at.plus_seconds(self.issuer.lifetimes().refresh),
             ends_at,
-            new_user: UserId::generate(),
-            session: SessionId::generate(),
+            new_user: UserId::generate(at),
+            session: SessionId::generate(at),
             max_sessions: self.max_sessions,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::schema::audit;
 use super::{DbConn, StoreError};
-use crate::domain::{Actor, Time};
+use crate::domain::{Actor, Time, id_at};
 use diesel::prelude::*;
 
 /// An audited action. Operators may see all of it, so it must not contain secrets.
@@ -22,7 +22,7 @@ pub(super) struct Audited<'a> {
 /// Adds a row.
 pub(super) fn audit(conn: &mut DbConn, act: &Audited<'_>) -> Result<(), StoreError> {
     let row = (
-        audit::id.eq(uuid::Uuid::now_v7().simple().to_string()),
+        audit::id.eq(id_at(act.at)),
         audit::at.eq(act.at.to_stored()),
         audit::actor.eq(act.by.name()),
         audit::action.eq(act.action),

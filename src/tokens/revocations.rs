@@ -102,7 +102,7 @@ mod tests {
         Arc::new(Principal {
             id: UserId::from_stored("u"),
             appid: AppId::from_stored("wx0123456789abcdef"),
-            session: SessionId::generate(),
+            session: SessionId::generate(Time::from_unix(ISSUED)),
             roles: roles.iter().copied().map(Role::from_stored).collect(),
             permissions: Vec::new(),
             issued_at: Time::from_unix(ISSUED),

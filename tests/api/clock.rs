@@ -1,13 +1,16 @@
 //! Clock skew is reported, and does as little harm as possible.
 
-use crate::harness::{Database, Login, TestApp, await_revoked, on_both, on_postgres};
+use crate::harness::{Builder, Database, Login, TestApp, await_revoked, on_both, on_postgres};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 on_both!(a_clock_behind_all_keys_is_told_of_and_the_first_key_signs);
-on_postgres!(nodes_whose_clocks_are_apart_say_so_and_keep_to_one);
+on_postgres!(
+    nodes_whose_clocks_are_apart_say_so_and_keep_to_one,
+    the_oldest_session_is_the_one_opened_first_by_whichever_clock,
+);
 
 async fn a_clock_behind_all_keys_is_told_of_and_the_first_key_signs(db: Database) {
     let app = TestApp::on(db.clone()).await;
@@ -54,6 +57,29 @@ async fn nodes_whose_clocks_are_apart_say_so_and_keep_to_one(db: Database) {
             await_revoked(here, &login.access_token).await;
         }
     }
+}
+
+async fn the_oldest_session_is_the_one_opened_first_by_whichever_clock(db: Database) {
+    let app = Builder::new(db.clone()).set("WEAUTH_MAX_SESSIONS", "2").start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let preload = skewed_clock(folder.path(), 3600);
+    let ahead = app.second_node_with("LD_PRELOAD", preload.to_str().unwrap()).await;
+
+    let (first, second) = (ahead.login("alice").await, app.login("alice").await);
+    assert_eq!(sessions_of(&app, &second).await, [second.sid(), first.sid()], "the latest first");
+    let third = app.login("alice").await;
+
+    app.me(&first.access_token).await.problem(401, "token_revoked");
+    assert_eq!(sessions_of(&app, &third).await, [third.sid(), second.sid()]);
+    let audited = |order| db.texts(&format!("SELECT id AS text FROM audit ORDER BY {order}"));
+    assert_eq!(audited("id"), audited("at, id"), "ids rise with time");
+}
+
+/// The sessions of whoever has logged in, in the order in which they are listed.
+async fn sessions_of(app: &TestApp, login: &Login) -> Vec<String> {
+    let listed = app.send(app.request(Method::GET, "/me/sessions").bearer_auth(&login.access_token)).await;
+    let id = |session: &Value| session["id"].as_str().unwrap().to_owned();
+    listed.ok()["items"].as_array().unwrap().iter().map(id).collect()
 }
 
 /// Compiles what shows a program a wall clock that is off by so many seconds.

@@ -73,7 +73,7 @@ fn end_for(
 }
 
 /// The oldest sessions beyond the limit, given all sessions, oldest first; expired ones do not count. Those
-/// just opened count as the newest, whatever their ids say: the clock of this node may be behind.
+/// just opened count as the newest, whatever their ids say: the clock of this node may be a little behind.
 fn surplus_of(theirs: Vec<Owned>, opened: &[&RecordSignIn]) -> Vec<SessionId> {
     let now = opened.iter().map(|sign_in| sign_in.at).max();
     let live = theirs.into_iter().filter(|session| Some(session.expires_at) > now);

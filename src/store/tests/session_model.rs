@@ -262,7 +262,7 @@ fn sessions_live_and_end_as_the_model_says() {
     proptest!(runs, |(acts in acts())| {
         for database in &databases {
             let mut conn = database.writers.get().unwrap();
-            let person = SessionId::generate().to_string();
+            let person = SessionId::generate(Time::from_unix(AT)).to_string();
             let (user, sessions) = (None, Vec::new());
             let mut run = Run { conn: &mut conn, person, user, banned: false, now: AT, sessions, logins: 0 };
             for act in &acts {

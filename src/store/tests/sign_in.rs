@@ -27,8 +27,8 @@ pub(super) fn sign_in(app: &str, openid: &str, code: &str, key: &str, began: i64
         clock: clock_at(at),
         expires_at: at.plus_seconds(60),
         ends_at: at.plus_seconds(600),
-        new_user: UserId::generate(),
-        session: SessionId::generate(),
+        new_user: UserId::generate(at),
+        session: SessionId::generate(at),
         max_sessions: 0,
     }
 }
