@@ -5,7 +5,7 @@ use super::audit::{Audited, audit};
 use super::keys::{KeyPurpose, NewKey, StoredKey, load_keys, lock_keys};
 use super::schema::{identities, keys};
 use super::{DbConn, StoreError, WriteOne};
-use crate::domain::{Actor, Time};
+use crate::domain::{Actor, Time, signing_place};
 use diesel::prelude::*;
 
 /// A superseded key due to sign within so many seconds is kept: a node may not learn of the newer one in time.
@@ -52,17 +52,29 @@ impl WriteOne for RotateKey {
             (_, None) => false,
         };
         if wanted {
-            // A key that was to sign later is superseded and never signs; one about to sign may be in use already.
-            let overtaken = |key: &&StoredKey| {
-                key.purpose == KeyPurpose::Sign && key.active_from > self.at.plus_seconds(IN_USE_SOON)
-            };
-            for key in present.iter().filter(overtaken) {
-                retire(conn, &key.id, self.at, &self.by)?;
-            }
+            self.supersede(&present, conn)?;
             self.key.insert(self.at, self.active_from, conn)?;
             note(conn, self.at, &self.by, "key.rotate", &self.key.id)?;
         }
         Ok(wanted)
+    }
+}
+
+impl RotateKey {
+    /// Destroys the keys that were to sign later, which never will; one about to sign may be in use already.
+    fn supersede(&self, present: &[StoredKey], conn: &mut DbConn) -> Result<(), StoreError> {
+        let keys: Vec<&StoredKey> = present.iter().filter(|key| key.purpose == KeyPurpose::Sign).collect();
+        let active_from: Vec<Time> = keys.iter().map(|key| key.active_from).collect();
+        let (until_now, later) = keys.split_at(keys.len().min(signing_place(&active_from, self.at) + 1));
+        // It signs before its time if the clock is behind all keys: the new one is to follow it all the same.
+        if let Some(early) = until_now.last().filter(|key| key.active_from > self.at) {
+            let begun = keys::active_from.eq(self.at.to_stored());
+            diesel::update(keys::table.find(&early.id)).set(begun).execute(conn)?;
+        }
+        for key in later.iter().filter(|key| key.active_from > self.at.plus_seconds(IN_USE_SOON)) {
+            retire(conn, &key.id, self.at, &self.by)?;
+        }
+        Ok(())
     }
 }
 

@@ -27,7 +27,12 @@ async fn a_clock_behind_all_keys_is_told_of_and_the_first_key_signs(db: Database
         "{log}"
     );
     assert_eq!(app.login("alice").await.user_id(), alice.user_id());
-    app.me(&alice.access_token).await.ok();
+    assert!(app.weauth(&["keys", "rotate"]).status.success());
+    let other = app.second_node_with("WEAUTH_SIGNING_ALGORITHM", "ES256").await;
+    for node in [&app, &other] {
+        node.me(&alice.access_token).await.ok();
+        app.me(&node.login("alice").await.access_token).await.ok();
+    }
 }
 
 async fn nodes_whose_clocks_are_apart_say_so_and_keep_to_one(db: Database) {

@@ -83,6 +83,23 @@ fn a_key_verifies_as_long_as_the_longest_token_of_any_node() {
 }
 
 #[test]
+fn the_key_that_signs_for_a_clock_behind_all_keys_outlives_its_successors() {
+    for database in both() {
+        with_first_keys(&database);
+        let mut conn = database.pool.get().unwrap();
+        let behind = AT - 1000;
+        for successor in ["overtaken", "new"] {
+            write(&mut conn, &rotate(successor, RotateIf::Asked, behind));
+        }
+        let keys = LoadKeys.run(&mut conn).unwrap();
+        assert_eq!(ids(&keys), ["old", "new", "refresh"]);
+        let [old, new, _] = &keys[..] else { panic!("{keys:?}") };
+        assert_eq!([old.active_from, new.active_from], [behind, behind + 45].map(Time::from_unix));
+        assert_eq!(old.verifies_until, Some(Time::from_unix(behind + 45 + 100 + 60)));
+    }
+}
+
+#[test]
 fn the_only_key_that_signs_is_not_retired() {
     for database in both() {
         with_first_keys(&database);
