@@ -6,11 +6,13 @@ mod limit;
 mod postgres;
 mod sqlite;
 
+use super::users::{UserSql, WholeUser};
 use super::{DbConn, StoreError, Write};
 use crate::crypto::Sealed;
 use crate::domain::{
     AppId, ClientInfo, Clock, CodeHash, IdempotencyKey, OpenId, SessionId, Time, UnionId, User, UserId,
 };
+use diesel::sql_types::{Nullable, Text, Timestamp};
 pub(super) use sqlite::{LOGINS, WRITE_LOGIN};
 
 /// Seconds for which a replaced session key may still decrypt what was encrypted before.
@@ -59,6 +61,17 @@ impl RecordSignIn {
     pub fn seal_row(app: &AppId, openid: &OpenId) -> String {
         format!("identity:{app}:{}", openid.as_str())
     }
+
+    fn unionid_text(&self) -> Option<&str> {
+        self.unionid.as_ref().map(UnionId::as_str)
+    }
+
+    /// The result if it opened a session for this user.
+    fn opened(&self, mut user: User, created: bool) -> SignInRecord {
+        user.last_login_at = self.at;
+        user.unionid_linked |= self.unionid.is_some();
+        SignInRecord::Opened { user, created, ended: Vec::new() }
+    }
 }
 
 /// The result of the sign-in transaction.
@@ -77,6 +90,37 @@ pub enum SignInRecord {
     Banned,
     /// The code had already been recorded; nothing was changed.
     Repeated,
+}
+
+/// The SQL types of an [`IdentityRow`].
+type IdentitySql = (UserSql, Nullable<Text>, Nullable<Text>, Timestamp);
+/// The user, the unionid, and the digest of the session key and when its exchange began.
+type IdentityRow = (WholeUser, Option<String>, Option<String>, Time);
+
+/// An identity, found or just created, and its user.
+struct Identity {
+    user: User,
+    unionid: Option<String>,
+    key_digest: Option<String>,
+    key_began_at: Time,
+    created: bool,
+}
+
+impl Identity {
+    fn from_row((user, unionid, key_digest, key_began_at): IdentityRow) -> Self {
+        Self { user: user.into_user(), unionid, key_digest, key_began_at, created: false }
+    }
+
+    /// Did WeChat change the session key, and is the sign-in's the newer one?
+    fn gets_newer_key(&self, sign_in: &RecordSignIn) -> bool {
+        self.key_digest.as_deref() != Some(sign_in.session_key_digest.as_str())
+            && sign_in.exchange_began > self.key_began_at
+    }
+
+    /// The unionid of the sign-in, if it is not the stored one.
+    fn other_unionid<'a>(&self, sign_in: &'a RecordSignIn) -> Option<&'a str> {
+        sign_in.unionid_text().filter(|unionid| self.unionid.as_deref() != Some(unionid))
+    }
 }
 
 impl Write for RecordSignIn {

@@ -52,7 +52,7 @@ fn users_of<'a>(
     let mut owners = users_by_unionid(missing, conn)?;
     let mut new_users = Vec::new();
     let mut user_of = |sign_in: &&'a RecordSignIn| {
-        let unionid = sign_in.unionid.as_ref().map(|unionid| unionid.as_str());
+        let unionid = sign_in.unionid_text();
         if let Some(known) = unionid.and_then(|unionid| owners.get(unionid)) {
             return known.clone();
         }
@@ -68,7 +68,7 @@ fn users_by_unionid(
     missing: &[&RecordSignIn],
     conn: &mut PgConnection,
 ) -> Result<HashMap<String, String>, StoreError> {
-    let unionids: Vec<&str> = missing.iter().filter_map(|s| s.unionid.as_ref()).map(|u| u.as_str()).collect();
+    let unionids: Vec<&str> = missing.iter().filter_map(|s| s.unionid_text()).collect();
     if unionids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -86,7 +86,7 @@ fn insert_identities(
         appids: missing.iter().map(|s| s.app.as_str()).collect(),
         openids: missing.iter().map(|s| s.openid.as_str()).collect(),
         user_ids: user_ids.iter().map(String::as_str).collect(),
-        unionids: missing.iter().map(|s| s.unionid.as_ref().map(|u| u.as_str())).collect(),
+        unionids: missing.iter().map(|s| s.unionid_text()).collect(),
         session_keys: missing.iter().map(|s| s.session_key.as_slice()).collect(),
         digests: missing.iter().map(|s| s.session_key_digest.as_str()).collect(),
         began: missing.iter().map(|s| s.exchange_began).collect(),

@@ -5,10 +5,9 @@
 mod first;
 mod statements;
 
-use super::{PREVIOUS_KEY_SECONDS, RecordSignIn, SignInRecord};
-use crate::domain::{Time, User, UserId, UserStatus};
+use super::{Identity, IdentityRow, PREVIOUS_KEY_SECONDS, RecordSignIn, SignInRecord};
+use crate::domain::{UserId, UserStatus};
 use crate::store::StoreError;
-use crate::store::users::WholeUser;
 use diesel::prelude::*;
 use first::create_identities;
 use statements::{FindIdentities, InsertExchanges, OpenSessions, ReplaceSessionKeys, SetUnionIds};
@@ -16,15 +15,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// `(appid, openid)` or `(appid, code hash)`.
 type Key<'a> = (&'a str, &'a str);
-
-/// An identity, found or just created.
-struct Identity {
-    user: User,
-    unionid: Option<String>,
-    key_digest: Option<String>,
-    key_began_at: Time,
-    created: bool,
-}
 
 fn identity_key<'a>(sign_in: &'a RecordSignIn) -> Key<'a> {
     (sign_in.app.as_str(), sign_in.openid.as_str())
@@ -62,13 +52,9 @@ fn find_identities(
     conn: &mut PgConnection,
 ) -> Result<(), StoreError> {
     let keys: HashSet<Key<'_>> = batch.iter().map(|sign_in| identity_key(sign_in)).collect();
-    type Row = (String, String, WholeUser, Option<String>, Option<String>, Time);
     let (appids, openids) = keys.into_iter().unzip();
-    let rows: Vec<Row> = FindIdentities { appids, openids }.load(conn)?;
-    for (appid, openid, user, unionid, key_digest, key_began_at) in rows {
-        let user = user.into_user();
-        found.insert((appid, openid), Identity { user, unionid, key_digest, key_began_at, created: false });
-    }
+    let rows: Vec<(String, String, IdentityRow)> = FindIdentities { appids, openids }.load(conn)?;
+    found.extend(rows.into_iter().map(|(appid, openid, row)| ((appid, openid), Identity::from_row(row))));
     Ok(())
 }
 
@@ -104,8 +90,7 @@ fn keep_session_keys(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), 
     // If a person signs in several times in a group, the key of the exchange that began last wins.
     let mut latest: BTreeMap<Key<'_>, &RecordSignIn> = BTreeMap::new();
     for (sign_in, identity) in pairs {
-        let changed = identity.key_digest.as_deref() != Some(sign_in.session_key_digest.as_str());
-        if changed && sign_in.exchange_began > identity.key_began_at {
+        if identity.gets_newer_key(sign_in) {
             let slot = latest.entry(identity_key(sign_in)).or_insert(sign_in);
             if sign_in.exchange_began > slot.exchange_began {
                 *slot = sign_in;
@@ -131,8 +116,7 @@ fn set_unionids(pairs: &[Pair<'_>], conn: &mut PgConnection) -> Result<(), Store
     let appeared: BTreeMap<Key<'_>, &str> = pairs
         .iter()
         .filter_map(|(sign_in, identity)| {
-            let unionid = sign_in.unionid.as_ref()?.as_str();
-            (identity.unionid.as_deref() != Some(unionid)).then_some((identity_key(sign_in), unionid))
+            identity.other_unionid(sign_in).map(|unionid| (identity_key(sign_in), unionid))
         })
         .collect();
     if appeared.is_empty() {
@@ -174,11 +158,8 @@ fn outcomes(pairs: &[Pair<'_>], fresh: &[usize]) -> Vec<SignInRecord> {
         } else if identity.user.status == UserStatus::Banned {
             SignInRecord::Banned
         } else {
-            let mut user = identity.user.clone();
-            user.last_login_at = sign_in.at;
-            user.unionid_linked |= sign_in.unionid.is_some();
             let created = identity.created && announced.insert(&identity.user.id);
-            SignInRecord::Opened { user, created, ended: Vec::new() }
+            sign_in.opened(identity.user.clone(), created)
         });
     }
     outcomes

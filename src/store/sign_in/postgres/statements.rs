@@ -2,7 +2,8 @@
 
 use crate::domain::Time;
 use crate::store::prepared::prepared;
-use crate::store::users::{UserSql, user_columns};
+use crate::store::sign_in::IdentitySql;
+use crate::store::users::user_columns;
 use diesel::pg::Pg;
 use diesel::sql_types::{Array, Binary, Nullable, Text, Timestamp};
 
@@ -15,7 +16,7 @@ prepared! {
     /// banned or deleted before the sign-in is written: either the ban finds the session, or the sign-in finds the
     /// ban. Nothing else ensures that: no foreign key leads from a session to its user.
     FindIdentities<'a> on Pg { appids: Array<Text> = Texts<'a>, openids: Array<Text> = Texts<'a> } ->
-    (Text, Text, UserSql, Nullable<Text>, Nullable<Text>, Timestamp),
+    (Text, Text, IdentitySql),
     concat!(
         "SELECT i.appid, i.openid, ", user_columns!(), ",
              (SELECT string_agg(role, ' ') FROM user_roles r WHERE r.user_id = u.id),

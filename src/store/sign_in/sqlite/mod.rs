@@ -2,25 +2,15 @@
 
 mod statements;
 
-use super::{PREVIOUS_KEY_SECONDS, RecordSignIn, SignInRecord};
-use crate::domain::{Time, User, UserId, UserStatus};
+use super::{Identity, IdentityRow, PREVIOUS_KEY_SECONDS, RecordSignIn, SignInRecord};
+use crate::domain::{UserId, UserStatus};
 use crate::store::StoreError;
-use crate::store::users::WholeUser;
 use diesel::prelude::*;
 use statements::{
     FindIdentity, FindUserByUnionId, InsertFreshLogin, InsertIdentity, InsertLogin, InsertUser,
     ReplaceSessionKey, SetUnionId, TakeCode,
 };
 pub(in crate::store) use statements::{LOGINS, WRITE_LOGIN};
-
-/// A user, and what is stored of the identity's session key.
-struct Found {
-    user: User,
-    created: bool,
-    key_digest: Option<String>,
-    key_began_at: Time,
-    unionid: Option<String>,
-}
 
 pub(super) fn record(
     sign_in: &RecordSignIn,
@@ -49,26 +39,18 @@ pub(super) fn record(
         insert.execute(conn)?;
         return Ok(SignInRecord::Banned);
     }
-    let mut user = found.user;
-    user.last_login_at = sign_in.at;
-    user.unionid_linked |= sign_in.unionid.is_some();
-    open_session(sign_in, &user.id, code_hash, conn)?;
-    Ok(SignInRecord::Opened { user, created: found.created, ended: Vec::new() })
+    open_session(sign_in, &found.user.id, code_hash, conn)?;
+    Ok(sign_in.opened(found.user, found.created))
 }
 
-fn find(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Option<Found>, StoreError> {
-    type Row = (WholeUser, Option<String>, Option<String>, Time);
+fn find(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Option<Identity>, StoreError> {
     let find = FindIdentity { appid: sign_in.app.as_str(), openid: sign_in.openid.as_str() };
-    let row: Option<Row> = find.get_result(conn).optional()?;
-    Ok(row.map(|(user, unionid, key_digest, key_began_at)| {
-        let user = user.into_user();
-        Found { user, created: false, unionid, key_digest, key_began_at }
-    }))
+    Ok(find.get_result::<IdentityRow>(conn).optional()?.map(Identity::from_row))
 }
 
 /// Creates an identity, and a user unless another app of the company knows the person already.
-fn create(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Found, StoreError> {
-    let unionid = sign_in.unionid.as_ref().map(|unionid| unionid.as_str());
+fn create(sign_in: &RecordSignIn, conn: &mut SqliteConnection) -> Result<Identity, StoreError> {
+    let unionid = sign_in.unionid_text();
     let linked: Option<String> = match unionid {
         Some(unionid) => FindUserByUnionId { unionid }.get_result(conn).optional()?,
         None => None,
@@ -100,12 +82,11 @@ fn idempotency_key(sign_in: &RecordSignIn) -> Option<&str> {
 
 fn keep_session_key(
     sign_in: &RecordSignIn,
-    found: &Found,
+    found: &Identity,
     conn: &mut SqliteConnection,
 ) -> Result<(), StoreError> {
     let (appid, openid) = (sign_in.app.as_str(), sign_in.openid.as_str());
-    let changed = found.key_digest.as_deref() != Some(sign_in.session_key_digest.as_str());
-    if changed && sign_in.exchange_began > found.key_began_at {
+    if found.gets_newer_key(sign_in) {
         let replace = ReplaceSessionKey {
             until: sign_in.at.plus_seconds(PREVIOUS_KEY_SECONDS),
             session_key: &sign_in.session_key,
@@ -116,10 +97,8 @@ fn keep_session_key(
         };
         replace.execute(conn)?;
     }
-    if let Some(unionid) = &sign_in.unionid
-        && found.unionid.as_deref() != Some(unionid.as_str())
-    {
-        SetUnionId { unionid: unionid.as_str(), appid, openid }.execute(conn)?;
+    if let Some(unionid) = found.other_unionid(sign_in) {
+        SetUnionId { unionid, appid, openid }.execute(conn)?;
     }
     Ok(())
 }

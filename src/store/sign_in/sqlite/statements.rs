@@ -2,7 +2,8 @@
 
 use crate::domain::Time;
 use crate::store::prepared::prepared;
-use crate::store::users::{UserSql, user_columns};
+use crate::store::sign_in::IdentitySql;
+use crate::store::users::user_columns;
 use diesel::sql_types::{Binary, Nullable, Text, Timestamp};
 use diesel::sqlite::Sqlite;
 
@@ -28,8 +29,7 @@ prepared! {
 
 prepared! {
     /// The user behind an identity, and what is stored of its session key.
-    FindIdentity<'a> on Sqlite { appid: Text = &'a str, openid: Text = &'a str } ->
-    (UserSql, Nullable<Text>, Nullable<Text>, Timestamp),
+    FindIdentity<'a> on Sqlite { appid: Text = &'a str, openid: Text = &'a str } -> IdentitySql,
     concat!(
         "SELECT ", user_columns!(), ",
              (SELECT group_concat(role, ' ') FROM user_roles WHERE user_id = u.id),
