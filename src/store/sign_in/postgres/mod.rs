@@ -11,7 +11,7 @@ use crate::store::StoreError;
 use diesel::prelude::*;
 use first::create_identities;
 use statements::{FindIdentities, InsertExchanges, OpenSessions, ReplaceSessionKeys, SetUnionIds};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// `(appid, openid)` or `(appid, code hash)`.
 type Key<'a> = (&'a str, &'a str);
@@ -51,7 +51,7 @@ fn find_identities(
     found: &mut Identities,
     conn: &mut PgConnection,
 ) -> Result<(), StoreError> {
-    let keys: HashSet<Key<'_>> = batch.iter().map(|sign_in| identity_key(sign_in)).collect();
+    let keys: BTreeSet<Key<'_>> = batch.iter().map(|sign_in| identity_key(sign_in)).collect();
     let (appids, openids) = keys.into_iter().unzip();
     let rows: Vec<(String, String, IdentityRow)> = FindIdentities { appids, openids }.load(conn)?;
     found.extend(rows.into_iter().map(|(appid, openid, row)| ((appid, openid), Identity::from_row(row))));
