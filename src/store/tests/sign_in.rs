@@ -1,10 +1,14 @@
 //! The sign-in transaction: order of exchanges, linking by unionid, repeats within a group.
 
 use super::{Fresh, both, postgres};
-use crate::domain::{AppId, ClientInfo, Clock, CodeKey, LoginCode, OpenId, SessionId, Time, UnionId, UserId};
+use crate::domain::{
+    Actor, AppId, ClientInfo, Clock, CodeKey, LoginCode, OpenId, SessionId, Time, UnionId, UserId,
+};
 use crate::store::schema::{identities, sessions, users};
 use crate::store::transaction::transact;
-use crate::store::{FindExchange, Purpose, Query, RecordSignIn, SignInRecord, Write, open_pool};
+use crate::store::{
+    DbConn, DeleteUser, FindExchange, Purpose, Query, RecordSignIn, SignInRecord, Write, open_pool,
+};
 use diesel::prelude::*;
 use std::sync::Barrier;
 
@@ -90,6 +94,34 @@ fn one_group_may_hold_one_person_and_one_code_several_times() {
         assert_eq!(sessions::table.count().get_result::<i64>(&mut *conn).unwrap(), 3);
         let again = record(&database, &[sign_in(ONE, "o1", "c1", "k1", 1)]);
         assert!(matches!(again[0], SignInRecord::Repeated));
+    }
+}
+
+#[test]
+fn a_repeat_for_a_deleted_user_changes_nothing() {
+    for database in both() {
+        let (user, _) = user_of(&record(&database, &[sign_in(ONE, "o1", "c1", "k1", 1)])[0]);
+        let mut conn = database.pool.get().unwrap();
+        let by = Actor::terminal(None);
+        let delete = DeleteUser { user: UserId::from_stored(user), by, at: Time::from_unix(AT + 101) };
+        DeleteUser::apply(&[&delete], &mut conn).unwrap();
+
+        let again = record(&database, &[sign_in(ONE, "o1", "c1", "k1", 1)]);
+
+        // On Postgres the code was deleted with its user, so this is no repeat.
+        let expected = match &*conn {
+            DbConn::Sqlite(_) => {
+                assert!(matches!(again[0], SignInRecord::Repeated), "{again:?}");
+                0
+            }
+            DbConn::Postgres(_) => i64::from(user_of(&again[0]).1),
+        };
+        let counts = [
+            users::table.count().get_result::<i64>(&mut *conn),
+            identities::table.count().get_result(&mut *conn),
+            sessions::table.count().get_result(&mut *conn),
+        ];
+        assert_eq!(counts.map(Result::unwrap), [expected; 3]);
     }
 }
 

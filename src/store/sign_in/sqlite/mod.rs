@@ -16,16 +16,16 @@ pub(super) fn record(
     sign_in: &RecordSignIn,
     conn: &mut SqliteConnection,
 ) -> Result<SignInRecord, StoreError> {
-    let found = match find(sign_in, conn)? {
-        Some(found) => found,
-        None => create(sign_in, conn)?,
-    };
     let code_hash = sign_in.code.to_string();
     let (appid, code_hash) = (sign_in.app.as_str(), code_hash.as_str());
     let take = TakeCode { appid, code_hash, indexed_appid: appid, indexed_code_hash: code_hash };
     if take.execute(conn)? == 0 {
         return Ok(SignInRecord::Repeated);
     }
+    let found = match find(sign_in, conn)? {
+        Some(found) => found,
+        None => create(sign_in, conn)?,
+    };
     keep_session_key(sign_in, &found, conn)?;
     if found.user.status == UserStatus::Banned {
         let insert = InsertFreshLogin {
