@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
 
+mod rows;
+
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use std::collections::BTreeSet;
@@ -202,6 +204,13 @@ impl Target {
             "SELECT tablename || '.' || indexname AS line FROM pg_indexes \
              WHERE schemaname = 'public' AND indexname NOT LIKE '%\\_pkey' AND indexname NOT LIKE '%\\_key'",
         )
+    }
+
+    fn execute(&self, statements: &str) {
+        match self.url.strip_prefix("sqlite://") {
+            Some(path) => SqliteConnection::establish(path).unwrap().batch_execute(statements).unwrap(),
+            None => PgConnection::establish(&self.url).unwrap().batch_execute(statements).unwrap(),
+        }
     }
 
     fn lines(&self, on_sqlite: &str, on_postgres: &str) -> BTreeSet<String> {
