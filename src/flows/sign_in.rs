@@ -149,7 +149,7 @@ impl SignInParts {
                 let issued = self.issuer.issue(user, at, &waiting.key.app, &session, 1)?;
                 Ok(Issued { created, ..issued })
             }
-            SignInRecord::Banned => Err(SignInError::Banned),
+            SignInRecord::Banned(_) => Err(SignInError::Banned),
             SignInRecord::Repeated => self.repeat(&mut waiting, CODE_USED).await,
         }
     }

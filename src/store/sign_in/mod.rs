@@ -6,11 +6,12 @@ mod limit;
 mod postgres;
 mod sqlite;
 
+use super::audit::{Audited, audit};
 use super::users::{UserSql, WholeUser};
 use super::{DbConn, StoreError, Write};
 use crate::crypto::Sealed;
 use crate::domain::{
-    AppId, ClientInfo, Clock, CodeHash, IdempotencyKey, OpenId, SessionId, Time, UnionId, User, UserId,
+    Actor, AppId, ClientInfo, Clock, CodeHash, IdempotencyKey, OpenId, SessionId, Time, UnionId, User, UserId,
 };
 use diesel::sql_types::{Nullable, Text, Timestamp};
 pub(super) use sqlite::{LOGINS, WRITE_LOGIN};
@@ -66,6 +67,14 @@ impl RecordSignIn {
         self.unionid.as_ref().map(UnionId::as_str)
     }
 
+    /// Writes the login of a banned user to the audit log.
+    fn note_failure(&self, user: &UserId, conn: &mut DbConn) -> Result<(), StoreError> {
+        let by = Actor::user(user, self.client.ip);
+        let detail = format!("{}: user_banned", self.app);
+        let (at, action, target) = (self.at, "login.failure", user.as_str());
+        audit(conn, &Audited { at, by: &by, action, target, detail: Some(&detail) })
+    }
+
     /// The result if it opened a session for this user.
     fn opened(&self, mut user: User, created: bool) -> SignInRecord {
         user.last_login_at = self.at;
@@ -86,8 +95,8 @@ pub enum SignInRecord {
         /// The sessions that ended because the user had too many.
         ended: Vec<SessionId>,
     },
-    /// The user is banned; no session was opened.
-    Banned,
+    /// This user is banned; no session was opened.
+    Banned(UserId),
     /// The code had already been recorded; nothing was changed.
     Repeated,
 }
@@ -134,6 +143,11 @@ impl Write for RecordSignIn {
             DbConn::Postgres(conn) => postgres::record(batch, conn),
         }?;
         limit::end_surplus(batch, &mut records, conn)?;
+        for (sign_in, record) in batch.iter().zip(&records) {
+            if let SignInRecord::Banned(user) = record {
+                sign_in.note_failure(user, conn)?;
+            }
+        }
         Ok(records)
     }
 }

@@ -148,7 +148,7 @@ impl Run<'_> {
                     ends_at,
                 });
             }
-            SignInRecord::Banned => assert!(self.banned),
+            SignInRecord::Banned(user) => assert!(self.banned && self.user == Some(user)),
             SignInRecord::Repeated => panic!("every code is a new one"),
         }
     }

@@ -158,7 +158,7 @@ fn a_banned_user_gets_no_session() {
         let mut conn = database.pool.get().unwrap();
         diesel::update(users::table.find(&user)).set(users::status.eq("banned")).execute(&mut *conn).unwrap();
         let records = record(&database, &[sign_in(ONE, "o1", "c2", "k2", 2)]);
-        assert!(matches!(records[0], SignInRecord::Banned));
+        assert!(matches!(&records[0], SignInRecord::Banned(banned) if banned.as_str() == user));
         assert_eq!(sessions::table.count().get_result::<i64>(&mut *conn).unwrap(), 1);
     }
 }

@@ -30,6 +30,10 @@ async fn a_ban_holds_everywhere_within_a_second_and_unbanning_revives_nothing(db
     }
     let code = app.code_for("alice");
     app.login_with(json!({"code": code})).await.problem(403, "user_banned");
+    let failed = "SELECT actor || ' ' || target || ' ' || ip || ' ' || detail AS text \
+                  FROM audit WHERE action = 'login.failure'";
+    let (id, appid) = (phone.user_id(), &app.app().appid);
+    assert_eq!(db.texts(failed), [format!("{id} {id} 127.0.0.1 {appid}: user_banned")]);
     app.me(&bob.access_token).await.ok();
 
     users(&app, &["unban", phone.user_id()]);

@@ -156,7 +156,7 @@ fn outcomes(pairs: &[Pair<'_>], fresh: &[usize]) -> Vec<SignInRecord> {
         outcomes.push(if !fresh.contains(&index) {
             SignInRecord::Repeated
         } else if identity.user.status == UserStatus::Banned {
-            SignInRecord::Banned
+            SignInRecord::Banned(identity.user.id.clone())
         } else {
             let created = identity.created && announced.insert(&identity.user.id);
             sign_in.opened(identity.user.clone(), created)

@@ -37,7 +37,7 @@ pub(super) fn record(
             exchanged_at: sign_in.at,
         };
         insert.execute(conn)?;
-        return Ok(SignInRecord::Banned);
+        return Ok(SignInRecord::Banned(found.user.id));
     }
     open_session(sign_in, &found.user.id, code_hash, conn)?;
     Ok(sign_in.opened(found.user, found.created))
