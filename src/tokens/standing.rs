@@ -36,6 +36,9 @@ impl Standing {
     ///
     /// A ban ends every session, and none is opened while it lasts. So a live session of a banned user was
     /// opened after the ban was lifted, which this node has not learnt yet.
+    ///
+    /// Roles known here win over those of any token. When a token was issued does not tell when its roles were read:
+    /// the write between them may have waited. If the token knows of a newer change, this node will within a second.
     pub(super) fn apply(&self, token: Arc<Principal>, ended: bool) -> Result<Arc<Principal>, TokenError> {
         // Token times are whole seconds.
         let issued_before = token.issued_at.unix() < self.changed_at.unix();

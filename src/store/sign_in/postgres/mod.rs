@@ -1,6 +1,6 @@
-//! Sign-in on Postgres: a few statements for the whole group, with one array parameter per column. Rows are
-//! locked in key order, so that two nodes never deadlock: in that of the arrays, by which a writer's connection has
-//! them looked up.
+//! Sign-in on Postgres: a few statements for the whole group, with one array parameter per column. Each locks its
+//! rows in key order: in that of the arrays, by which a writer's connection has them looked up. So two nodes hardly
+//! ever deadlock (only if session keys and unionids of several people change at once); those that do are tried again.
 
 mod first;
 mod statements;
