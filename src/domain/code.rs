@@ -27,7 +27,7 @@ pub enum InvalidCode {
     Mock,
 }
 
-/// A code of `wx.login` or of the phone-number button: single-use, valid for five minutes.
+/// A code of `wx.login`: single-use, valid for five minutes.
 ///
 /// `Debug` does not show it.
 #[derive(Clone)]

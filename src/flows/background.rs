@@ -27,7 +27,7 @@ struct Inner {
 
 impl Background {
     /// Begins a loop that has no end of its own, with its `parts`; its `name` is for the log. One that panics starts
-    /// again, with the same parts: a node must not stay deaf to the others, nor look well where it does.
+    /// again, with the same parts: a node that no longer follows the others would go on and look well.
     pub fn run<P, F>(&self, name: &'static str, parts: P, work: impl Fn(P) -> F + 'static)
     where
         P: Clone + 'static,

@@ -11,8 +11,9 @@ pub(super) async fn healthz() -> Result<HttpResponse, Problem> {
     private_json(&json!({"status": "ok"}))
 }
 
-/// 200 when the database answers, takes writes and has every migration, and no background loop crashed a moment ago; else
-/// 503 with the reason's code.
+/// 200 when the database answers and has every migration, is no standby of Postgres, and no background loop crashed a
+/// moment ago; else 503 with the reason's code. Only a write would tell that a disk is full, and each costs a sync of
+/// the disk: that is no price for a probe.
 pub(super) async fn readyz(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let state = HttpState::of(&request)?;
     if !state.background.is_well() {

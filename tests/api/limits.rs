@@ -162,7 +162,7 @@ async fn a_slow_client_holds_nobody_else(db: Database) {
     assert!(began.elapsed() < Duration::from_secs(5), "the login took {:?}", began.elapsed());
 }
 
-/// Unread data is held for 30 seconds, measured by a kernel timer that checks less and less often.
+/// Unread data is held for 75 seconds, measured by a kernel timer that checks less and less often.
 async fn a_client_that_takes_no_answers_is_cut_off(db: Database) {
     let app = TestApp::on(db).await;
     let mut stream = app.connect().await;
