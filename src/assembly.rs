@@ -211,24 +211,26 @@ impl<'a> Parts<'a> {
     /// Builds the flows, for the handlers.
     fn http_state(&self) -> Result<HttpState, StartError> {
         let Self { settings, lifetimes, db, clock, tokens, last_logins, .. } = self;
-        let revocations = &self.news.revocations;
         let users = Users::new(db.clone(), clock.clone(), settings.roles.clone(), last_logins.clone());
         let issuer = Issuer::new(users.clone(), tokens.clone(), *lifetimes, clock.clone());
+        let sessions = Sessions {
+            db: db.clone(),
+            tokens: tokens.clone(),
+            users: users.clone(),
+            issuer: issuer.clone(),
+            lifetimes: *lifetimes,
+            revocations: self.news.revocations.clone(),
+            clock: clock.clone(),
+        };
         Ok(HttpState {
-            sign_in: self.sign_in(issuer.clone())?,
-            sessions: Sessions::new(db.clone(), issuer, revocations.clone(), clock.clone()),
+            sign_in: self.sign_in(issuer)?,
+            token_revocation: TokenRevocation::new(tokens.clone(), sessions.clone()),
+            sessions,
             users,
             introspection: Introspection::new(db.clone(), tokens.clone(), *lifetimes, clock.clone()),
-            token_revocation: TokenRevocation::new(
-                db.clone(),
-                tokens.clone(),
-                revocations.clone(),
-                clock.clone(),
-            ),
             api_keys: ApiKeys::new(db.for_followers(), clock.clone()),
             tokens: tokens.clone(),
             db: db.clone(),
-            apps: settings.app_ids(),
             trusted_proxies: settings.trusted_proxies.clone().into(),
             login_brake: LoginBrake::new(settings.rate_limit, clock.clone()),
             background: Background::default(),
@@ -243,6 +245,7 @@ impl<'a> Parts<'a> {
             db: self.db.clone(),
             issuer,
             master_keys: self.settings.master_keys.clone(),
+            lifetimes: self.lifetimes,
             max_sessions: self.settings.tokens.max_sessions,
             revocations: self.news.revocations.clone(),
             last_logins: self.last_logins.clone(),

@@ -5,7 +5,7 @@ use crate::domain::{
     AppId, Clock, Generation, Lifetimes, RefreshToken, SessionId, Time, UserId, UserStatus, Verdict,
 };
 use crate::store::{FindRefreshSession, RefreshSession, StoreError};
-use crate::tokens::{Principal, TokenError, TokenMemory, Verifier};
+use crate::tokens::{Principal, TokenError, Verifier};
 use std::sync::Arc;
 
 /// A token that is active now.
@@ -43,8 +43,7 @@ impl Introspection {
 
     /// Returns what this token stands for, or `None` if it is not active, whatever the reason.
     pub async fn introspect(&self, token: &str) -> Result<Option<ActiveToken>, StoreError> {
-        let verified = TokenMemory::of_this_thread(|memory| self.tokens.verify(token, memory));
-        match verified {
+        match self.tokens.verify(token) {
             Ok(principal) => Ok(Some(ActiveToken::Access(principal))),
             Err(TokenError::Invalid) => {
                 let refresh = self.tokens.keys().refresh().verify(token);
@@ -58,8 +57,8 @@ impl Introspection {
     async fn refresh_token(&self, token: RefreshToken) -> Result<Option<ActiveToken>, StoreError> {
         let RefreshToken { user, session, generation, .. } = token;
         let found = self.db.run(FindRefreshSession { user: user.clone(), session: session.clone() }).await?;
-        let served = self.tokens.served();
-        let Some(found) = found.filter(|found| served.contains(&found.app)) else { return Ok(None) };
+        let is_served = |found: &RefreshSession| self.tokens.served().contains(&found.app);
+        let Some(found) = found.filter(is_served) else { return Ok(None) };
         let good_until = good_until(&found, generation, self.clock.now(), self.lifetimes.grace);
         Ok(good_until.map(|expires_at| ActiveToken::Refresh { user, app: found.app, session, expires_at }))
     }

@@ -37,18 +37,6 @@ impl Issuer {
         Self { users, tokens, lifetimes, clock }
     }
 
-    pub(super) fn tokens(&self) -> &Verifier {
-        &self.tokens
-    }
-
-    pub(super) fn users(&self) -> &Users {
-        &self.users
-    }
-
-    pub(super) fn lifetimes(&self) -> Lifetimes {
-        self.lifetimes
-    }
-
     /// `as_of`: `user` is current as of this time or later.
     pub(super) fn issue(
         &self,

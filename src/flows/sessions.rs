@@ -2,10 +2,11 @@
 
 use super::detached::detached;
 use super::issue::{Issued, Issuer};
+use super::users::Users;
 use crate::actors::Db;
-use crate::domain::{Actor, AppId, ClientInfo, Clock, Session, SessionId, UserId};
+use crate::domain::{Actor, AppId, ClientInfo, Clock, Lifetimes, Session, SessionId, UserId};
 use crate::store::{EndSessions, Ending, ListSessions, RotateSession, Rotation, StoreError};
-use crate::tokens::{KeyError, Revocations};
+use crate::tokens::{KeyError, Revocations, Verifier};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Instant;
 
@@ -52,18 +53,23 @@ pub enum RefreshError {
 /// Refreshes, lists and ends sessions. Cheap to clone; one for all workers.
 #[derive(Debug, Clone)]
 pub struct Sessions {
-    db: Db,
-    issuer: Issuer,
-    revocations: Revocations,
-    clock: Clock,
+    /// Keeps the sessions.
+    pub db: Db,
+    /// Reads refresh tokens, and knows the mini-programs served.
+    pub tokens: Verifier,
+    /// Knows the permissions that a client may request.
+    pub users: Users,
+    /// Issues the tokens.
+    pub issuer: Issuer,
+    /// How long a refresh token lives, and how long the one that it replaced.
+    pub lifetimes: Lifetimes,
+    /// Learn of the sessions that end.
+    pub revocations: Revocations,
+    /// The time.
+    pub clock: Clock,
 }
 
 impl Sessions {
-    /// Puts the parts together.
-    pub fn new(db: Db, issuer: Issuer, revocations: Revocations, clock: Clock) -> Self {
-        Self { db, issuer, revocations, clock }
-    }
-
     /// Exchanges a refresh token for new tokens. Once begun it finishes, even if the caller goes away.
     pub fn refresh(
         &self,
@@ -74,16 +80,16 @@ impl Sessions {
     }
 
     async fn rotate(&self, request: RefreshRequest) -> Result<Issued, RefreshError> {
-        let keys = self.issuer.tokens().keys();
+        let keys = self.tokens.keys();
         let token = keys.refresh().verify(request.token.expose_secret()).ok_or(RefreshError::Invalid)?;
-        let (at, lifetimes) = (self.clock.now(), self.issuer.lifetimes());
+        let (at, lifetimes) = (self.clock.now(), self.lifetimes);
         let rotation = self.db.commit(RotateSession {
             user: token.user,
             session: token.session.clone(),
             app: request.app,
-            served: self.issuer.tokens().served(),
+            served: self.tokens.served().clone(),
             presented: token.generation,
-            scope: self.issuer.users().requested(&request.scope),
+            scope: self.users.requested(&request.scope),
             at,
             since: Instant::now(),
             expires_at: at.plus_seconds(lifetimes.refresh),
@@ -114,6 +120,14 @@ impl Sessions {
     /// Ends one session of a user; false if it is not theirs.
     pub async fn end(&self, user: &UserId, session: SessionId, by: Actor) -> Result<bool, StoreError> {
         Ok(self.end_some(user, Ending::One(session), by).await? > 0)
+    }
+
+    /// Ends a session that is this user's for certain, by a token of theirs. It counts as ended here even if another
+    /// node was quicker: the news may not have arrived yet.
+    pub async fn end_certain(&self, user: &UserId, session: SessionId, by: Actor) -> Result<(), StoreError> {
+        self.end_some(user, Ending::One(session.clone()), by).await?;
+        self.revocations.add([(session, self.clock.now())]);
+        Ok(())
     }
 
     /// Ends all sessions of a user.

@@ -11,7 +11,8 @@ use super::overlap::{Overlap, Overlaps};
 use crate::actors::{Db, Exchange, ExchangeError, WeChat};
 use crate::crypto::{MasterKeys, sha256_hex};
 use crate::domain::{
-    AppId, ClientInfo, Clock, CodeKey, IdempotencyKey, LoginCode, SessionId, Time, UserId, UserStatus,
+    AppId, ClientInfo, Clock, CodeKey, IdempotencyKey, Lifetimes, LoginCode, SessionId, Time, UserId,
+    UserStatus,
 };
 use crate::store::{FindExchange, FoundExchange, LiveSession, RecordSignIn, SignInRecord, StoreError};
 use crate::tokens::{KeyError, Revocations};
@@ -75,6 +76,8 @@ pub struct SignInParts {
     pub issuer: Issuer,
     /// Seal the session keys.
     pub master_keys: MasterKeys,
+    /// How long a refresh token lives, and how long a retry gets the same session.
+    pub lifetimes: Lifetimes,
     /// Sessions that a user may have at once; 0: unlimited.
     pub max_sessions: u32,
     /// Learn of the sessions that a login ends.
@@ -159,7 +162,7 @@ impl SignInParts {
         let Exchange { exchanged, began_at } = exchange;
         let key = exchanged.session_key.expose().as_bytes();
         let row = RecordSignIn::seal_row(&waiting.key.app, &exchanged.openid);
-        let ends_at = at.plus_seconds(SESSION_SECONDS.max(self.issuer.lifetimes().refresh));
+        let ends_at = at.plus_seconds(SESSION_SECONDS.max(self.lifetimes.refresh));
         RecordSignIn {
             app: waiting.key.app.clone(),
             code: waiting.key.code,
@@ -172,7 +175,7 @@ impl SignInParts {
             client,
             at,
             clock: self.clock.clone(),
-            expires_at: at.plus_seconds(self.issuer.lifetimes().refresh),
+            expires_at: at.plus_seconds(self.lifetimes.refresh),
             ends_at,
             new_user: UserId::generate(at),
             session: SessionId::generate(at),
@@ -225,7 +228,7 @@ impl SignInParts {
             (Some(given), Some(recorded)) => given.digest() == recorded,
             _ => false,
         };
-        let window = self.issuer.lifetimes().replay;
+        let window = self.lifetimes.replay;
         same_key && window > 0 && self.clock.now() <= found.exchanged_at.plus_seconds(window)
     }
 }

@@ -3,7 +3,7 @@
 use super::authorization::{self, Credentials, Malformed};
 use super::language::Language;
 use super::problem::{ErrorCode, Problem};
-use crate::tokens::{Principal, TokenMemory, Verifier};
+use crate::tokens::{Principal, Verifier};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use std::future::{Ready, ready};
@@ -65,7 +65,7 @@ fn authenticate(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
         return Err(Problem::with_detail(ErrorCode::Overloaded, detail));
     };
     let token = bearer_token(request)?;
-    Ok(TokenMemory::of_this_thread(|memory| verifier.verify(token, memory))?)
+    Ok(verifier.verify(token)?)
 }
 
 fn bearer_token(request: &HttpRequest) -> Result<&str, Problem> {

@@ -71,7 +71,7 @@ fn app_of<'a>(
     fields: &Fields,
     state: &'a HttpState,
 ) -> Option<&'a AppId> {
-    match (given, state.apps.as_slice()) {
+    match (given, &state.tokens.served()[..]) {
         (Some(given), served) => served.iter().find(|app| app.as_str() == given),
         (None, [only]) => Some(only),
         (None, _) => {

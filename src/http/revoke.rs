@@ -4,7 +4,7 @@ use super::answer::private;
 use super::api_key::ApiKeyForm;
 use super::problem::BackendProblem;
 use super::state::HttpState;
-use crate::domain::ApiScope;
+use crate::domain::{Actor, ApiScope};
 use actix_web::{HttpRequest, HttpResponse};
 
 /// Returns 200 even for an invalid token: to the caller it is as dead as a revoked one (RFC 7009 2.2).
@@ -16,6 +16,7 @@ pub(super) async fn revoke(request: HttpRequest, sent: ApiKeyForm) -> Result<Htt
     let token = sent.fields.required_text("token").unwrap_or_default();
     sent.fields.check()?;
     let state = HttpState::of(&request)?;
-    state.token_revocation.revoke(token, caller.name(), state.client_ip(&request)).await?;
+    let by = Actor::api_key(caller.name(), state.client_ip(&request));
+    state.token_revocation.revoke(token, by).await?;
     Ok(private().finish())
 }

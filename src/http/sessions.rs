@@ -77,7 +77,7 @@ pub(super) async fn logout(
     if everywhere {
         state.sessions.end_all(&user.id, by).await?;
     } else {
-        state.sessions.end(&user.id, user.session.clone(), by).await?;
+        state.sessions.end_certain(&user.id, user.session.clone(), by).await?;
     }
     Ok(HttpResponse::NoContent().finish())
 }

@@ -2,7 +2,7 @@
 
 use super::problem::{ErrorCode, Problem};
 use crate::actors::Db;
-use crate::domain::{AppId, Cidr, ClientInfo, MAX_USER_AGENT, client_address};
+use crate::domain::{Cidr, ClientInfo, MAX_USER_AGENT, client_address};
 use crate::flows::{
     ApiKeys, Background, Introspection, LoginBrake, Sessions, SignIn, TokenRevocation, Users,
 };
@@ -31,8 +31,6 @@ pub struct HttpState {
     pub tokens: Verifier,
     /// For the readiness check, which needs no flow.
     pub db: Db,
-    /// The mini-programs served.
-    pub apps: Vec<AppId>,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Arc<[Cidr]>,
     /// Limits the rate of logins per address.

@@ -10,7 +10,7 @@ const CAPACITY: usize = 8192;
 
 /// Verified tokens.
 #[derive(Default)]
-pub struct TokenMemory {
+pub(super) struct TokenMemory {
     /// By the last 16 characters of the signature. Only verified tokens are kept, so nobody can force collisions.
     known: TwoGenerations<u128, Remembered, CAPACITY>,
     /// Identifies the verifier, and its keys, that verified these tokens.
@@ -28,7 +28,7 @@ pub(super) struct Remembered {
 
 impl TokenMemory {
     /// Gives access to this thread's cache.
-    pub fn of_this_thread<T>(look: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn of_this_thread<T>(look: impl FnOnce(&mut Self) -> T) -> T {
         thread_local! {
             static MEMORY: RefCell<TokenMemory> = RefCell::default();
         }

@@ -14,7 +14,6 @@ pub use crate::crypto::KeyError;
 pub use claims::{AccessToken, Principal};
 pub use key::SigningKey;
 pub use key_ring::KeyRing;
-pub use memory::TokenMemory;
 pub use revocations::Revocations;
 pub use standing::{Standing, StandingState};
 pub use verify::{TokenError, Verifier};

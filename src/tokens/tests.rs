@@ -1,7 +1,7 @@
 //! Invalid tokens with a valid signature of ours. Only a bug or a stolen key can produce them, but the
 //! verifier must not rely on the signature alone (RFC 8725).
 
-use super::{KeyRing, Revocations, SigningKey, TokenError, TokenMemory, Verifier};
+use super::{KeyRing, Revocations, SigningKey, TokenError, Verifier};
 use crate::crypto::{MacKey, SigningAlgorithm, SigningKeyPair};
 use crate::domain::{AppId, Clock, RefreshTokenMac, SessionId, Time};
 use base64::Engine;
@@ -51,7 +51,7 @@ impl World {
     }
 
     fn verify(&self, token: &str) -> Result<(), TokenError> {
-        self.verifier.verify(token, &mut TokenMemory::default()).map(drop)
+        self.verifier.verify(token).map(drop)
     }
 }
 
@@ -183,12 +183,11 @@ fn the_clock_may_be_off_by_seconds_and_not_by_an_hour() {
 fn a_remembered_token_is_looked_at_again_each_time() {
     let world = World::new();
     let token = world.sign(&world.header(), &with(claims(), "exp", json!(now() + 1)));
-    let mut memory = TokenMemory::default();
-    assert!(world.verifier.verify(&token, &mut memory).is_ok());
+    assert!(world.verifier.verify(&token).is_ok());
     world.revocations.add([(SessionId::from_stored("session"), Time::from_unix(now()))]);
-    assert_eq!(world.verifier.verify(&token, &mut memory), Err(TokenError::Revoked));
+    assert_eq!(world.verifier.verify(&token), Err(TokenError::Revoked));
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while world.verifier.verify(&token, &mut memory) != Err(TokenError::Expired) {
+    while world.verifier.verify(&token) != Err(TokenError::Expired) {
         assert!(std::time::Instant::now() < deadline, "it never expired");
         std::thread::yield_now();
     }
@@ -198,24 +197,22 @@ fn a_remembered_token_is_looked_at_again_each_time() {
 fn what_is_remembered_of_one_token_says_nothing_of_another_that_ends_alike() {
     let world = World::new();
     let token = world.sign(&world.header(), &claims());
-    let mut memory = TokenMemory::default();
-    let principal = world.verifier.verify(&token, &mut memory).unwrap();
+    let principal = world.verifier.verify(&token).unwrap();
     let (_, signature) = token.rsplit_once('.').unwrap();
     let message = world.sign(&world.header(), &with(claims(), "sub", json!("somebody else")));
     let (message, _) = message.rsplit_once('.').unwrap();
     for forged in [format!("{message}.{signature}"), format!("{token}."), signature.to_owned()] {
-        assert_eq!(world.verifier.verify(&forged, &mut memory), Err(TokenError::Invalid), "{forged}");
+        assert_eq!(world.verifier.verify(&forged), Err(TokenError::Invalid), "{forged}");
     }
-    assert_eq!(world.verifier.verify(&token, &mut memory), Ok(principal));
+    assert_eq!(world.verifier.verify(&token), Ok(principal));
 }
 
 #[test]
 fn verifiers_that_share_a_thread_share_nothing_they_remember() {
     let (ours, theirs) = (World::new(), World::new());
     let token = ours.sign(&ours.header(), &claims());
-    let mut memory = TokenMemory::default();
     for _ in 0..2 {
-        assert!(ours.verifier.verify(&token, &mut memory).is_ok());
-        assert_eq!(theirs.verifier.verify(&token, &mut memory), Err(TokenError::Invalid));
+        assert!(ours.verifier.verify(&token).is_ok());
+        assert_eq!(theirs.verifier.verify(&token), Err(TokenError::Invalid));
     }
 }

@@ -1,8 +1,8 @@
 //! Verification of access tokens.
 
 use super::claims::{ACCESS_TOKEN_TYPE, IncomingClaims};
-use super::memory::Remembered;
-use super::{KeyRing, Principal, Revocations, StandingState, TokenMemory};
+use super::memory::{Remembered, TokenMemory};
+use super::{KeyRing, Principal, Revocations, StandingState};
 use crate::domain::{AppId, Clock};
 use crate::shared::{read, write};
 use jsonwebtoken::{Validation, decode, decode_header};
@@ -66,8 +66,8 @@ impl Verifier {
     }
 
     /// The mini-programs whose tokens are accepted.
-    pub fn served(&self) -> Arc<[AppId]> {
-        self.audience.clone()
+    pub fn served(&self) -> &Arc<[AppId]> {
+        &self.audience
     }
 
     /// The current keys. Private to the crate, because they can sign.
@@ -88,13 +88,15 @@ impl Verifier {
 
     /// Verifies a token. For a token that this thread has cached, the signature check becomes a hash lookup;
     /// expiry and revocations are checked every time.
-    pub fn verify(&self, token: &str, memory: &mut TokenMemory) -> Result<Arc<Principal>, TokenError> {
-        memory.forget_unless(self.stamp.load(Ordering::Acquire));
-        if let Some(admitted) = memory.look(token, |remembered| self.admit(remembered)) {
-            return admitted;
-        }
-        let principal = self.verify_signature(token)?;
-        memory.insert(token, principal, |remembered| self.admit(remembered))
+    pub fn verify(&self, token: &str) -> Result<Arc<Principal>, TokenError> {
+        TokenMemory::of_this_thread(|memory| {
+            memory.forget_unless(self.stamp.load(Ordering::Acquire));
+            if let Some(admitted) = memory.look(token, |remembered| self.admit(remembered)) {
+                return admitted;
+            }
+            let principal = self.verify_signature(token)?;
+            memory.insert(token, principal, |remembered| self.admit(remembered))
+        })
     }
 
     /// Is an authentic token valid now?
