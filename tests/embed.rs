@@ -2,12 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "that is how a test fails")]
 
+use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::{App, web};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
+use weauth::{AuthenticatedUser, Problem, StoreError};
 
 const APPID: &str = "wx5eb1a7d09c3f2e64";
 const SECRET: &str = "c5d20b7e91f84a63b7e6d1f0283c9a54";
@@ -202,5 +206,46 @@ async fn the_scope_keeps_to_itself() {
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
         assert!(!response.headers().contains_key("x-request-id"), "{path}");
         assert_eq!(response.bytes().await.unwrap(), "", "{path}");
+    }
+}
+
+/// Keeps the errors that are logged in this process.
+struct Errors(Mutex<Vec<String>>);
+
+impl log::Log for Errors {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() == log::Level::Error
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            self.0.lock().unwrap().push(record.args().to_string());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+#[actix_web::test]
+async fn what_fails_outside_of_the_scope_is_logged_once_too() {
+    static ERRORS: Errors = Errors(Mutex::new(Vec::new()));
+    log::set_logger(&ERRORS).unwrap();
+    log::set_max_level(log::LevelFilter::Error);
+    let of_a_user = async |_: AuthenticatedUser| "never called";
+    let of_a_database = async || Err::<&str, _>(Problem::from(StoreError::Crashed));
+    let app = App::new().route("/user", web::get().to(of_a_user));
+    let app = init_service(app.route("/database", web::get().to(of_a_database))).await;
+
+    for (path, code, cause) in [
+        ("/user", "overloaded", "AuthenticatedUser is used in an App without `weauth.extractor`"),
+        ("/database", "database_unavailable", "the database failed: a query crashed"),
+    ] {
+        let response = call_service(&app, TestRequest::get().uri(path).to_request()).await;
+        assert_eq!(response.status().as_u16(), 503, "{path}");
+        let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();
+        let problem: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["code"], code, "{path}");
+        assert!(!problem.to_string().contains(cause), "{problem}");
+        assert_eq!(std::mem::take(&mut *ERRORS.0.lock().unwrap()), [cause], "{path}");
     }
 }

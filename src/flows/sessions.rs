@@ -76,7 +76,8 @@ impl Sessions {
         request: RefreshRequest,
     ) -> impl Future<Output = Result<Issued, RefreshError>> + use<> {
         let sessions = self.clone();
-        detached(async move { sessions.rotate(request).await }, RefreshError::Crashed)
+        let id = request.client.request_id.clone();
+        detached(async move { sessions.rotate(request).await }, RefreshError::Crashed, id)
     }
 
     async fn rotate(&self, request: RefreshRequest) -> Result<Issued, RefreshError> {

@@ -108,7 +108,8 @@ impl SignIn {
         request: SignInRequest,
     ) -> impl Future<Output = Result<Issued, SignInError>> + use<> {
         let SignIn { parts, overlaps } = self.clone();
-        detached(async move { parts.sign_in(request, &overlaps).await }, SignInError::Crashed)
+        let id = request.client.request_id.clone();
+        detached(async move { parts.sign_in(request, &overlaps).await }, SignInError::Crashed, id)
     }
 }
 

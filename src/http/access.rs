@@ -102,7 +102,7 @@ fn head_length(request: &ServiceRequest) -> usize {
     line + headers + "\r\n".len()
 }
 
-/// Addresses a problem to its reader, adds the id, and logs.
+/// Addresses a problem to its reader, adds the id, and logs: the problem's cause, if it is ours, and the request.
 fn finish<B: MessageBody + 'static>(
     response: ServiceResponse<B>,
     id: &RequestId,
@@ -112,6 +112,7 @@ fn finish<B: MessageBody + 'static>(
     let code = problem.as_ref().map(Problem::code);
     let mut response = match problem {
         Some(problem) => {
+            problem.log_cause(id);
             let (request, _) = response.into_parts();
             ServiceResponse::from_err(problem, request).map_into_boxed_body()
         }

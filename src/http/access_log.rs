@@ -30,7 +30,8 @@ pub(super) fn log_line(
         Some(pattern) => pattern.as_deref().unwrap_or("(no route)"),
     };
     let tenths = began.elapsed().as_micros() as u64 / 100;
-    let ip = HttpState::of(request).ok().and_then(|state| state.client_ip(request));
+    // A request that was refused before it reached its scope has no state yet.
+    let ip = request.app_data::<HttpState>().and_then(|state| state.client_ip(request));
     let ip = ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let (method, code) = (known_method(request.method()), code.map(ErrorCode::as_str));
     let line = line_of([method, route, response.status().as_str()], code, tenths, ip, id.as_str());

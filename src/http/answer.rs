@@ -26,7 +26,6 @@ pub(super) fn private_rendered(json: impl MessageBody + 'static) -> HttpResponse
 /// The JSON of a view.
 pub(super) fn to_json(view: &impl Serialize) -> Result<Vec<u8>, Problem> {
     serde_json::to_vec(view).map_err(|error| {
-        log::error!("an answer can't be written as JSON: {error}");
-        Problem::new(ErrorCode::Overloaded)
+        Problem::new(ErrorCode::Overloaded).caused_by(format!("an answer can't be written as JSON: {error}"))
     })
 }

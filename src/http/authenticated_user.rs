@@ -3,6 +3,7 @@
 use super::authorization::{self, Credentials, Malformed};
 use super::language::Language;
 use super::problem::{ErrorCode, Problem};
+use super::state::held_by_app;
 use crate::tokens::{Principal, Verifier};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
@@ -58,12 +59,8 @@ impl FromRequest for AuthenticatedUser {
 }
 
 fn authenticate(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
-    let Some(verifier) = request.app_data::<Verifier>() else {
-        log::error!("AuthenticatedUser is used in an App without `weauth.extractor`");
-        // Not the token's fault: the client should not discard it for this.
-        let detail = ("Token verification is not configured on this server.", "本服务器没有配置令牌校验。");
-        return Err(Problem::with_detail(ErrorCode::Overloaded, detail));
-    };
+    let verifier: &Verifier =
+        held_by_app(request, "AuthenticatedUser is used in an App without `weauth.extractor`")?;
     let token = bearer_token(request)?;
     Ok(verifier.verify(token)?)
 }

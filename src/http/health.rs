@@ -31,10 +31,9 @@ fn not_ready(error: StoreError) -> Problem {
     if !matches!(error, StoreError::Pending(_)) {
         return error.into();
     }
-    log::error!("not ready: {error}");
     let detail = (
         "The database lacks a migration: run `weauth migrate`.",
         "数据库缺少迁移：请运行 `weauth migrate`。",
     );
-    Problem::with_detail(ErrorCode::DatabaseUnavailable, detail)
+    Problem::with_detail(ErrorCode::DatabaseUnavailable, detail).caused_by(format!("not ready: {error}"))
 }

@@ -1,14 +1,15 @@
 //! The state that the handlers use.
 
 use super::problem::{ErrorCode, Problem};
+use super::request_id::RequestId;
 use crate::actors::Db;
 use crate::domain::{Cidr, ClientInfo, MAX_USER_AGENT, client_address};
 use crate::flows::{
     ApiKeys, Background, Introspection, LoginBrake, Sessions, SignIn, TokenRevocation, Users,
 };
 use crate::tokens::Verifier;
-use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderValue, USER_AGENT, X_FORWARDED_FOR};
+use actix_web::{HttpMessage, HttpRequest};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ pub struct HttpState {
 
 impl HttpState {
     pub(super) fn of(request: &HttpRequest) -> Result<&Self, Problem> {
-        request.app_data::<Self>().ok_or_else(|| Problem::new(ErrorCode::NotFound))
+        held_by_app(request, "a route of weauth is in an App without weauth's state")
     }
 
     /// The address of the client.
@@ -60,6 +61,19 @@ impl HttpState {
                 .take(MAX_USER_AGENT)
                 .collect()
         });
-        ClientInfo { ip: self.client_ip(request), user_agent }
+        let id = request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned());
+        ClientInfo { ip: self.client_ip(request), user_agent, request_id: id.unwrap_or_default() }
     }
+}
+
+/// What the handlers need of their `App`. Without it the server was put together wrongly, as `mistake` says. That is
+/// not the token's fault: the client should not discard it for this.
+pub(super) fn held_by_app<'a, T: 'static>(request: &'a HttpRequest, mistake: &str) -> Result<&'a T, Problem> {
+    request.app_data().ok_or_else(|| {
+        let detail = (
+            "This server is not put together as it should be; see its log.",
+            "本服务器的组装有误（见日志）。",
+        );
+        Problem::with_detail(ErrorCode::Overloaded, detail).caused_by(mistake)
+    })
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "that is how a test fails")]
 
 mod api_keys;
+mod causes;
 mod clients;
 mod clock;
 mod commands;

@@ -17,8 +17,8 @@ impl From<SignInError> for Problem {
             SignInError::Store(error) => error.into(),
             SignInError::Banned => Self::new(ErrorCode::UserBanned),
             SignInError::Exchange(ExchangeError::Crashed) | SignInError::Key(_) | SignInError::Crashed => {
-                log::error!("a login failed by a fault of ours: {error}");
                 Self::new(ErrorCode::Overloaded)
+                    .caused_by(format!("a login failed by a fault of ours: {error}"))
             }
         }
     }
@@ -35,10 +35,8 @@ impl From<RefreshError> for Problem {
                     .named_in_oauth(OAuthError::InvalidScope)
             }
             RefreshError::Store(error) => error.into(),
-            RefreshError::Key(_) | RefreshError::Crashed => {
-                log::error!("a refresh failed by a fault of ours: {error}");
-                Self::new(ErrorCode::Overloaded)
-            }
+            RefreshError::Key(_) | RefreshError::Crashed => Self::new(ErrorCode::Overloaded)
+                .caused_by(format!("a refresh failed by a fault of ours: {error}")),
         }
     }
 }
@@ -62,18 +60,17 @@ impl From<WeChatError> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        Self::new(match error {
-            StoreError::Busy => ErrorCode::Overloaded,
+        match error {
+            StoreError::Busy => Self::new(ErrorCode::Overloaded),
             StoreError::Unavailable(_)
             | StoreError::Conflict(_)
             | StoreError::Pending(_)
             | StoreError::Unable(_)
             | StoreError::Refused(_)
             | StoreError::Crashed => {
-                log::error!("the database failed: {error}");
-                ErrorCode::DatabaseUnavailable
+                Self::new(ErrorCode::DatabaseUnavailable).caused_by(format!("the database failed: {error}"))
             }
-        })
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Errors as `application/problem+json` (RFC 9457), in the caller's language.
 
+mod cause;
 mod code;
 mod detail;
 mod facts;
@@ -18,6 +19,7 @@ use super::request_id::RequestId;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
+use cause::Cause;
 use serde::Serialize;
 
 /// Whose token a problem concerns.
@@ -50,6 +52,7 @@ pub struct Problem {
     allow: Option<&'static str>,
     retry_after: Option<u32>,
     addressee: Option<(Language, String)>,
+    cause: Option<Cause>,
 }
 
 impl Problem {
@@ -65,6 +68,7 @@ impl Problem {
             allow: None,
             retry_after: code.retry_after(),
             addressee: None,
+            cause: None,
         }
     }
 
@@ -106,6 +110,19 @@ impl Problem {
     /// A problem with a backend's API key, which may also come by HTTP Basic, and which no `wx.login` fixes.
     pub(crate) fn of_api_key(code: ErrorCode) -> Self {
         Self { subject: Subject::ApiKey, ..Self::new(code) }
+    }
+
+    /// Says why it happened, for the log alone: clients see its code and detail only.
+    #[must_use]
+    pub(super) fn caused_by(self, cause: impl Into<String>) -> Self {
+        Self { cause: Some(Cause::new(cause.into())), ..self }
+    }
+
+    /// Logs its cause, if it has one, with the id of the request that it answers.
+    pub(super) fn log_cause(&self, id: &RequestId) {
+        if let Some(cause) = &self.cause {
+            cause.log(id.as_str());
+        }
     }
 
     /// Gives it a more specific name in OAuth than its code has.
