@@ -3,12 +3,13 @@
 //! A system call per line would cost more than all else that the log does, and so would one buffer that all
 //! threads contend for. So each thread has its own buffer, or shares it with few. After a quiet moment a line is
 //! written at once; while lines keep coming, the thread writes at most once per [`PACE`], hundreds of lines at a
-//! time. A full buffer makes the loggers wait: nothing is lost. The lines of one thread keep their order.
+//! time. A full buffer makes the loggers wait, but not for long: if whoever reads the log has stopped reading, lines
+//! are dropped and counted, for logins matter more than their log. The lines of one thread keep their order.
 
 use crate::shared::lock;
 use std::cell::Cell;
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,12 @@ const CAPACITY: usize = 1 << 20;
 
 /// The time between two writes, unless someone is waiting for the second.
 const PACE: Duration = Duration::from_millis(10);
+
+/// How long a logger waits for room in a full buffer, once: then no logger waits until something is written again.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long [`Lines::drain`] waits for everything to be written.
+const TO_DRAIN: Duration = Duration::from_secs(10);
 
 /// How many threads can log without sharing a buffer.
 const BUFFERS: usize = 16;
@@ -40,6 +47,10 @@ struct Shared {
     work: Condvar,
     /// Signals that a round is over.
     progress: Condvar,
+    /// Whether a logger has waited in vain, and nothing was written since.
+    stuck: AtomicBool,
+    /// The number of lines dropped and not told of yet.
+    dropped: AtomicU64,
 }
 
 /// Rounds through all buffers: how many were requested and how many of these are done.
@@ -50,21 +61,30 @@ struct Rounds {
 }
 
 impl Lines {
-    /// Starts the thread that writes to `out`.
-    pub(super) fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
+    /// Starts the thread that writes to `out`; `told_of` makes a line of the number of lines that were dropped.
+    pub(super) fn start(
+        out: impl Write + Send + 'static,
+        told_of: impl Fn(u64) -> Vec<u8> + Send + 'static,
+    ) -> io::Result<Self> {
         let lines = Self(Arc::default());
         let shared = Arc::clone(&lines.0);
-        std::thread::Builder::new().name("log".to_owned()).spawn(move || shared.write_rounds(out))?;
+        std::thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || shared.write_rounds(out, told_of))?;
         Ok(lines)
     }
 
-    /// Takes a line, including its end; waits if the buffer is full.
+    /// Takes a line, including its end. If the buffer is full it waits for room, or drops the line if that takes long.
     pub(super) fn push(&self, line: &[u8]) {
         let buffer = &self.0.buffers[buffer_of_this_thread()].0;
         let mut waiting = lock(buffer);
         while !waiting.is_empty() && waiting.len() + line.len() > CAPACITY {
             drop(waiting);
-            self.drain();
+            if self.0.stuck.load(Ordering::Relaxed) || !self.is_drained_within(PATIENCE) {
+                self.0.stuck.store(true, Ordering::Relaxed);
+                self.0.dropped.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
             waiting = lock(buffer);
         }
         waiting.extend_from_slice(line);
@@ -76,16 +96,20 @@ impl Lines {
         }
     }
 
-    /// Returns when everything pushed before is written.
+    /// Returns when everything pushed before is written, or can't be.
     pub(super) fn drain(&self) {
+        self.is_drained_within(TO_DRAIN);
+    }
+
+    fn is_drained_within(&self, time: Duration) -> bool {
         let mut rounds = lock(&self.0.rounds);
         rounds.asked += 1;
         let until = rounds.asked;
         self.0.idle.store(false, Ordering::SeqCst);
         self.0.work.notify_one();
-        while rounds.done < until {
-            rounds = self.0.progress.wait(rounds).unwrap_or_else(PoisonError::into_inner);
-        }
+        let is_waiting = |rounds: &mut Rounds| rounds.done < until;
+        let waited = self.0.progress.wait_timeout_while(rounds, time, is_waiting);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 }
 
@@ -103,7 +127,7 @@ fn buffer_of_this_thread() -> usize {
 }
 
 impl Shared {
-    fn write_rounds(&self, mut out: impl Write) {
+    fn write_rounds(&self, mut out: impl Write, told_of: impl Fn(u64) -> Vec<u8>) {
         let mut batch = Vec::new();
         loop {
             let asked = lock(&self.rounds).asked;
@@ -111,6 +135,11 @@ impl Shared {
             if !batch.is_empty() {
                 // If standard error is closed there is nobody to tell; the server goes on without a log.
                 let _ = out.write_all(&batch).and_then(|()| out.flush());
+                self.stuck.store(false, Ordering::Relaxed);
+                let dropped = self.dropped.swap(0, Ordering::Relaxed);
+                if dropped > 0 {
+                    let _ = out.write_all(&told_of(dropped)).and_then(|()| out.flush());
+                }
             }
             let mut rounds = lock(&self.rounds);
             rounds.done = asked;
@@ -150,6 +179,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Instant;
 
     /// Keeps each written batch separately; writing takes a while.
     #[derive(Clone, Default)]
@@ -167,10 +197,14 @@ mod tests {
         }
     }
 
+    fn start(slow: &Slow) -> Lines {
+        Lines::start(slow.clone(), |count| panic!("{count} lines were dropped")).unwrap()
+    }
+
     #[test]
     fn no_line_is_lost_and_each_thread_keeps_its_order() {
         let slow = Slow::default();
-        let lines = Lines::start(slow.clone()).unwrap();
+        let lines = start(&slow);
         // 8 MB in all: the buffer fills several times over.
         let filler = "x".repeat(190);
         std::thread::scope(|scope| {
@@ -201,12 +235,12 @@ mod tests {
     #[test]
     fn a_line_after_a_quiet_moment_is_written_without_being_asked_for() {
         let slow = Slow::default();
-        let lines = Lines::start(slow.clone()).unwrap();
+        let lines = start(&slow);
         for count in 1..=3 {
             lines.push(b"line\n");
-            let deadline = std::time::Instant::now() + Duration::from_secs(5);
+            let deadline = Instant::now() + Duration::from_secs(5);
             while slow.0.lock().unwrap().concat().len() < 5 * count {
-                assert!(std::time::Instant::now() < deadline, "line {count} is not written");
+                assert!(Instant::now() < deadline, "line {count} is not written");
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
@@ -215,7 +249,7 @@ mod tests {
     #[test]
     fn a_line_longer_than_the_buffer_passes() {
         let slow = Slow::default();
-        let lines = Lines::start(slow.clone()).unwrap();
+        let lines = start(&slow);
         lines.push(b"short\n");
         lines.push(&vec![b'x'; CAPACITY + 1]);
         lines.drain();
@@ -224,6 +258,28 @@ mod tests {
 
     #[test]
     fn draining_nothing_returns_at_once() {
-        Lines::start(Slow::default()).unwrap().drain();
+        start(&Slow::default()).drain();
+    }
+
+    #[test]
+    fn a_reader_that_stops_costs_lines_and_holds_nobody() {
+        const KEPT: usize = 1 << 17;
+        let slow = Slow::default();
+        let lines = Lines::start(slow.clone(), |count| format!("dropped {count}\n").into_bytes()).unwrap();
+        let closed = slow.0.lock().unwrap();
+        let began = Instant::now();
+        for _ in 0..3 * KEPT {
+            lines.push(b"1234567\n");
+        }
+        assert!(began.elapsed() < 2 * PATIENCE, "the loggers waited {:?}", began.elapsed());
+        drop(closed);
+        lines.drain();
+        lines.push(b"and on\n");
+        lines.drain();
+        let written = String::from_utf8(slow.0.lock().unwrap().concat()).unwrap();
+        let kept = written.matches("1234567\n").count();
+        assert!((KEPT..=2 * KEPT).contains(&kept), "{kept}");
+        assert!(written.contains(&format!("\ndropped {}\n", 3 * KEPT - kept)), "{}", 3 * KEPT - kept);
+        assert!(written.ends_with("and on\n"));
     }
 }

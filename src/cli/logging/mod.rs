@@ -4,6 +4,7 @@
 mod escape;
 mod format;
 mod lines;
+mod panics;
 mod timestamp;
 
 use crate::config::{LogConfig, LogFormat};
@@ -24,12 +25,34 @@ pub(super) enum LogStartError {
     Taken(#[from] log::SetLoggerError),
 }
 
-/// Sets the process's logger. `log::logger().flush()` returns when everything logged so far is written.
+/// Sets the process's logger, which panics go to as well. `log::logger().flush()` returns when everything logged so
+/// far is written, or can't be.
 pub(super) fn start(config: &LogConfig) -> Result<(), LogStartError> {
-    let logger = Logger::new(config, Lines::start(std::io::stderr())?);
+    let format = config.format;
+    let lines = Lines::start(std::io::stderr(), move |count| told_of_dropped(count, format))?;
+    let logger = Logger::new(config, lines);
     log::set_max_level(logger.filter.filter());
     log::set_boxed_logger(Box::new(logger))?;
+    std::panic::set_hook(Box::new(panics::log_panic));
     Ok(())
+}
+
+fn write(line: &mut Vec<u8>, record: &Record<'_>, format: LogFormat) -> std::io::Result<()> {
+    match format {
+        LogFormat::Text => format::text(line, SystemTime::now(), record),
+        LogFormat::Json => format::json(line, SystemTime::now(), record),
+    }
+}
+
+/// The line that stands for lines that were dropped.
+fn told_of_dropped(count: u64, format: LogFormat) -> Vec<u8> {
+    let mut line = Vec::new();
+    let mut record = Record::builder();
+    record.level(log::Level::Warn).target("weauth::log");
+    let args = format_args!("lines dropped from the log, as nobody read it: {count}");
+    // Writing into memory never fails.
+    let _ = write(&mut line, &record.args(args).build(), format);
+    line
 }
 
 /// Filters with env_logger, but formats and writes lines itself: env_logger's own writer holds one lock for all
@@ -64,24 +87,22 @@ impl Log for Logger {
         if !self.filter.matches(record) {
             return;
         }
-        let write = |line: &mut Vec<u8>| {
-            let made = match self.format {
-                LogFormat::Text => format::text(line, SystemTime::now(), record),
-                LogFormat::Json => format::json(line, SystemTime::now(), record),
-            };
+        let push = |line: &mut Vec<u8>| {
+            // A value that panicked while it was being formatted has left its line unfinished.
+            line.clear();
+            let made = write(line, record, self.format);
             // Writing into memory never fails; a value whose formatting fails loses its line.
             if made.is_ok() {
                 self.lines.push(line);
             }
-            line.clear();
         };
-        // A value that logs while it is being formatted gets a buffer of its own.
+        // A value that logs, or panics, while it is being formatted gets a buffer of its own.
         let written = LINE.try_with(|line| match line.try_borrow_mut() {
-            Ok(mut line) => write(&mut line),
-            Err(_) => write(&mut Vec::new()),
+            Ok(mut line) => push(&mut line),
+            Err(_) => push(&mut Vec::new()),
         });
         // The thread-local buffer of a thread that is ending is gone.
-        written.unwrap_or_else(|_| write(&mut Vec::new()));
+        written.unwrap_or_else(|_| push(&mut Vec::new()));
     }
 
     fn flush(&self) {
@@ -112,7 +133,7 @@ mod tests {
     #[test]
     fn what_passes_the_filter_is_written_by_the_time_flush_returns() {
         let kept = Kept::default();
-        let lines = Lines::start(kept.clone()).unwrap();
+        let lines = Lines::start(kept.clone(), |_| Vec::new()).unwrap();
         let config = LogConfig { filter: "warn,weauth=info".to_owned(), format: LogFormat::Text };
         let logger = Logger::new(&config, lines);
         for (target, level) in [("weauth::http", log::Level::Info), ("other", log::Level::Info)] {
