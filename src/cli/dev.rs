@@ -1,14 +1,14 @@
 //! `weauth dev`: everything in one process, for trying out. It uses no production settings and listens only on
 //! loopback.
 
-use super::listening::{bind, run_until_told_to_stop};
+use super::listening::{bind, serve_weauth};
 use super::{DevArguments, Failure};
 use crate::assembly::{Settings, StartError, Weauth};
 use crate::config::{DatabaseConfig, DevConfig, KeyConfig, Sources, WeChatConfig};
 use crate::crypto::{MasterKeys, hex, random_bytes};
 use crate::domain::{App, AppId, AppSecret, DatabaseUrl};
 use crate::flows::StartKeysError;
-use crate::http::{ServerSettings, demo, start};
+use crate::http::demo;
 use crate::wechat::simulator::{SimulatedApp, Simulator, SimulatorOptions};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -35,23 +35,18 @@ async fn dev(config: DevConfig) -> Result<(), Failure> {
     let app = App {
         id: AppId::parse(APPID)?,
         secret: AppSecret::parse(&hex(&random_bytes::<16>()))?,
-        name: "the demo's mini-program".to_owned(),
+        name: APPID.to_owned(),
     };
     let (simulator, simulator_address) = start_simulator(&app)?;
-    let public_url = format!("http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    let public_url = format!("http://{address}");
     let weauth = Weauth::start(settings(&config, app, simulator_address, public_url)?).await.map_err(told)?;
     let more = move |cfg: &mut actix_web::web::ServiceConfig| {
         simulator.control_routes(cfg);
         demo::routes(cfg);
     };
-    let server =
-        ServerSettings { workers: config.server.workers, max_connections: config.server.max_connections };
-    let running = start(listener, weauth.http_state(), server, Some(Arc::new(more)))?;
-    let address = running.address;
-    run_until_told_to_stop(running.finished, running.handle, || say_what_to_try(address, simulator_address))
-        .await?;
-    weauth.finish().await;
-    Ok(())
+    let ready = || say_what_to_try(address, simulator_address);
+    serve_weauth(listener, &weauth, &config.server, Some(Arc::new(more)), ready).await
 }
 
 fn settings(

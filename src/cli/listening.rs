@@ -1,7 +1,10 @@
 //! Listens until the process is told to stop, and finishes accepted requests.
 
 use super::Failure;
-use actix_web::dev::{Server, ServerHandle};
+use crate::assembly::Weauth;
+use crate::config::ServerConfig;
+use crate::http::{MoreRoutes, ServerSettings, start};
+use actix_web::dev::Server;
 use std::net::{SocketAddr, TcpListener};
 use tokio::net::TcpSocket;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,16 +23,28 @@ pub(super) fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener, Fa
     bind().map_err(|error| Failure::new(format!("can't listen on {address} ({setting}): {error}")))
 }
 
-/// Runs a server until SIGTERM, SIGINT or, unless it runs under `nohup`, SIGHUP; then lets it finish accepted
-/// requests. `ready` is called once it runs.
-pub(super) async fn run_until_told_to_stop(
-    server: Server,
-    handle: ServerHandle,
+/// Serves weauth, with more routes if there are any, until the process is told to stop; then finishes it. `ready` is
+/// called once it runs.
+pub(super) async fn serve_weauth(
+    listener: TcpListener,
+    weauth: &Weauth,
+    config: &ServerConfig,
+    more: Option<MoreRoutes>,
     ready: impl FnOnce(),
 ) -> Result<(), Failure> {
+    let settings = ServerSettings { workers: config.workers, max_connections: config.max_connections };
+    run_until_told_to_stop(start(listener, weauth.http_state(), settings, more)?, ready).await?;
+    weauth.finish().await;
+    Ok(())
+}
+
+/// Runs a server until SIGTERM, SIGINT or, unless it runs under `nohup`, SIGHUP; then lets it finish accepted
+/// requests. `ready` is called once it runs.
+pub(super) async fn run_until_told_to_stop(server: Server, ready: impl FnOnce()) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = if heeds_hangup() { Some(signal(SignalKind::hangup())?) } else { None };
+    let handle = server.handle();
     let mut server = tokio::task::spawn_local(server);
     ready();
     tokio::select! {

@@ -1,11 +1,10 @@
 //! `weauth serve`: the production server.
 
 use super::Failure;
-use super::listening::{bind, run_until_told_to_stop};
+use super::listening::{bind, serve_weauth};
 use crate::assembly::{Settings, Weauth};
 use crate::config::{Config, Sources};
-use crate::domain::DatabaseUrl;
-use crate::http::{ServerSettings, start};
+use crate::domain::{App, DatabaseUrl};
 use actix_web::rt::System;
 
 pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
@@ -22,13 +21,12 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
 
 async fn serve(config: Config) -> Result<(), Failure> {
     let listener = bind(config.server.listen, "WEAUTH_LISTEN")?;
-    let server =
-        ServerSettings { workers: config.server.workers, max_connections: config.server.max_connections };
-    let weauth = Weauth::start(Settings::new(config, listener.local_addr()?)).await?;
-    let running = start(listener, weauth.http_state(), server, None)?;
-    let address = running.address;
-    run_until_told_to_stop(running.finished, running.handle, || log::info!("listening on http://{address}"))
-        .await?;
-    weauth.finish().await;
-    Ok(())
+    let (address, server) = (listener.local_addr()?, config.server.clone());
+    let apps: Vec<String> = config.wechat.apps.iter().map(App::to_string).collect();
+    let weauth = Weauth::start(Settings::new(config, address)).await?;
+    let ready = || {
+        log::info!("mini-programs served: {}", apps.join(", "));
+        log::info!("listening on http://{address}");
+    };
+    serve_weauth(listener, &weauth, &server, None, ready).await
 }

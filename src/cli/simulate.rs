@@ -27,6 +27,5 @@ async fn simulate(arguments: SimulateArguments) -> Result<(), Failure> {
     let listener = bind(arguments.listen, "--listen")?;
     let address = listener.local_addr()?;
     let server = simulator.serve(listener)?;
-    let handle = server.handle();
-    run_until_told_to_stop(server, handle, || log::info!("listening on http://{address} as WeChat")).await
+    run_until_told_to_stop(server, || log::info!("listening on http://{address} as WeChat")).await
 }

@@ -88,6 +88,14 @@ pub struct App {
     pub name: String,
 }
 
+/// The appid, and the name if there is one.
+impl std::fmt::Display for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { id, name, .. } = self;
+        if id.as_str() == name { write!(f, "{id}") } else { write!(f, "{id} ({name})") }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

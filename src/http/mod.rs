@@ -34,6 +34,6 @@ mod verify;
 pub use access::with_access_log;
 pub use authenticated_user::AuthenticatedUser;
 pub use routes::{extractor_state, routes};
-pub use server::{ServerSettings, start};
+pub use server::{MoreRoutes, ServerSettings, start};
 pub use state::HttpState;
 pub(crate) use user_view::{UserDetailView, UserPageView, UserView};

@@ -4,9 +4,9 @@ use super::access::Access;
 use super::arrival::{TO_ARRIVE, note_connection};
 use super::routes::routes;
 use super::state::HttpState;
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,24 +28,13 @@ pub struct ServerSettings {
 /// Routes besides weauth's own, for `weauth dev`.
 pub type MoreRoutes = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
 
-/// A running server.
-pub struct RunningServer {
-    /// Resolves when the server has stopped.
-    pub finished: Server,
-    /// Stops the server.
-    pub handle: ServerHandle,
-    /// Where it listens.
-    pub address: SocketAddr,
-}
-
 /// Serves weauth on a listener. `more` adds routes besides weauth's.
 pub fn start(
     listener: TcpListener,
     state: HttpState,
     settings: ServerSettings,
     more: Option<MoreRoutes>,
-) -> std::io::Result<RunningServer> {
-    let address = listener.local_addr()?;
+) -> std::io::Result<Server> {
     let app = move || {
         let more = more.clone();
         let state = state.clone();
@@ -56,7 +45,7 @@ pub fn start(
             routes(&state, cfg);
         })
     };
-    let server = HttpServer::new(app)
+    Ok(HttpServer::new(app)
         .workers(settings.workers)
         .max_connections(settings.max_connections.div_ceil(settings.workers.max(1)))
         .client_request_timeout(TO_ARRIVE)
@@ -65,7 +54,5 @@ pub fn start(
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals()
         .listen(listener)?
-        .run();
-    let handle = server.handle();
-    Ok(RunningServer { finished: server, handle, address })
+        .run())
 }

@@ -111,7 +111,7 @@ impl Client {
             }
         };
         tokio::time::timeout(DEADLINE, attempts).await.unwrap_or_else(|_| {
-            log::error!("WeChat did not answer a login of {} within {} s", app.id, DEADLINE.as_secs());
+            log::error!("WeChat did not answer a login of {app} within {} s", DEADLINE.as_secs());
             Err(WeChatError::Timeout)
         })
     }
@@ -154,7 +154,7 @@ fn read(app: &App, code: &LoginCode, answer: wire::Code2Session) -> Result<Excha
             _ => log::Level::Error,
         };
         let errmsg = without_secrets(&errmsg, &[app.secret.expose(), code.expose()]);
-        log::log!(level, "WeChat refused a login of {}: {errcode} {errmsg}: {}", app.id, advice(errcode));
+        log::log!(level, "WeChat refused a login of {app}: {errcode} {errmsg}: {}", advice(errcode));
         return Err(error);
     }
     let field = |name: &str| WeChatError::BadResponse(format!("success without a usable {name}"));

@@ -65,6 +65,9 @@ async fn a_busy_wechat_is_asked_again(db: Database) {
     answer.problem_with_retry(503, "wechat_unavailable", "later");
     let calls = wechat.calls(&code);
     assert!((2..=3).contains(&calls), "one or two retries, not {calls} calls");
+    let [first, second] = [0, 1].map(|number| format!("{0} (shop {0})", app.apps()[number].appid));
+    app.wait_for_line(&format!("mini-programs served: {first}, {second}"));
+    app.wait_for_line(&format!("WeChat refused a login of {second}: -1"));
 }
 
 async fn a_code_that_is_used_after_a_busy_answer_may_be_used_by_nobody(db: Database) {

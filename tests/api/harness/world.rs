@@ -226,7 +226,8 @@ pub fn master_key() -> String {
 
 fn toml_of(apps: &[TestMiniProgram]) -> String {
     apps.iter().fold(String::new(), |mut toml, TestMiniProgram { appid, secret }| {
-        writeln!(toml, "[[apps]]\nappid = \"{appid}\"\nsecret = \"{secret}\"\nname = \"{appid}\"").unwrap();
+        writeln!(toml, "[[apps]]\nappid = \"{appid}\"\nsecret = \"{secret}\"\nname = \"shop {appid}\"")
+            .unwrap();
         toml
     })
 }
