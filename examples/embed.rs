@@ -15,6 +15,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use weauth::{AuthenticatedUser, Config, Problem, Settings, Sources, UserId, Weauth};
 
@@ -51,7 +52,17 @@ async fn all(
 }
 
 #[actix_web::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     env_logger::init_from_env(env_logger::Env::default().default_filter_or("info"));
     let config = Config::for_serve(&Sources::of_process(None))?;
     let listener = TcpListener::bind(config.server.listen)?;

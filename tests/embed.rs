@@ -209,6 +209,15 @@ async fn the_scope_keeps_to_itself() {
     }
 }
 
+#[test]
+fn what_is_wrong_is_said_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(example()).current_dir(folder.path()).env_clear().output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("WEAUTH_MASTER_KEY")), "{said}");
+}
+
 /// Keeps the errors that are logged in this process.
 struct Errors(Mutex<Vec<String>>);
 

@@ -1,5 +1,6 @@
 //! `weauth migrate`: applies, lists or reverts migrations.
 
+use super::terminal::not_opened;
 use super::{Failure, MigrateArguments};
 use crate::config::{DatabaseConfig, Sources};
 use crate::store::Migrator;
@@ -7,7 +8,7 @@ use std::io::Write;
 
 pub(super) fn run(sources: &Sources, arguments: &MigrateArguments) -> Result<(), Failure> {
     let database = DatabaseConfig::for_command(sources)?;
-    let named = |error| Failure::new(format!("DATABASE_URL: {}: {error}", database.url));
+    let named = |error| not_opened(sources, &database, &error);
     let mut out = std::io::stdout().lock();
     if arguments.status {
         for state in Migrator::status_of(&database.url).map_err(named)? {

@@ -4,7 +4,7 @@
 use super::Failure;
 use crate::config::{DatabaseConfig, Sources};
 use crate::domain::{Actor, Clock, Time};
-use crate::store::{Direct, ReadNow};
+use crate::store::{Direct, ReadNow, StoreError};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -12,8 +12,12 @@ use std::io::{IsTerminal, Write};
 /// Opens the configured database.
 pub(super) fn open_database(sources: &Sources) -> Result<Direct, Failure> {
     let database = DatabaseConfig::for_command(sources)?;
-    Direct::open(&database.url)
-        .map_err(|error| Failure::new(format!("DATABASE_URL: {}: {error}", database.url)))
+    Direct::open(&database.url).map_err(|error| not_opened(sources, &database, &error))
+}
+
+/// Says of a database that can't be used where its URL is from: it may be meant for another folder.
+pub(super) fn not_opened(sources: &Sources, database: &DatabaseConfig, error: &StoreError) -> Failure {
+    Failure::new(format!("{} ({}): {error}", database.url, DatabaseConfig::origin(sources)))
 }
 
 /// The time shared by all nodes: the database's clock, or this machine's if the database is a file on it.
@@ -46,9 +50,10 @@ pub(super) fn say(sentence: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The person running the command, for the audit log.
+/// The person running the command, for the audit log; not whom they run it as, with sudo.
 pub(super) fn operator() -> Actor {
-    let name = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let value = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(value);
     Actor::terminal(name.as_deref())
 }
 

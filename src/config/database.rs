@@ -25,6 +25,22 @@ impl DatabaseConfig {
         reader.finish(read.filter(|_| log.is_some()))
     }
 
+    /// Which setting the URL of [`for_command`](Self::for_command) is from, and what gives another.
+    pub(crate) fn origin(sources: &Sources) -> String {
+        let (key, file) = (DATABASE_URL.key(), &sources.file_name);
+        if sources.variable(DATABASE_URL.variable).is_some() {
+            return format!("from {}", DATABASE_URL.variable);
+        }
+        if sources.key(&key).is_some() {
+            return format!("from {key} in {file}");
+        }
+        let lacking =
+            if sources.table().is_some() { format!("no {key} in {file}") } else { format!("no {file} here") };
+        format!(
+            "the default, as there is {lacking} and no DATABASE_URL: set that, or name the file with --config"
+        )
+    }
+
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let url = reader.text(&DATABASE_URL, DatabaseUrl::parse);
         let connections = reader.number(&WEAUTH_DATABASE_CONNECTIONS);

@@ -8,7 +8,10 @@ on_both!(
     to_revert_more_than_there_is_reverts_nothing,
     what_was_done_is_done_though_nobody_reads_of_it
 );
-on_sqlite!(a_database_that_is_not_there_is_named_with_the_mend);
+on_sqlite!(
+    a_database_that_is_not_there_is_named_with_the_mend,
+    whoever_runs_a_command_is_recorded_by_their_own_name,
+);
 on_postgres!(a_role_that_may_not_change_the_schema_will_do);
 
 async fn the_signing_keys_are_listed(db: Database) {
@@ -38,9 +41,26 @@ async fn a_database_that_is_not_there_is_named_with_the_mend(db: Database) {
     let missing = app.weauth_with(&["keys", "list"], &[("DATABASE_URL", "sqlite://missing.db")]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(
-        missing.said.contains("missing.db") && missing.said.contains("weauth migrate"),
+        missing.said.starts_with("sqlite://missing.db (from DATABASE_URL): ")
+            && missing.said.contains("weauth migrate"),
         "{}",
         missing.said
+    );
+    let unset = [("DATABASE_URL", "")];
+    let default = app.weauth_with(&["users", "list"], &unset).said;
+    assert!(
+        default.starts_with("sqlite://weauth.db (the default, as there is no weauth.toml here"),
+        "{default}"
+    );
+    assert!(default.contains("DATABASE_URL") && default.contains("--config"), "{default}");
+    std::fs::write(app.folder().join("weauth.toml"), "database_url = 'sqlite://other.db'").unwrap();
+    let in_file = app.weauth_with(&["users", "list"], &unset).said;
+    assert!(in_file.starts_with("sqlite://other.db (from database_url in weauth.toml): "), "{in_file}");
+    std::fs::write(app.folder().join("weauth.toml"), "").unwrap();
+    let not_in_file = app.weauth_with(&["users", "list"], &unset).said;
+    assert!(
+        not_in_file.contains("(the default, as there is no database_url in weauth.toml"),
+        "{not_in_file}"
     );
     let status = app.weauth_with(&["migrate", "--status"], &[("DATABASE_URL", "sqlite://missing.db")]);
     assert!(status.status.success() && status.printed.lines().all(|line| line.starts_with("[ ] 20")));
@@ -53,6 +73,21 @@ async fn a_database_that_is_not_there_is_named_with_the_mend(db: Database) {
     let behind = app.weauth(&["keys", "list"]);
     assert_eq!(behind.status.code(), Some(1));
     assert!(behind.said.contains("pending") && behind.said.contains("weauth migrate"), "{}", behind.said);
+}
+
+async fn whoever_runs_a_command_is_recorded_by_their_own_name(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    let login = app.login("alice").await;
+    for (act, names) in [
+        ("ban", &[("USER", "weauth"), ("LOGNAME", "weauth"), ("SUDO_USER", "carol")][..]),
+        ("unban", &[("USER", ""), ("LOGNAME", "dave")]),
+        ("ban", &[]),
+    ] {
+        assert!(app.weauth_with(&["users", act, login.user_id()], names).status.success());
+    }
+    let actors =
+        db.texts("SELECT actor AS text FROM audit WHERE action IN ('user.ban', 'user.unban') ORDER BY id");
+    assert_eq!(actors, ["terminal:carol", "terminal:dave", "terminal"]);
 }
 
 async fn to_revert_more_than_there_is_reverts_nothing(db: Database) {
