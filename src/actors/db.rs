@@ -12,6 +12,10 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+/// Those who follow the other nodes: one each for sessions, signing keys and API keys. Each has a connection of its own,
+/// so that a read that is stuck does not keep the others from the news.
+const FOLLOWERS: u32 = 3;
+
 /// Limits on the database's concurrent work.
 #[derive(Debug, Clone, Copy)]
 pub struct DbSettings {
@@ -54,7 +58,7 @@ impl DbActor {
                 _in_use: in_use.clone(),
             })
         };
-        Ok([open(settings.readers)?, open(1)?])
+        Ok([open(settings.readers)?, open(FOLLOWERS)?])
     }
 }
 
@@ -132,7 +136,7 @@ impl<W: Write> Handler<Commit<W>> for DbActor {
 #[derive(Debug, Clone)]
 pub struct Db {
     actor: Addr<DbActor>,
-    /// Has a connection of its own for following the other nodes, however busy the database is with requests.
+    /// Has connections of its own for following the other nodes, however busy the database is with requests.
     followers: Addr<DbActor>,
     file: Option<Arc<OpenedFile>>,
 }
@@ -147,7 +151,7 @@ impl Db {
         Ok(Self { actor: actor.start(), followers: followers.start(), file })
     }
 
-    /// The same database through a connection that clients' requests do not use up, for following the other nodes.
+    /// The same database through connections that clients' requests do not use up, for following the other nodes.
     pub fn for_followers(&self) -> Self {
         Self { actor: self.followers.clone(), followers: self.followers.clone(), file: self.file.clone() }
     }

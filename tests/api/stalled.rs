@@ -15,6 +15,7 @@ on_postgres!(
     whoever_waits_for_a_stalled_database_is_told_and_what_was_given_up_is_not_done,
     writes_that_are_stuck_stop_the_others_for_a_while_only,
     a_read_that_is_stuck_leaves_its_connection_to_others,
+    a_table_that_is_stuck_delays_no_news_from_others,
 );
 
 async fn the_grace_of_a_refresh_begins_when_it_is_done(db: Database) {
@@ -161,4 +162,24 @@ async fn a_read_that_is_stuck_leaves_its_connection_to_others(db: Database) {
     assert!(began.elapsed() < Duration::from_secs(9), "the lock is still held: {:?}", began.elapsed());
     held.join().unwrap();
     list().await.ok();
+}
+
+/// Those who follow other nodes do not wait for one another.
+async fn a_table_that_is_stuck_delays_no_news_from_others(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    let alice = app.login("alice").await;
+    app.me(&alice.access_token).await.ok(); // from now on from memory
+    let held = db.hold_table("api_keys", Duration::from_secs(6));
+    until_waiting(&db, "Lock", 1).await;
+
+    let banned = app.weauth(&["users", "ban", alice.user_id()]);
+    assert!(banned.status.success(), "{}", banned.said);
+    let began = Instant::now();
+    while app.me(&alice.access_token).await.status == 200 {
+        assert!(began.elapsed() < Duration::from_secs(1), "the ban is not known here");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    assert!(!held.is_finished(), "the table was free already");
+    held.join().unwrap();
 }
