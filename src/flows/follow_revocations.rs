@@ -2,10 +2,9 @@
 
 use super::background::Outage;
 use super::check_clock::time_of_all;
-use super::purge::longest_token;
 use crate::actors::Db;
 use crate::domain::{Clock, RolePolicy, Time, UserStatus};
-use crate::store::{ChangedUser, FindRevocations, FindUserChanges, PurgeRevocations, StoreError};
+use crate::store::{ChangedUser, FindRevocations, FindUserChanges, StoreError};
 use crate::tokens::{Revocations, Standing, StandingState};
 use std::cell::Cell;
 use std::pin::pin;
@@ -17,8 +16,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How far back each read goes, in seconds: a transaction may commit late.
 const OVERLAP: i64 = 30;
 
-/// Every so many reads, expired entries are purged and the read goes back further, in seconds: a commit may hang.
-const LOOKS_BETWEEN_PURGES: u32 = 120;
+/// Every so many reads, what is over is forgotten and the read goes back further, in seconds: a commit may hang.
+const LOOKS_BETWEEN_LONG_ONES: u32 = 120;
 const LONG_OVERLAP: i64 = 15 * 60;
 
 /// After this long without news, the log says so, once.
@@ -49,11 +48,10 @@ impl FollowRevocations {
     /// are not known here, and tokens stay valid until they expire: a database outage must not sign everybody out.
     pub async fn follow(self, heard: Rc<Cell<Time>>) {
         let no_answer = StoreError::Unavailable("it does not answer".into());
-        let unpurged = Outage::new("old revocations can't be purged", "old revocations are purged again");
         let mut silence = Silence::from_now();
         for count in 1_u32.. {
             tokio::time::sleep(PAUSE).await;
-            let is_long = count % LOOKS_BETWEEN_PURGES == 0;
+            let is_long = count % LOOKS_BETWEEN_LONG_ONES == 0;
             let back = if is_long { LONG_OVERLAP } else { OVERLAP };
             // A read that hangs is no better than one that fails.
             let mut look = pin!(tokio::time::timeout(DEAF, self.look(Some(heard.get()), back)));
@@ -72,7 +70,7 @@ impl FollowRevocations {
                 Err(error) => silence.goes_on(&error),
             }
             if is_long {
-                unpurged.note(self.purge(heard.get()).await);
+                self.revocations.forget_before(news_is_over_before(heard.get(), self.access_ttl));
             }
         }
     }
@@ -105,13 +103,12 @@ impl FollowRevocations {
             }
         }
     }
+}
 
-    async fn purge(&self, now: Time) -> Result<usize, StoreError> {
-        let over = |ttl: i64| now.plus_seconds(-ttl - 2 * OVERLAP);
-        self.revocations.forget_before(over(self.access_ttl));
-        let longest = longest_token(&self.db, self.access_ttl).await?;
-        self.db.commit(PurgeRevocations { before: over(longest) }).await
-    }
+/// What happened before this time no longer matters: the access tokens from before it, which live this long, have
+/// expired, on every node.
+pub(super) fn news_is_over_before(now: Time, token_seconds: i64) -> Time {
+    now.plus_seconds(-token_seconds - 2 * OVERLAP)
 }
 
 /// How long there has been no news. Told of when it begins to matter.

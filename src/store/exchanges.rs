@@ -1,10 +1,14 @@
 //! The exchange record: the session that a code was exchanged for.
 
+use super::prepared::prepared;
 use super::schema::{exchanges, fresh_logins, sessions};
 use super::users::find_user;
-use super::{DbConn, Query, StoreError, WriteOne};
+use super::walk::after;
+use super::{Bite, DbConn, Query, StoreError, WriteOne};
 use crate::domain::{CodeKey, Generation, SessionId, Time, User};
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Text};
 
 /// Looks up the exchange of a code.
 pub struct FindExchange {
@@ -101,61 +105,63 @@ impl FindExchange {
     }
 }
 
-/// A position in `exchanges`: after this appid and code. The default is before the first row.
-#[derive(Debug, Clone, Default)]
-pub struct ExchangeCursor {
+/// The key of an exchange, and thereby a position in the order of keys. The default is before the first row.
+#[derive(Debug, Clone, Default, Queryable)]
+pub struct ExchangeKey {
     appid: String,
     code_hash: String,
 }
 
-/// Scans a number of exchanges, in key order, for old ones.
+/// Reads a number of exchanges, in key order; those that are old are due.
 pub struct FindOldExchanges {
     /// The position to continue from.
-    pub after: ExchangeCursor,
-    /// Finds exchanges older than this.
+    pub after: ExchangeKey,
+    /// Exchanges from before this time are old.
     pub before: Time,
-    /// How many rows to scan.
+    /// How many rows to read.
     pub limit: i64,
 }
 
-/// Old exchanges, and the position to continue from.
-pub struct OldExchanges {
-    /// The rows to delete.
-    pub old: Vec<ExchangeCursor>,
-    /// The last row scanned; `None` at the end of the table.
-    pub next: Option<ExchangeCursor>,
-}
-
 impl Query for FindOldExchanges {
-    type Output = OldExchanges;
+    type Output = Bite<ExchangeKey>;
 
-    fn run(&self, conn: &mut DbConn) -> Result<OldExchanges, StoreError> {
-        type Row = (String, String, Time);
-        let columns = (exchanges::appid, exchanges::code_hash, exchanges::exchanged_at);
-        let after =
-            exchanges::appid.eq(&self.after.appid).and(exchanges::code_hash.gt(&self.after.code_hash));
-        let same_app = exchanges::table.filter(after).order(exchanges::code_hash).limit(self.limit);
-        let mut rows: Vec<Row> = same_app.select(columns).load(conn)?;
-        let left = self.limit - rows.len() as i64;
-        let next_apps = exchanges::table.filter(exchanges::appid.gt(&self.after.appid));
-        let next_apps = next_apps.order((exchanges::appid, exchanges::code_hash)).limit(left);
-        rows.extend(next_apps.select(columns).load::<Row>(conn)?);
-        let at_end = (rows.len() as i64) < self.limit;
-        let cursor = |row: &Row| ExchangeCursor { appid: row.0.clone(), code_hash: row.1.clone() };
-        let next = rows.last().filter(|_| !at_end).map(cursor);
-        Ok(OldExchanges { old: rows.iter().filter(|row| row.2 < self.before).map(cursor).collect(), next })
+    fn run(&self, conn: &mut DbConn) -> Result<Bite<ExchangeKey>, StoreError> {
+        let key = (exchanges::appid, exchanges::code_hash);
+        let rows = exchanges::table
+            .filter(after("appid, code_hash", &self.after.appid, &self.after.code_hash))
+            .order(key)
+            .limit(self.limit)
+            .select((key, exchanges::exchanged_at))
+            .load::<(ExchangeKey, Time)>(conn)?;
+        Ok(Bite::of(rows, self.limit, |exchanged_at| *exchanged_at < self.before))
     }
 }
 
 /// Deletes these exchanges.
-pub struct DeleteExchanges(pub Vec<ExchangeCursor>);
+pub struct DeleteExchanges(pub Vec<ExchangeKey>);
+
+prepared! {
+    /// All of them in one round trip.
+    DeleteAllExchanges<'a> on Pg { appids: Array<Text> = Vec<&'a str>, codes: Array<Text> = Vec<&'a str> } -> (),
+    "DELETE FROM exchanges USING unnest(?, ?) AS t (appid, code_hash)
+     WHERE exchanges.appid = t.appid AND exchanges.code_hash = t.code_hash"
+}
 
 impl WriteOne for DeleteExchanges {
     type Output = ();
 
     fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
-        for place in &self.0 {
-            diesel::delete(exchanges::table.find((&place.appid, &place.code_hash))).execute(conn)?;
+        let keys = self.0.iter().map(|key| (key.appid.as_str(), key.code_hash.as_str()));
+        match conn {
+            DbConn::Sqlite(conn) => {
+                for key in keys {
+                    diesel::delete(exchanges::table.find(key)).execute(conn)?;
+                }
+            }
+            DbConn::Postgres(conn) => {
+                let (appids, codes) = keys.unzip();
+                DeleteAllExchanges { appids, codes }.execute(conn)?;
+            }
         }
         Ok(())
     }

@@ -1,52 +1,43 @@
-//! Finds expired sessions in a scan of the table, and deletes them.
+//! Finds expired sessions in a walk through the table, and deletes them.
 
 use super::fresh_logins::forget_user_session;
+use super::prepared::prepared;
 use super::schema::sessions;
-use super::{DbConn, Query, StoreError, WriteOne};
+use super::{Bite, DbConn, Query, StoreError, WriteOne};
 use crate::domain::Time;
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Text, Timestamp};
 
 /// A session, and thereby a position in the order of ids. The default is before the first row.
-#[derive(Debug, Clone, Default)]
-pub struct SessionCursor {
+#[derive(Debug, Clone, Default, Queryable)]
+pub struct SessionKey {
     user_id: String,
     id: String,
 }
 
-/// Scans a number of sessions, in key order, for expired ones.
+/// Reads a number of sessions, in key order; those that have expired are due.
 #[derive(Debug)]
 pub struct FindExpiredSessions {
     /// The position to continue from.
-    pub after: SessionCursor,
+    pub after: SessionKey,
     /// Now.
     pub at: Time,
-    /// How many rows to scan.
+    /// How many rows to read.
     pub limit: i64,
 }
 
-/// Expired sessions, and the position to continue from.
-#[derive(Debug)]
-pub struct ExpiredSessions {
-    /// The rows to delete.
-    pub expired: Vec<SessionCursor>,
-    /// The last row scanned; `None` at the end of the table.
-    pub next: Option<SessionCursor>,
-}
-
 impl Query for FindExpiredSessions {
-    type Output = ExpiredSessions;
+    type Output = Bite<SessionKey>;
 
-    fn run(&self, conn: &mut DbConn) -> Result<ExpiredSessions, StoreError> {
-        type Row = (String, String, Time);
-        let columns = (sessions::user_id, sessions::id, sessions::expires_at);
-        let bite = sessions::table.filter(sessions::id.gt(&self.after.id));
-        let bite = bite.order(sessions::id).limit(self.limit);
-        let rows: Vec<Row> = bite.select(columns).load(conn)?;
-        let at_end = (rows.len() as i64) < self.limit;
-        let cursor = |row: &Row| SessionCursor { user_id: row.0.clone(), id: row.1.clone() };
-        let next = rows.last().filter(|_| !at_end).map(cursor);
-        let is_over = |row: &&Row| row.2 <= self.at;
-        Ok(ExpiredSessions { expired: rows.iter().filter(is_over).map(cursor).collect(), next })
+    fn run(&self, conn: &mut DbConn) -> Result<Bite<SessionKey>, StoreError> {
+        let rows = sessions::table
+            .filter(sessions::id.gt(&self.after.id))
+            .order(sessions::id)
+            .limit(self.limit)
+            .select(((sessions::user_id, sessions::id), sessions::expires_at))
+            .load::<(SessionKey, Time)>(conn)?;
+        Ok(Bite::of(rows, self.limit, |expires_at| *expires_at <= self.at))
     }
 }
 
@@ -54,21 +45,30 @@ impl Query for FindExpiredSessions {
 #[derive(Debug)]
 pub struct DeleteExpiredSessions {
     /// The sessions.
-    pub expired: Vec<SessionCursor>,
+    pub expired: Vec<SessionKey>,
     /// Now.
     pub at: Time,
+}
+
+prepared! {
+    /// All of them in one round trip.
+    DeleteAllExpired<'a> on Pg { ids: Array<Text> = Vec<&'a str>, at: Timestamp = Time } -> (),
+    "DELETE FROM sessions USING unnest(?) AS t (id) WHERE sessions.id = t.id AND sessions.expires_at <= ?"
 }
 
 impl WriteOne for DeleteExpiredSessions {
     type Output = ();
 
     fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
-        let now = self.at.to_stored();
-        for place in &self.expired {
-            let session = sessions::table.find(&place.id);
-            let over = session.filter(sessions::expires_at.le(now));
+        if let DbConn::Postgres(conn) = conn {
+            let ids = self.expired.iter().map(|key| key.id.as_str()).collect();
+            DeleteAllExpired { ids, at: self.at }.execute(conn)?;
+            return Ok(());
+        }
+        for SessionKey { user_id, id } in &self.expired {
+            let over = sessions::table.find(id).filter(sessions::expires_at.le(self.at.to_stored()));
             if diesel::delete(over).execute(conn)? > 0 {
-                forget_user_session(conn, &place.user_id, &place.id)?;
+                forget_user_session(conn, user_id, id)?;
             }
         }
         Ok(())

@@ -40,6 +40,7 @@ mod user_list;
 mod user_roles;
 mod user_status;
 mod users;
+mod walk;
 
 pub use api_keys::{
     AddApiKey, FindApiKeysInUse, ListApiKeys, NoteApiKeyUses, RevokeApiKey, RevokedApiKey, StoredApiKey,
@@ -49,10 +50,8 @@ pub use clock::{ReadLatest, ReadNow};
 pub use connection::{DbConn, Pool, Purpose, open_pool, ping};
 pub use direct::Direct;
 pub use error::StoreError;
-pub use exchanges::{
-    DeleteExchanges, ExchangeCursor, FindExchange, FindOldExchanges, FoundExchange, LiveSession,
-};
-pub use expired_sessions::{DeleteExpiredSessions, FindExpiredSessions, SessionCursor};
+pub use exchanges::{DeleteExchanges, FindExchange, FindOldExchanges, FoundExchange, LiveSession};
+pub use expired_sessions::{DeleteExpiredSessions, FindExpiredSessions};
 pub use fresh_logins::{FindFreshLogins, ForgetFreshLogins, IndexExchanges, IndexUserSessions, Stretch};
 pub use group_commit::{GroupCommit, MAX_WAIT, Reply};
 pub use identities::ListIdentities;
@@ -62,7 +61,7 @@ pub use last_logins::NoteLogins;
 pub use migrate::{CheckReady, CheckSchema, Migrator};
 pub use opened_file::OpenedFile;
 pub use query::{Query, Write, WriteOne};
-pub use revocations::{FindRevocations, PurgeRevocations};
+pub use revocations::{DeleteOldNews, FindOldNews, FindRevocations};
 pub use rotate_keys::{
     RaiseTokenSeconds, ResetKeys, RetireDueKeys, RetireKey, Retirement, RotateIf, RotateKey,
 };
@@ -79,3 +78,4 @@ pub use user_list::{ListUsers, UserPage};
 pub use user_roles::ChangeRoles;
 pub use user_status::SetUserStatus;
 pub use users::FindUser;
+pub use walk::Bite;

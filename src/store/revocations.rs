@@ -27,21 +27,44 @@ impl Query for FindRevocations {
     }
 }
 
-/// Deletes the records of sessions that ended, and of users who changed, before a time.
+/// Finds the oldest records of sessions that ended, and of users who changed: the id up to which a bite of them
+/// reaches; `None` if there are none from before this time.
 #[derive(Debug)]
-pub struct PurgeRevocations {
-    /// Deletes older records.
+pub struct FindOldNews {
+    /// Finds older records.
     pub before: Time,
+    /// Most records of each kind in a bite.
+    pub limit: usize,
 }
 
-impl WriteOne for PurgeRevocations {
-    type Output = usize;
+impl Query for FindOldNews {
+    type Output = Option<String>;
 
-    fn apply_one(&self, conn: &mut DbConn) -> Result<usize, StoreError> {
-        let first = first_id_at(self.before);
-        let changes = user_changes::table.filter(user_changes::id.lt(&first));
-        diesel::delete(changes).execute(conn)?;
-        Ok(diesel::delete(revocations::table.filter(revocations::id.lt(&first))).execute(conn)?)
+    fn run(&self, conn: &mut DbConn) -> Result<Option<String>, StoreError> {
+        let (first, most) = (first_id_at(self.before), self.limit as i64);
+        let ended = revocations::table.select(revocations::id).order(revocations::id).limit(most);
+        let ended: Vec<String> = ended.filter(revocations::id.lt(&first)).load(conn)?;
+        let changed = user_changes::table.select(user_changes::id).order(user_changes::id).limit(most);
+        let changed: Vec<String> = changed.filter(user_changes::id.lt(&first)).load(conn)?;
+        let is_full = |ids: &&Vec<String>| ids.len() == self.limit;
+        // There may be more of a kind that fills the bite: no further than its last one.
+        let ends = [&ended, &changed];
+        let full = ends.into_iter().filter(is_full).filter_map(|ids| ids.last()).min();
+        Ok(full.or_else(|| ends.into_iter().filter_map(|ids| ids.last()).max()).cloned())
+    }
+}
+
+/// Deletes the records of sessions that ended, and of users who changed, up to and including this id.
+#[derive(Debug)]
+pub struct DeleteOldNews(pub String);
+
+impl WriteOne for DeleteOldNews {
+    type Output = ();
+
+    fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
+        diesel::delete(user_changes::table.filter(user_changes::id.le(&self.0))).execute(conn)?;
+        diesel::delete(revocations::table.filter(revocations::id.le(&self.0))).execute(conn)?;
+        Ok(())
     }
 }
 

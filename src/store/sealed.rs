@@ -4,6 +4,7 @@
 use super::audit::{Audited, audit};
 use super::keys::NewKey;
 use super::schema::{identities, keys};
+use super::walk::after;
 use super::{DbConn, Query, RecordSignIn, StoreError, WriteOne};
 use crate::crypto::Sealed;
 use crate::domain::{Actor, AppId, OpenId, Time};
@@ -118,20 +119,17 @@ impl Query for FindSealed {
 impl FindSealed {
     fn in_identities(&self, appid: &str, openid: &str, conn: &mut DbConn) -> Result<SealedBite, StoreError> {
         type Row = (String, String, Option<Sealed>, Option<Sealed>);
-        let columns = (
-            identities::appid,
-            identities::openid,
-            identities::session_key,
-            identities::previous_session_key,
-        );
-        let same_app =
-            identities::table.filter(identities::appid.eq(appid).and(identities::openid.gt(openid)));
-        let same_app = same_app.order(identities::openid).limit(self.limit);
-        let mut rows: Vec<Row> = same_app.select(columns).load(conn)?;
-        let left = self.limit - rows.len() as i64;
-        let next_apps = identities::table.filter(identities::appid.gt(appid));
-        let next_apps = next_apps.order((identities::appid, identities::openid)).limit(left);
-        rows.extend(next_apps.select(columns).load::<Row>(conn)?);
+        let rows: Vec<Row> = identities::table
+            .filter(after("appid, openid", appid, openid))
+            .order((identities::appid, identities::openid))
+            .limit(self.limit)
+            .select((
+                identities::appid,
+                identities::openid,
+                identities::session_key,
+                identities::previous_session_key,
+            ))
+            .load(conn)?;
         let at_end = (rows.len() as i64) < self.limit;
         let last = rows.last().filter(|_| !at_end);
         let next = last.map_or(SealedCursor::Keys(String::new()), |row| {

@@ -7,7 +7,7 @@ use crate::store::schema::{exchanges, fresh_logins, user_sessions};
 use crate::store::{
     DbConn, DeleteExpiredSessions, DeleteUser, EndSessions, Ending, FindExchange, FindExpiredSessions,
     FindFreshLogins, ForgetFreshLogins, IndexExchanges, IndexUserSessions, ListSessions, Query, RecordSignIn,
-    SessionCursor, SignInRecord, Stretch, Write,
+    SignInRecord, Stretch, Write,
 };
 use diesel::prelude::*;
 
@@ -158,9 +158,8 @@ fn what_ends_after_it_was_indexed_leaves_nothing_behind() {
     assert_eq!(indexed(&mut conn), [idle.as_str()]);
 
     let at = at.plus_seconds(10 * 366 * 86_400);
-    let found =
-        FindExpiredSessions { after: SessionCursor::default(), at, limit: 10 }.run(&mut conn).unwrap();
-    let purge = DeleteExpiredSessions { expired: found.expired, at };
+    let found = FindExpiredSessions { after: Default::default(), at, limit: 10 }.run(&mut conn).unwrap();
+    let purge = DeleteExpiredSessions { expired: found.due, at };
     DeleteExpiredSessions::apply(&[&purge], &mut conn).unwrap();
     assert!(indexed(&mut conn).is_empty());
 }

@@ -1,13 +1,13 @@
-//! Expired rows, and only these, are found by a scan in small batches.
+//! Expired rows, and only these, are found and purged, in small bites.
 
 use super::fresh_logins::index;
 use super::sign_in::{AT, ONE, clock_at, record, sign_in};
 use super::{Fresh, both};
-use crate::domain::Time;
-use crate::store::schema::{exchanges, sessions};
+use crate::domain::{Time, id_at};
+use crate::store::schema::{exchanges, revocations, sessions, user_changes};
 use crate::store::{
-    DeleteExchanges, DeleteExpiredSessions, ExchangeCursor, FindExpiredSessions, FindOldExchanges, Query,
-    SessionCursor, Write,
+    DbConn, DeleteExchanges, DeleteExpiredSessions, DeleteOldNews, FindExpiredSessions, FindOldExchanges,
+    FindOldNews, Query, Write, WriteOne,
 };
 use diesel::prelude::*;
 
@@ -30,10 +30,10 @@ fn expired_sessions_go_and_the_others_stay() {
         five_logins(&database);
         let mut conn = database.writers.get().unwrap();
         let at = Time::from_unix(AT + 1000);
-        let (mut place, mut bites) = (Some(SessionCursor::default()), 0);
+        let (mut place, mut bites) = (Some(Default::default()), 0);
         while let Some(after) = place {
             let found = FindExpiredSessions { after, at, limit: 2 }.run(&mut conn).unwrap();
-            DeleteExpiredSessions::apply(&[&DeleteExpiredSessions { expired: found.expired, at }], &mut conn)
+            DeleteExpiredSessions::apply(&[&DeleteExpiredSessions { expired: found.due, at }], &mut conn)
                 .unwrap();
             place = found.next;
             bites += 1;
@@ -49,12 +49,12 @@ fn a_session_that_was_refreshed_in_the_meantime_stays() {
         five_logins(&database);
         let mut conn = database.writers.get().unwrap();
         let at = Time::from_unix(AT + 1000);
-        let find = FindExpiredSessions { after: SessionCursor::default(), at, limit: 100 };
+        let find = FindExpiredSessions { after: Default::default(), at, limit: 100 };
         let found = find.run(&mut conn).unwrap();
-        assert_eq!(found.expired.len(), 3);
+        assert_eq!(found.due.len(), 3);
         let later = Time::from_unix(AT + 5000).to_stored();
         diesel::update(sessions::table).set(sessions::expires_at.eq(later)).execute(&mut *conn).unwrap();
-        DeleteExpiredSessions::apply(&[&DeleteExpiredSessions { expired: found.expired, at }], &mut conn)
+        DeleteExpiredSessions::apply(&[&DeleteExpiredSessions { expired: found.due, at }], &mut conn)
             .unwrap();
         assert_eq!(sessions::table.count().get_result::<i64>(&mut *conn).unwrap(), 5);
     }
@@ -67,12 +67,56 @@ fn old_exchange_records_go_and_young_ones_stay() {
         let mut conn = database.writers.get().unwrap();
         index(&mut conn);
         let before = Time::from_unix(AT + 1000);
-        let mut place = Some(ExchangeCursor::default());
+        let mut place = Some(Default::default());
         while let Some(after) = place {
             let found = FindOldExchanges { after, before, limit: 2 }.run(&mut conn).unwrap();
-            DeleteExchanges::apply(&[&DeleteExchanges(found.old)], &mut conn).unwrap();
+            DeleteExchanges::apply(&[&DeleteExchanges(found.due)], &mut conn).unwrap();
             place = found.next;
         }
         assert_eq!(exchanges::table.count().get_result::<i64>(&mut *conn).unwrap(), 2);
+    }
+}
+
+/// Adds a record of an ended session, or of a user who changed, of this time.
+fn news(conn: &mut DbConn, is_user: bool, at: Time) {
+    let (id, stored) = (id_at(at), at.to_stored());
+    if is_user {
+        let row = (user_changes::id.eq(id), user_changes::user_id.eq("u"), user_changes::at.eq(stored));
+        diesel::insert_into(user_changes::table).values(row).execute(conn).unwrap();
+    } else {
+        let row = (revocations::id.eq(id), revocations::session_id.eq("s"), revocations::at.eq(stored));
+        diesel::insert_into(revocations::table).values(row).execute(conn).unwrap();
+    }
+}
+
+#[test]
+fn old_news_goes_and_younger_news_stays() {
+    for database in both() {
+        let mut conn = database.writers.get().unwrap();
+        let before = Time::from_unix(AT);
+        let (just_older, just_younger) =
+            (Time::from_unix_micros(before.unix_micros() - 1000).unwrap(), before);
+        for second in 1..=5 {
+            news(&mut conn, false, before.plus_seconds(-second));
+        }
+        news(&mut conn, true, before.plus_seconds(-4));
+        for is_user in [true, false] {
+            news(&mut conn, is_user, just_older);
+            news(&mut conn, is_user, just_younger);
+            news(&mut conn, is_user, before.plus_seconds(60));
+        }
+
+        let mut left = Vec::new();
+        while let Some(through) = (FindOldNews { before, limit: 2 }).run(&mut conn).unwrap() {
+            DeleteOldNews(through).apply_one(&mut conn).unwrap();
+            left.push(revocations::table.count().get_result::<i64>(&mut *conn).unwrap());
+        }
+
+        assert_eq!(left[..3], [6, 4, 2], "a bite at a time");
+        let stay = [just_younger, before.plus_seconds(60)];
+        let ended = revocations::table.order(revocations::id).select(revocations::at);
+        assert_eq!(ended.load::<Time>(&mut *conn).unwrap(), stay);
+        let changed = user_changes::table.order(user_changes::id).select(user_changes::at);
+        assert_eq!(changed.load::<Time>(&mut *conn).unwrap(), stay);
     }
 }
