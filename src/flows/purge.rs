@@ -7,8 +7,8 @@ use super::follow_revocations::news_is_over_before;
 use crate::actors::Db;
 use crate::domain::{Clock, Lifetimes, Time};
 use crate::store::{
-    Bite, DeleteExchanges, DeleteExpiredSessions, DeleteOldNews, FindExpiredSessions, FindOldExchanges,
-    FindOldNews, LoadKeys, Query, StoreError, Write,
+    Bite, ClearPreviousKeys, DeleteExchanges, DeleteExpiredSessions, DeleteOldNews, FindExpiredSessions,
+    FindOldExchanges, FindOldNews, FindPreviousKeys, LoadKeys, Query, StoreError, Write,
 };
 use std::time::Duration;
 
@@ -26,6 +26,9 @@ const MOST_WRITTEN: usize = 500;
 const PAUSE_BETWEEN_BITES: Duration = Duration::from_millis(5);
 const PAUSE_BETWEEN_ROUNDS: Duration = Duration::from_secs(60);
 
+/// The walk through all identities, few of which have anything to purge, is made in one of so many rounds.
+const ROUNDS_BETWEEN_IDENTITIES: u32 = 60;
+
 /// Purges until the process ends. A failure is retried in the next round.
 pub async fn purge_forever(db: Db, clock: Clock, lifetimes: Lifetimes) {
     let of_all = Outage::new("expired data can't be purged", "expired data is purged again");
@@ -33,12 +36,19 @@ pub async fn purge_forever(db: Db, clock: Clock, lifetimes: Lifetimes) {
         Outage::new("old exchange records can't be purged", "old exchange records are purged again");
     let of_sessions = Outage::new("expired sessions can't be purged", "expired sessions are purged again");
     let of_news = Outage::new("old revocations can't be purged", "old revocations are purged again");
-    loop {
+    let of_previous_keys = Outage::new(
+        "replaced session keys can't be cleared; they are kept for longer",
+        "replaced session keys are cleared again",
+    );
+    for round in 0_u32.. {
         tokio::time::sleep(PAUSE_BETWEEN_ROUNDS).await;
         let Some(over) = of_all.note(Over::read(&db, &clock, lifetimes).await) else { continue };
         of_exchanges.note(purge_exchanges(&db, over.exchanges).await);
         of_sessions.note(purge_sessions(&db, over.sessions).await);
         of_news.note(purge_news(&db, over.news).await);
+        if round % ROUNDS_BETWEEN_IDENTITIES == 0 {
+            of_previous_keys.note(clear_previous_keys(&db, over.previous_keys).await);
+        }
     }
 }
 
@@ -57,6 +67,11 @@ async fn purge_news(db: &Db, before: Time) -> Result<(), StoreError> {
         tokio::time::sleep(PAUSE_BETWEEN_BITES).await;
     }
     Ok(())
+}
+
+async fn clear_previous_keys(db: &Db, at: Time) -> Result<(), StoreError> {
+    let find = |after| FindPreviousKeys { after, at, limit: BITE };
+    walk(db, find, |of| ClearPreviousKeys { of, at }).await
 }
 
 /// Walks through a table once, a bite at a time, and purges what is due.
@@ -91,6 +106,7 @@ struct Over {
     sessions: Time,
     /// What ended is kept while an access token from before may still be valid: a node that starts must learn of it.
     news: Time,
+    previous_keys: Time,
 }
 
 impl Over {
@@ -109,6 +125,7 @@ impl Over {
             exchanges: now.plus_seconds(-KEEP_EXCHANGES_SECONDS.max(replay + 60)),
             sessions: now.plus_seconds(-longest_token),
             news: news_is_over_before(now, longest_token),
+            previous_keys: now,
         }
     }
 }
@@ -125,6 +142,7 @@ mod tests {
         assert_eq!(seconds_ago(over.exchanges), 600);
         assert_eq!(seconds_ago(over.sessions), 7200);
         assert!((7230..7320).contains(&seconds_ago(over.news)), "{over:?}");
+        assert_eq!(seconds_ago(over.previous_keys), 0);
         assert_eq!(seconds_ago(Over::at(now, 7200, 3600).exchanges), 3660);
     }
 }

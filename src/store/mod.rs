@@ -22,6 +22,7 @@ mod last_logins;
 mod migrate;
 mod opened_file;
 mod prepared;
+mod previous_keys;
 mod query;
 mod revocations;
 mod rotate_keys;
@@ -60,6 +61,7 @@ pub use keys::{KeyPurpose, ListRetiredKeys, LoadKeys, NewKey, StoreFirstKeys, St
 pub use last_logins::NoteLogins;
 pub use migrate::{CheckReady, CheckSchema, Migrator};
 pub use opened_file::OpenedFile;
+pub use previous_keys::{ClearPreviousKeys, FindPreviousKeys};
 pub use query::{Query, Write, WriteOne};
 pub use revocations::{DeleteOldNews, FindOldNews, FindRevocations};
 pub use rotate_keys::{

@@ -4,10 +4,10 @@ use super::fresh_logins::index;
 use super::sign_in::{AT, ONE, clock_at, record, sign_in};
 use super::{Fresh, both};
 use crate::domain::{Time, id_at};
-use crate::store::schema::{exchanges, revocations, sessions, user_changes};
+use crate::store::schema::{exchanges, identities, revocations, sessions, user_changes};
 use crate::store::{
-    DbConn, DeleteExchanges, DeleteExpiredSessions, DeleteOldNews, FindExpiredSessions, FindOldExchanges,
-    FindOldNews, Query, Write, WriteOne,
+    ClearPreviousKeys, DbConn, DeleteExchanges, DeleteExpiredSessions, DeleteOldNews, FindExpiredSessions,
+    FindOldExchanges, FindOldNews, FindPreviousKeys, Query, Write, WriteOne,
 };
 use diesel::prelude::*;
 
@@ -118,5 +118,57 @@ fn old_news_goes_and_younger_news_stays() {
         assert_eq!(ended.load::<Time>(&mut *conn).unwrap(), stay);
         let changed = user_changes::table.order(user_changes::id).select(user_changes::at);
         assert_eq!(changed.load::<Time>(&mut *conn).unwrap(), stay);
+    }
+}
+
+/// Clears the previous session keys that are over by a time, which are found by another time, two rows at a time.
+fn clear_previous_keys(conn: &mut DbConn, found_at: Time, at: Time) {
+    let mut place = Some(Default::default());
+    while let Some(after) = place {
+        let bite = FindPreviousKeys { after, at: found_at, limit: 2 }.run(conn).unwrap();
+        ClearPreviousKeys { of: bite.due, at }.apply_one(conn).unwrap();
+        place = bite.next;
+    }
+}
+
+/// Of which identities the previous session key is gone, in key order.
+fn without_previous_key(conn: &mut DbConn) -> Vec<bool> {
+    type Row = (Option<Vec<u8>>, Option<Vec<u8>>, Option<Time>);
+    let columns =
+        (identities::session_key, identities::previous_session_key, identities::previous_session_key_until);
+    let rows = identities::table.order((identities::appid, identities::openid)).select(columns);
+    let is_gone = |(current, previous, until): Row| {
+        assert!(current.is_some() && previous.is_some() == until.is_some());
+        previous.is_none()
+    };
+    rows.load::<Row>(conn).unwrap().into_iter().map(is_gone).collect()
+}
+
+#[test]
+fn a_replaced_session_key_goes_when_its_time_is_over() {
+    for database in both() {
+        for (app, person) in [(ONE, 1), (ONE, 2), (ONE, 3), ("wx0000000000000a02", 1)] {
+            for (turn, key) in ["first", "second"].iter().enumerate() {
+                let code = format!("{app}{person}{turn}");
+                let mut login = sign_in(app, &format!("o{person}"), &code, key, turn as i64);
+                // The second person's key was replaced a little later.
+                login.at = login.at.plus_seconds(i64::from(person == 2));
+                record(&database, &[login]);
+            }
+        }
+        record(&database, &[sign_in(ONE, "o4", "only", "first", 1)]);
+        let mut conn = database.writers.get().unwrap();
+        let over = Time::from_unix(AT + 100 + 600);
+        let just_before = over.plus_seconds(-1);
+
+        clear_previous_keys(&mut conn, just_before, over);
+        assert_eq!(without_previous_key(&mut conn), [false, false, false, true, false], "none is found");
+        clear_previous_keys(&mut conn, over, just_before);
+        let replaced_again = "one that is found and then replaced again is not over yet";
+        assert_eq!(without_previous_key(&mut conn), [false, false, false, true, false], "{replaced_again}");
+        clear_previous_keys(&mut conn, over, over);
+        assert_eq!(without_previous_key(&mut conn), [true, false, true, true, true]);
+        clear_previous_keys(&mut conn, over.plus_seconds(1), over.plus_seconds(1));
+        assert_eq!(without_previous_key(&mut conn), [true; 5]);
     }
 }
