@@ -46,6 +46,7 @@ mod walk;
 pub use api_keys::{
     AddApiKey, FindApiKeysInUse, ListApiKeys, NoteApiKeyUses, RevokeApiKey, RevokedApiKey, StoredApiKey,
 };
+pub use audit::{AuditPlace, FindAddresses};
 pub use checkpoint::{TruncateWal, start_checkpointer};
 pub use clock::{ReadLatest, ReadNow};
 pub use connection::{DbConn, Pool, Purpose, open_pool, ping};

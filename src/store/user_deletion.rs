@@ -1,6 +1,6 @@
 //! Deletes users: personal data goes, and the audit log records the deletion.
 
-use super::audit::{Audited, audit};
+use super::audit::{AuditPlace, Audited, audit, forget_last_addresses};
 use super::fresh_logins::forget_user;
 use super::schema::{exchanges, users};
 use super::sessions::end_all;
@@ -10,8 +10,8 @@ use super::{DbConn, StoreError, UserChange, WriteOne};
 use crate::domain::{Actor, Time, UserId};
 use diesel::prelude::*;
 
-/// Deletes a user with their identities, session keys, sessions, roles and exchange records. If the person
-/// signs in again, they become a new user.
+/// Deletes a user with their identities, session keys, sessions, roles, exchange records and the addresses in the audit
+/// log. If the person signs in again, they become a new user.
 #[derive(Debug)]
 pub struct DeleteUser {
     /// The user.
@@ -20,6 +20,9 @@ pub struct DeleteUser {
     pub by: Actor,
     /// Now.
     pub at: Time,
+    /// Up to where their addresses in the audit log are gone already, by a walk with
+    /// [`FindAddresses`](super::FindAddresses). That log may be long, and this transaction must not be.
+    pub walked_to: AuditPlace,
 }
 
 impl WriteOne for DeleteUser {
@@ -39,6 +42,7 @@ impl WriteOne for DeleteUser {
         announce_change(conn, &self.user, self.at)?;
         let act = Audited { at: self.at, by: &self.by, action: "user.delete", target: id, detail: None };
         audit(conn, &act)?;
+        forget_last_addresses(conn, &self.user, &self.walked_to)?;
         Ok(UserChange::Done { ended })
     }
 }

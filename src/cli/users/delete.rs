@@ -4,6 +4,7 @@ use super::{OneUser, sessions};
 use crate::cli::Failure;
 use crate::cli::terminal::{confirm, open_database, operator, printable, say, shared_now};
 use crate::config::Sources;
+use crate::flows::forget_addresses;
 use crate::store::{DeleteUser, UserChange};
 use clap::Args;
 
@@ -22,11 +23,12 @@ pub(super) fn run(sources: &Sources, arguments: &DeleteArguments) -> Result<(), 
     let mut database = open_database(sources)?;
     let found = one.find(&mut database)?;
     if !arguments.yes {
-        let name = found.nickname.map(|name| format!(" ({})", printable(name))).unwrap_or_default();
+        let name = found.nickname.clone().map(|name| format!(" ({})", printable(name))).unwrap_or_default();
         confirm(&format!("delete user {}{name}", one.id))?;
     }
-    let (user, by, at) = (one.id(), operator(), shared_now(&mut database)?);
-    match database.commit(&DeleteUser { user, by, at })? {
+    let walked_to = forget_addresses(&mut database, &found)?;
+    let (user, by, at) = (found.id, operator(), shared_now(&mut database)?);
+    match database.commit(&DeleteUser { user, by, at, walked_to })? {
         UserChange::NoSuchUser | UserChange::AsBefore => Err(one.unknown()),
         UserChange::Done { ended } => say(&format!("{} is deleted; {} ended", one.id, sessions(ended.len()))),
     }

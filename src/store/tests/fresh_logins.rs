@@ -1,6 +1,7 @@
 //! Fresh logins are found before, during and after indexing, and no code is accepted twice.
 
 use super::sign_in::{AT, ONE, record, sign_in};
+use super::user_deletion::deletion;
 use super::{Fresh, sqlite};
 use crate::domain::{Actor, CodeKey, LoginCode, SessionId, Time, UserId};
 use crate::store::schema::{exchanges, fresh_logins, user_sessions};
@@ -105,8 +106,7 @@ fn the_deletion_of_whoever_came_last_frees_no_number() {
     login(&database, "o1", "c1");
     let (gone, _) = login(&database, "o2", "c2");
     let steps = steps(&mut database.writers.get().unwrap());
-    let deletion =
-        DeleteUser { user: gone.clone(), by: Actor::user(&gone, None), at: Time::from_unix(AT + 1) };
+    let deletion = deletion(&gone, Actor::user(&gone, None), Time::from_unix(AT + 1));
     DeleteUser::apply(&[&deletion], &mut database.writers.get().unwrap()).unwrap();
     let (user, later) = login(&database, "o3", "c3");
     let mut conn = database.writers.get().unwrap();
@@ -130,7 +130,7 @@ fn what_ends_before_it_is_indexed_leaves_nothing_behind() {
     let at = Time::from_unix(AT + 1);
     let ending = EndSessions { user: user.clone(), which: Ending::All, by: Actor::user(&user, None), at };
     assert_eq!(EndSessions::apply(&[&ending], &mut conn).unwrap(), [vec![session]]);
-    let deletion = DeleteUser { user: gone.clone(), by: Actor::user(&gone, None), at };
+    let deletion = deletion(&gone, Actor::user(&gone, None), at);
     DeleteUser::apply(&[&deletion], &mut conn).unwrap();
     index(&mut conn);
     assert_eq!(sessions_of(&user, &mut conn), 0);
@@ -153,7 +153,7 @@ fn what_ends_after_it_was_indexed_leaves_nothing_behind() {
     let at = Time::from_unix(AT + 1);
     let ending = EndSessions { user: user.clone(), which: Ending::All, by: Actor::user(&user, None), at };
     EndSessions::apply(&[&ending], &mut conn).unwrap();
-    let deletion = DeleteUser { user: gone.clone(), by: Actor::user(&gone, None), at };
+    let deletion = deletion(&gone, Actor::user(&gone, None), at);
     DeleteUser::apply(&[&deletion], &mut conn).unwrap();
     assert_eq!(indexed(&mut conn), [idle.as_str()]);
 

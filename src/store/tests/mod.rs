@@ -8,6 +8,7 @@ mod purge;
 mod revocations;
 mod session_model;
 mod sign_in;
+mod user_deletion;
 mod user_list;
 
 use super::{Migrator, Pool, Purpose, open_pool};

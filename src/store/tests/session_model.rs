@@ -2,11 +2,12 @@
 //! old token ends it, and an ended session never comes back.
 
 use super::sign_in::{AT, ONE, record, sign_in};
+use super::user_deletion::deletion;
 use super::{Fresh, both};
 use crate::domain::{Actor, AppId, RequestedScope, SessionId, Time, UserId, UserStatus};
 use crate::store::{
-    DbConn, DeleteUser, EndSessions, Ending, FindUserChanges, ListSessions, Query, RecordSignIn,
-    RotateSession, Rotation, SetUserStatus, SignInRecord, UserChange, Write,
+    DbConn, EndSessions, Ending, FindUserChanges, ListSessions, Query, RecordSignIn, RotateSession, Rotation,
+    SetUserStatus, SignInRecord, UserChange, Write,
 };
 use diesel::prelude::*;
 use proptest::prelude::*;
@@ -246,7 +247,7 @@ impl Run<'_> {
     fn delete(&mut self) {
         let Some(user) = self.user.clone() else { return };
         let (by, at) = (Actor::terminal(None), Time::from_unix(self.now));
-        let change = self.write(&DeleteUser { user: user.clone(), by, at });
+        let change = self.write(&deletion(&user, by, at));
         let UserChange::Done { mut ended } = change else { panic!("{change:?}") };
         self.model_end(&mut ended, |_, _| true);
         let changes = FindUserChanges { since: Time::from_unix(0) }.run(self.conn).unwrap();

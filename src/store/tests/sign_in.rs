@@ -1,5 +1,6 @@
 //! The sign-in transaction: order of exchanges, linking by unionid, repeats within a group.
 
+use super::user_deletion::deletion;
 use super::{Fresh, both, postgres};
 use crate::domain::{
     Actor, AppId, ClientInfo, Clock, CodeKey, LoginCode, OpenId, SessionId, Time, UnionId, UserId,
@@ -102,8 +103,8 @@ fn a_repeat_for_a_deleted_user_changes_nothing() {
     for database in both() {
         let (user, _) = user_of(&record(&database, &[sign_in(ONE, "o1", "c1", "k1", 1)])[0]);
         let mut conn = database.pool.get().unwrap();
-        let by = Actor::terminal(None);
-        let delete = DeleteUser { user: UserId::from_stored(user), by, at: Time::from_unix(AT + 101) };
+        let (user, at) = (UserId::from_stored(user), Time::from_unix(AT + 101));
+        let delete = deletion(&user, Actor::terminal(None), at);
         DeleteUser::apply(&[&delete], &mut conn).unwrap();
 
         let again = record(&database, &[sign_in(ONE, "o1", "c1", "k1", 1)]);

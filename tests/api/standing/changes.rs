@@ -1,7 +1,7 @@
 //! Each act of an operator, and what it does to the tokens that are out.
 
 use super::{ROLES, refresh, users, within_a_second};
-use crate::harness::{Answer, Builder, Database, TestApp, on_both};
+use crate::harness::{Answer, Builder, Database, Login, TestApp, on_both};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -10,6 +10,7 @@ on_both!(
     a_login_right_after_an_unban_is_good_at_once,
     roles_change_for_tokens_that_are_out,
     a_logout_by_an_operator_ends_every_device,
+    the_addresses_of_a_deleted_user_go_from_the_audit_log,
     a_deleted_user_is_gone_and_comes_back_as_somebody_new,
 );
 
@@ -113,6 +114,33 @@ async fn a_logout_by_an_operator_ends_every_device(db: Database) {
          FROM audit WHERE action = 'user.logout' ORDER BY id DESC",
     );
     assert_eq!(own[0], format!("{} 127.0.0.1 {}", login.user_id(), login.sid()));
+}
+
+async fn the_addresses_of_a_deleted_user_go_from_the_audit_log(db: Database) {
+    let app = TestApp::on(db.clone()).await;
+    let (alice, bob) = (app.login("alice").await, app.login("bob").await);
+    app.send(app.request(Method::POST, "/logout").bearer_auth(&alice.access_token)).await;
+    // So many rows, over so long a time, that they are walked through in several bites. Some are about Alice.
+    db.execute(&format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000)
+         INSERT INTO audit (id, at, actor, action, target, ip, detail)
+         SELECT 'ffff' || CAST(100000000 + i * 1000 AS TEXT), '2026-01-01 00:00:00',
+             CASE WHEN i % 3000 = 0 THEN 'terminal' ELSE '{bob}' END, 'test',
+             CASE WHEN i % 3000 = 0 THEN '{alice}' ELSE '{bob}' END, '192.0.2.1', NULL FROM n",
+        alice = alice.user_id(),
+        bob = bob.user_id()
+    ));
+    let of = |login: &Login| {
+        let id = login.user_id();
+        format!("audit WHERE (actor = '{id}' OR target = '{id}')")
+    };
+    let with_address = |login: &Login| db.count(&format!("{} AND ip IS NOT NULL", of(login)));
+    assert_eq!((with_address(&alice), with_address(&bob)), (10, 24_993));
+
+    users(&app, &["delete", alice.user_id(), "--yes"]);
+
+    assert_eq!((with_address(&alice), with_address(&bob)), (0, 24_993));
+    assert_eq!(db.count(&of(&alice)), 11, "the rows stay, and tell of the deletion");
 }
 
 async fn a_deleted_user_is_gone_and_comes_back_as_somebody_new(db: Database) {
