@@ -39,8 +39,8 @@ pub(super) fn audit(conn: &mut DbConn, act: &Audited<'_>) -> Result<(), StoreErr
 #[derive(Debug, Clone)]
 pub struct AuditPlace(String);
 
-/// How far back, in seconds, an id may be: that of a login is its session's, by the clock of the node.
-const CLOCKS_DIFFER: i64 = 86_400;
+/// How far before a user's creation their first row may be, in seconds: the clock may have been set right in between.
+const CLOCK_SET_BACK: i64 = 86_400;
 
 /// How much later, in seconds, than rows with a higher id one may appear: a transaction may commit late.
 const LATE: i64 = 30;
@@ -48,7 +48,7 @@ const LATE: i64 = 30;
 impl AuditPlace {
     /// Before all that was ever written about a user who first signed in at this time.
     pub fn before(created_at: Time) -> Self {
-        Self(first_id_at(created_at.plus_seconds(-CLOCKS_DIFFER)))
+        Self(first_id_at(created_at.plus_seconds(-CLOCK_SET_BACK)))
     }
 
     /// The place after which there may be rows that a walk up to here did not see.
