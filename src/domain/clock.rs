@@ -132,6 +132,12 @@ impl Clock {
         Time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)).plus_seconds(self.0.shift)
     }
 
+    /// `shared`, the time of all nodes, or this machine's where that is earlier: what is over by then may be destroyed. A
+    /// database's clock that jumps ahead destroys nothing that is needed again when it is set right.
+    pub fn surely_past(&self, shared: Time) -> Time {
+        shared.min(self.machine())
+    }
+
     /// Keeps to another clock, which showed `theirs` between two moments. A reading that took long moves this one only as
     /// far as it is sure of.
     pub fn keep_to(&self, theirs: Time, before: Instant, after: Instant) {
@@ -177,6 +183,15 @@ mod tests {
         assert!(is_off_by(2), "one that took no time is sure");
         clock.keep_to(real.now().plus_seconds(-60), at, at + second);
         assert!(!is_off_by(2) && same.now() < real.now(), "the other clock was set");
+    }
+
+    #[test]
+    fn nothing_is_surely_past_by_one_clock_alone() {
+        let real = Clock::system().now();
+        for (ahead, past) in [(3600, 0), (-3600, -3600)] {
+            let off = Clock::shifted(ahead).surely_past(real).0 - real.0 - past * MICROS;
+            assert!(off.abs() < MICROS, "{ahead}: {off}");
+        }
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl Follower {
             self.keys.raise_token_seconds(&stored).await?;
             self.replace_by_age(&stored, time.now).await?;
         }
-        self.retire(&stored, time.now).await
+        self.retire(&stored, self.keys.clock.surely_past(time.now)).await
     }
 
     /// Replaces the signing key at its maximum age, early enough for the next one to be published first.

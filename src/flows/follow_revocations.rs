@@ -70,7 +70,8 @@ impl FollowRevocations {
                 Err(error) => silence.goes_on(&error),
             }
             if is_long {
-                self.revocations.forget_before(news_is_over_before(heard.get(), self.access_ttl));
+                let past = self.clock.surely_past(heard.get());
+                self.revocations.forget_before(news_is_over_before(past, self.access_ttl));
             }
         }
     }
@@ -79,7 +80,7 @@ impl FollowRevocations {
     /// database's clock, as this machine's may be ahead of the writer's.
     async fn look(&self, heard: Option<Time>, back: i64) -> Result<Time, StoreError> {
         let now = time_of_all(&self.db, &self.clock).await?;
-        let since = heard.unwrap_or(now).plus_seconds(-back);
+        let since = heard.unwrap_or_else(|| self.clock.surely_past(now)).plus_seconds(-back);
         // Users are read last and passed on first: when a ban's ended session is known, so is the ban, and the
         // user is not sent to log in again.
         let ended = self.db.run(FindRevocations { since }).await?;

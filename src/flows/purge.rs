@@ -114,9 +114,7 @@ impl Over {
         let keys = db.run(LoadKeys).await?;
         // Whichever node signed it.
         let longest_token = keys.iter().map(|key| key.token_seconds).fold(lifetimes.access, i64::max);
-        // Or this machine's time where that is earlier: a database's clock that jumps ahead must not sign everybody out
-        // for good.
-        let now = time_of_all(db, clock).await?.min(clock.machine());
+        let now = clock.surely_past(time_of_all(db, clock).await?);
         Ok(Self::at(now, longest_token, lifetimes.replay))
     }
 
