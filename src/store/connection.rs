@@ -5,6 +5,8 @@ use super::sign_in::{LOGINS, WRITE_LOGIN};
 use super::{MAX_WAIT, StoreError};
 use crate::domain::{DatabaseUrl, split_parameters};
 use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
+use diesel::sql_types::{Bool, Text};
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Once;
@@ -78,7 +80,7 @@ pub(super) fn connect(url: &DatabaseUrl) -> diesel::ConnectionResult<DbConn> {
         DatabaseUrl::Postgres(url) => {
             let url = SecretString::from(with_timeouts(url.expose_secret()));
             let mut conn = PgConnection::establish(url.expose_secret())?;
-            in_english(&mut conn)?;
+            prepare_session(&mut conn)?;
             Ok(DbConn::Postgres(conn))
         }
         DatabaseUrl::Sqlite(path) => {
@@ -94,13 +96,18 @@ pub(super) fn connect(url: &DatabaseUrl) -> diesel::ConnectionResult<DbConn> {
     }
 }
 
+/// Sets the isolation that every query is written for, whatever the database or the role prefers: under a stricter one,
+/// even a read may fail.
+///
 /// Makes Postgres report errors in English, because deadlocks and some other errors are recognised by their
 /// text alone. Changing the language takes a privilege that not every role has.
-fn in_english(conn: &mut PgConnection) -> diesel::ConnectionResult<()> {
+fn prepare_session(conn: &mut PgConnection) -> diesel::ConnectionResult<()> {
+    const ISOLATE: &str = "set_config('default_transaction_isolation', 'read committed', false)";
     const IS_ENGLISH: &str = "current_setting('lc_messages') ~ '^(C|POSIX)([.]|$)|^en([_.]|$)|^English'";
-    let failed = diesel::ConnectionError::CouldntSetupConfiguration;
-    let is_english = diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(IS_ENGLISH));
-    if is_english.get_result(conn).map_err(failed)? {
+    let (isolate, is_english) = (sql::<Text>(ISOLATE), sql::<Bool>(IS_ENGLISH));
+    let set = diesel::select((isolate, is_english)).get_result::<(String, bool)>(conn);
+    let (_, is_english) = set.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+    if is_english {
         return Ok(());
     }
     static TOLD: Once = Once::new();

@@ -1,5 +1,6 @@
 //! Tests of the store alone, on both databases.
 
+mod connection;
 mod fresh_logins;
 mod full_disk;
 mod group_commit;
