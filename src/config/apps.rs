@@ -25,6 +25,7 @@ impl WeChatConfig {
     /// Reads all of it.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let apps = read_apps(reader);
+        reader.check_for(&WECHAT_API_BASE);
         let api_base = reader.text(&WECHAT_API_BASE, parse_api_base);
         let max_in_flight = reader.number(&WEAUTH_MAX_IN_FLIGHT)? as usize;
         Some(Self { apps, api_base: api_base?, max_in_flight })
@@ -59,6 +60,8 @@ fn read_single(reader: &mut Reader<'_>) -> Option<App> {
     if !has_id && !has_secret && has_tables {
         return None;
     }
+    reader.check_for(&WECHAT_APPID);
+    reader.check_for(&WECHAT_SECRET);
     if !has_id && has_tables {
         reader.missing(
             &WECHAT_APPID,

@@ -50,13 +50,35 @@ impl<'a> Reader<'a> {
     /// Records mistyped variables of ours. Others with the same prefix are ignored: a Kubernetes service called
     /// `weauth` sets a dozen.
     fn check_variables(&mut self) {
-        let ours = |name: &&str| name.starts_with("WEAUTH_") && ALL.iter().all(|s| s.variable != *name);
-        for name in self.sources.variables().filter(ours) {
-            if let Some(meant) = nearest(name, ALL.iter().map(|setting| setting.variable)) {
-                let what = format!("unknown environment variable; did you mean `{meant}`?");
-                self.mistakes.add(name.escape_debug().to_string(), what);
-            }
+        for (name, meant) in self.mistyped("WEAUTH_") {
+            self.did_you_mean(name, meant);
         }
+    }
+
+    /// Records variables that look like this one of WeChat, if it is not given itself: then they are another program's.
+    pub(super) fn check_for(&mut self, setting: &Setting) {
+        if self.is_set(setting) {
+            return;
+        }
+        for (name, meant) in self.mistyped("WECHAT_").filter(|(_, meant)| *meant == setting.variable) {
+            self.did_you_mean(name, meant);
+        }
+    }
+
+    fn is_set(&self, setting: &Setting) -> bool {
+        self.sources.variable(setting.variable).is_some() || self.sources.key(&setting.key()).is_some()
+    }
+
+    /// The unknown variables with this prefix that are near to a known one, each with that.
+    fn mistyped(&self, prefix: &'static str) -> impl Iterator<Item = (&'a str, &'static str)> + use<'a> {
+        let unknown = move |name: &&str| name.starts_with(prefix) && ALL.iter().all(|s| s.variable != *name);
+        let meant = |name| nearest(name, ALL.iter().map(|setting| setting.variable));
+        self.sources.variables().filter(unknown).filter_map(move |name| Some((name, meant(name)?)))
+    }
+
+    fn did_you_mean(&mut self, name: &str, meant: &str) {
+        let what = format!("unknown environment variable; did you mean `{meant}`?");
+        self.mistakes.add(name.escape_debug().to_string(), what);
     }
 
     /// The setting's value, or its default.

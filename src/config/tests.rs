@@ -129,6 +129,12 @@ fn unknown_names_are_mistakes_with_a_guess_where_one_is_near() {
     let typo = only_mistake(None, &[("WEAUTH_ACESS_TTL", "60")]);
     assert!(typo.contains("did you mean `WEAUTH_ACCESS_TTL`?"), "{typo}");
     assert!(mistakes(None, &[("WEAUTH_SERVICE_HOST", "10.0.0.1"), ("WEAUTH_PORT", "80")]).is_empty());
+    let typo = only_mistake(None, &[("WECHAT_APIBASE", "http://127.0.0.1:8081")]);
+    assert!(typo.contains("did you mean `WECHAT_API_BASE`?"), "{typo}");
+    let other_programs = [("WECHAT_APP_ID", "x"), ("WECHAT_SECRETS", "x"), ("WECHAT_TOKEN", "x")];
+    assert!(mistakes(None, &other_programs).is_empty(), "what they may be mistaken for is given");
+    let told = serve(None, &[complete()[0], complete()[2], other_programs[1]]).unwrap_err().to_string();
+    assert!(told.contains("did you mean `WECHAT_SECRET`?"), "{told}");
 }
 
 #[test]
