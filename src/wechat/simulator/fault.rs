@@ -4,7 +4,7 @@ use super::wire::Errcode;
 use std::time::Duration;
 
 /// The longest delay that can be requested.
-const MAX_LATENCY_MS: u64 = 120_000;
+pub(super) const MAX_LATENCY_MS: u64 = 120_000;
 
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The scheduled faults, and the format in which the control API takes them.
 
-use super::fault::{Fault, FaultKind, milliseconds_of};
+use super::fault::{Fault, FaultKind, MAX_LATENCY_MS, milliseconds_of};
 use super::wire::Errcode;
 use crate::shared::lock;
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,9 @@ impl FaultOrder {
         };
         if fault.needs_true_answer() && self.after_consuming == Some(false) {
             return Err(format!("`{name}` comes with the true answer, for which the call is carried out"));
+        }
+        if self.latency_ms.is_some_and(|latency| latency > MAX_LATENCY_MS) {
+            return Err(format!("`latency_ms` is at most {MAX_LATENCY_MS}"));
         }
         fault.latency = self.latency_ms.map_or(fault.latency, milliseconds_of);
         fault.after = self.after_consuming.unwrap_or(fault.after);

@@ -126,6 +126,10 @@ async fn reset(state: Data<State>) -> HttpResponse {
 /// Parses a JSON body of any content type; an empty body is an empty object.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {
     let body = if body.is_empty() { b"{}" } else { body };
+    // serde would take an array for the fields in order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(ControlError::Invalid("the body must be a JSON object".to_owned()));
+    }
     serde_json::from_slice(body).map_err(|error| ControlError::Invalid(error.to_string()))
 }
 

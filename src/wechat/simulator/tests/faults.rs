@@ -78,6 +78,9 @@ async fn faults_lie_in_wait_for_an_endpoint_as_often_as_told() {
         (json!({"fault": "html", "times": 0}), "`times`"),
         (json!({"fault": "html", "percent": 0}), "`percent`"),
         (json!({"fault": "html", "percent": 101}), "`percent`"),
+        (json!({"fault": "latency", "latency_ms": 120_001}), "120000"),
+        (json!(["html"]), "must be a JSON object"),
+        (json!("html"), "must be a JSON object"),
     ] {
         let answer = world.post("/simulator/faults", order).await;
         assert!(text(&answer["error"]).contains(said), "{answer}");
