@@ -104,7 +104,6 @@ fn start_simulator(app: &App) -> Result<(Simulator, SocketAddr), Failure> {
 
 /// The key beside the database; made on the first start, readable by its owner only.
 fn master_key(path: &Path) -> Result<String, Failure> {
-    use std::os::unix::fs::OpenOptionsExt;
     let told = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
     match std::fs::read_to_string(path) {
         Ok(key) => Ok(key.trim().to_owned()),
@@ -116,17 +115,21 @@ fn master_key(path: &Path) -> Result<String, Failure> {
                 )));
             }
             let key = MasterKeys::generate_text();
-            let mut file = std::fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)
-                .map_err(told)?;
-            writeln!(file, "{key}").map_err(told)?;
+            write_new(path, &key).map_err(told)?;
             Ok(key)
         }
         Err(error) => Err(told(error)),
     }
+}
+
+/// Writes a file that is not there yet, or leaves none: half a key is worse than no key.
+fn write_new(path: &Path, line: &str) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    writeln!(file, "{line}").and_then(|()| file.sync_all()).inspect_err(|_| {
+        // The first error is the one to tell.
+        let _removed = std::fs::remove_file(path);
+    })
 }
 
 fn say_what_to_try(address: SocketAddr, simulator: SocketAddr) {

@@ -135,6 +135,19 @@ fn wrong_usage_ends_with_2() {
     }
 }
 
+#[test]
+fn a_disk_that_is_full_leaves_no_half_key() {
+    let folder = TempDir::new().unwrap();
+    let mut dev = std::process::Command::new("sh");
+    // A file that may not grow is written as on a full disk.
+    dev.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" dev --listen 127.0.0.1:0"]);
+    let ended = dev.arg(env!("CARGO_BIN_EXE_weauth")).current_dir(folder.path()).output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("weauth-dev.key: File too large"), "{said}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the next start begins anew");
+}
+
 /// What `serve` prints when these settings replace good ones.
 fn refusal_of(wrong: &[(&'static str, &str)]) -> String {
     let mut settings = good();
