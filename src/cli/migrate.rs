@@ -1,21 +1,19 @@
 //! `weauth migrate`: applies, lists or reverts migrations.
 
-use super::terminal::not_opened;
+use super::terminal::{not_opened, print_line, say};
 use super::{Failure, MigrateArguments};
 use crate::config::{DatabaseConfig, Sources};
 use crate::store::Migrator;
-use std::io::Write;
 
 pub(super) fn run(sources: &Sources, arguments: &MigrateArguments) -> Result<(), Failure> {
     let database = DatabaseConfig::for_command(sources)?;
     let named = |error| not_opened(sources, &database, &error);
-    let mut out = std::io::stdout().lock();
     if arguments.status {
         for state in Migrator::status_of(&database.url).map_err(named)? {
             let mark = if state.applied { "[x]" } else { "[ ]" };
             let unknown =
                 if state.known { "" } else { " (unknown to this weauth: perhaps from a newer one)" };
-            writeln!(out, "{mark} {}{unknown}", state.name)?;
+            print_line(&format!("{mark} {}{unknown}", state.name))?;
         }
         return Ok(());
     }
@@ -26,11 +24,9 @@ pub(super) fn run(sources: &Sources, arguments: &MigrateArguments) -> Result<(),
             ("applied", applied.map_err(named)?)
         }
     };
-    for name in &names {
-        writeln!(out, "{done} {name}")?;
-    }
     if names.is_empty() {
-        writeln!(out, "nothing to do: the database is up to date")?;
+        return print_line("nothing to do: the database is up to date");
     }
-    Ok(())
+    let lines: Vec<String> = names.iter().map(|name| format!("{done} {name}")).collect();
+    say(&lines.join("\n"))
 }

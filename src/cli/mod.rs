@@ -3,6 +3,7 @@
 
 mod arguments;
 mod dev;
+mod escape;
 mod keys;
 mod listening;
 mod logging;

@@ -2,12 +2,13 @@
 //! JSON for scripts.
 
 use super::Failure;
+use super::escape::{Escapes, escaped};
 use crate::config::{DatabaseConfig, Sources};
 use crate::domain::{Actor, Clock, Time};
 use crate::store::{Direct, ReadNow, StoreError};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
-use std::io::{IsTerminal, Write};
+use std::io::{Error, ErrorKind, IsTerminal, Write};
 
 /// Opens the configured database.
 pub(super) fn open_database(sources: &Sources) -> Result<Direct, Failure> {
@@ -30,24 +31,39 @@ pub(super) fn print_table(header: &[&str], rows: Vec<Vec<String>>) -> Result<(),
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header.iter().map(|title| title.to_uppercase()));
-    table.add_rows(rows.into_iter().map(|row| row.into_iter().map(printable)));
+    table.add_rows(rows.into_iter().map(|row| row.into_iter().map(|cell| printable(&cell))));
     table.column_iter_mut().for_each(|column| _ = column.set_padding((0, 2)));
-    for line in table.lines() {
-        writeln!(std::io::stdout().lock(), "{}", line.trim_end())?;
-    }
-    Ok(())
+    table.lines().try_for_each(|line| print_line(line.trim_end()))
 }
 
-/// Prints a value as JSON for scripts.
+/// Prints a value as JSON for scripts. serde_json leaves some characters as they are that steer a terminal.
 pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    writeln!(std::io::stdout().lock(), "{}", serde_json::to_string_pretty(value)?)?;
-    Ok(())
+    let json = serde_json::to_string_pretty(value)?;
+    json.lines().try_for_each(|line| print_line(&escaped(line, Escapes::Controls)))
 }
 
-/// Prints one line that says what was done.
-pub(super) fn say(sentence: &str) -> Result<(), Failure> {
-    writeln!(std::io::stdout().lock(), "{sentence}")?;
-    Ok(())
+/// Prints one line.
+pub(super) fn print_line(line: &str) -> Result<(), Failure> {
+    print(line, |error| format!("standard output: {error}"))
+}
+
+/// Prints what was done. If that fails, the failure says it.
+pub(super) fn say(done: &str) -> Result<(), Failure> {
+    print(done, |error| format!("done, but it could not be printed (standard output: {error}): {done}"))
+}
+
+/// `told` is the failure, unless it is that the reader has read enough.
+fn print(text: &str, told: impl FnOnce(Error) -> String) -> Result<(), Failure> {
+    writeln!(std::io::stdout().lock(), "{text}").map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Failure::NobodyReads,
+        _ => Failure::new(told(error)),
+    })
+}
+
+/// Prints a message for people to standard error; standard output is for scripts.
+pub(super) fn tell(sentence: &str) {
+    // If standard error is closed, nobody is reading.
+    let _closed = writeln!(std::io::stderr(), "{sentence}");
 }
 
 /// The person running the command, for the audit log; not whom they run it as, with sudo.
@@ -80,8 +96,8 @@ fn ask(question: &str) -> std::io::Result<String> {
 }
 
 /// Escapes control characters: what clients wrote must not move the cursor.
-pub(super) fn printable(text: String) -> String {
-    if text.chars().any(char::is_control) { text.escape_debug().to_string() } else { text }
+pub(super) fn printable(text: &str) -> String {
+    escaped(text, Escapes::Controls)
 }
 
 #[cfg(test)]
@@ -90,7 +106,8 @@ mod tests {
 
     #[test]
     fn control_characters_are_shown_and_not_obeyed() {
-        assert_eq!(printable("小明".into()), "小明");
-        assert_eq!(printable("a\u{1b}[2J\n".into()), "a\\u{1b}[2J\\n");
+        assert_eq!(printable("小明"), "小明");
+        assert_eq!(printable("a\u{1b}[2J\n"), "a\\u001b[2J\\n");
+        assert_eq!(printable("\u{202e}nimda"), "\\u202enimda");
     }
 }

@@ -2,11 +2,13 @@
 
 use crate::harness::{Database, TestApp, on_both, on_postgres, on_sqlite};
 use serde_json::Value;
+use std::process::{Command, Output, Stdio};
 
 on_both!(
     the_signing_keys_are_listed,
     to_revert_more_than_there_is_reverts_nothing,
-    what_was_done_is_done_though_nobody_reads_of_it
+    what_was_done_is_done_though_nobody_reads_of_it,
+    what_was_done_is_said_though_it_cannot_be_printed
 );
 on_sqlite!(
     a_database_that_is_not_there_is_named_with_the_mend,
@@ -146,14 +148,44 @@ async fn what_was_done_is_done_though_nobody_reads_of_it(db: Database) {
     let login = app.login("alice").await;
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let status = std::process::Command::new(env!("CARGO_BIN_EXE_weauth"))
-        .args(["users", "ban", login.user_id()])
-        .env("DATABASE_URL", app.setting("DATABASE_URL"))
-        .current_dir(app.folder())
-        .stdout(writer)
-        .status()
-        .unwrap();
-    assert_eq!(status.code(), Some(0), "as with `| head`, the reader has read enough");
+    let ended = printing_to(writer, &app, &["users", "ban", login.user_id()]);
+    assert_eq!(ended.status.code(), Some(0), "as with `| head`, the reader has read enough");
+    assert!(ended.stderr.is_empty(), "{ended:?}");
     let shown = app.weauth(&["users", "list", "--status", "banned"]).printed;
     assert!(shown.contains(login.user_id()), "{shown}");
+}
+
+async fn what_was_done_is_said_though_it_cannot_be_printed(db: Database) {
+    let app = TestApp::on(db).await;
+    let id = app.login("alice").await.user_id().to_owned();
+    let last = app.weauth(&["migrate", "--status"]).printed.lines().last().unwrap().replace("[x] ", "");
+    let cases = [
+        (&["users", "list"][..], ""),
+        (&["users", "list", "--json"], ""),
+        (&["users", "ban", &id], "is banned; 1 session ended"),
+        (&["users", "delete", &id, "--yes"], "is deleted"),
+        (&["keys", "rotate"], "signs from"),
+        (&["keys", "reencrypt"], "Everything is encrypted"),
+        (&["migrate", "--revert", "1"], &last),
+        (&["migrate"], &last),
+    ];
+    for (arguments, done) in cases {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let ended = printing_to(full, &app, arguments);
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("standard output: No space left on device"), "{arguments:?}: {said}");
+        let is_done = said.contains("done, but it could not be printed") && said.contains(done);
+        assert_eq!(is_done, !done.is_empty(), "{arguments:?}: {said}");
+    }
+}
+
+/// Runs a command of `weauth` whose standard output is something else than a pipe that is read.
+fn printing_to(stdout: impl Into<Stdio>, app: &TestApp, arguments: &[&str]) -> Output {
+    let mut weauth = Command::new(env!("CARGO_BIN_EXE_weauth"));
+    for name in ["DATABASE_URL", "WEAUTH_MASTER_KEY"] {
+        weauth.env(name, app.setting(name));
+    }
+    weauth.args(arguments).current_dir(app.folder()).stdout(stdout).stderr(Stdio::piped());
+    weauth.spawn().unwrap().wait_with_output().unwrap()
 }

@@ -12,7 +12,7 @@ on_both!(
 on_sqlite!(
     a_deletion_asks_and_without_a_terminal_refuses,
     wrong_usage_ends_with_two,
-    tables_show_what_strangers_wrote_and_do_not_obey_it,
+    what_strangers_wrote_is_shown_and_not_obeyed,
 );
 
 const ROLES: &str = "[roles.editor]\npermissions = [\"notes:write\"]\n";
@@ -149,11 +149,18 @@ async fn wrong_usage_ends_with_two(db: Database) {
     }
 }
 
-async fn tables_show_what_strangers_wrote_and_do_not_obey_it(db: Database) {
+async fn what_strangers_wrote_is_shown_and_not_obeyed(db: Database) {
     let app = TestApp::on(db.clone()).await;
     let login = app.login("alice").await;
-    db.execute("UPDATE users SET nickname = '小明' || char(27) || '[2J', phone = '+8613800000000'");
+    db.execute(
+        "UPDATE users SET nickname = '小明' || char(27, 91, 50, 74, 0x9b, 0x202e), phone = '+8613800000000'",
+    );
+    let shown = "小明\\u001b[2J\\u009b\\u202e";
     for printed in [done(&app, &["list"]), done(&app, &["show", login.user_id()])] {
-        assert!(printed.contains("小明\\u{1b}[2J") && printed.contains("138******00"), "{printed}");
+        assert!(printed.contains(shown) && printed.contains("138******00"), "{printed}");
     }
+    let json = done(&app, &["show", login.user_id(), "--json"]);
+    assert!(json.contains(shown), "{json}");
+    let read: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(read["nickname"], "小明\u{1b}[2J\u{9b}\u{202e}", "it means what it meant");
 }

@@ -1,7 +1,7 @@
 //! `weauth keys api`: adds, lists and revokes the API keys of backends.
 
 use crate::cli::Failure;
-use crate::cli::terminal::{open_database, operator, print_json, print_table, shared_now};
+use crate::cli::terminal::{open_database, operator, print_json, print_table, shared_now, tell};
 use crate::config::Sources;
 use crate::domain::{ApiKey, ApiKeyName, ApiScope, Time};
 use crate::store::{AddApiKey, ListApiKeys, RevokeApiKey, RevokedApiKey, StoredApiKey};
@@ -92,7 +92,8 @@ impl AddArguments {
                 "the API key {name} was added but could not be printed ({error}): `weauth keys api revoke {name}`"
             ))
         })?;
-        tell(&format!("API key {name} was added; keep it now, it is not shown again"))
+        tell(&format!("API key {name} was added; keep it now, it is not shown again"));
+        Ok(())
     }
 }
 
@@ -158,13 +159,10 @@ impl RevokeArguments {
         match database.commit(&RevokeApiKey { name: name.clone(), at, by: operator() })? {
             RevokedApiKey::Now => tell(&format!("API key {name} was revoked")),
             RevokedApiKey::Before => tell(&format!("API key {name} was revoked before")),
-            RevokedApiKey::Unknown => Err(Failure::new(format!("there is no API key named {name}"))),
+            RevokedApiKey::Unknown => {
+                return Err(Failure::new(format!("there is no API key named {name}")));
+            }
         }
+        Ok(())
     }
-}
-
-/// Prints a message for people to standard error; standard output is for scripts.
-fn tell(sentence: &str) -> Result<(), Failure> {
-    let _closed = writeln!(std::io::stderr(), "{sentence}");
-    Ok(())
 }

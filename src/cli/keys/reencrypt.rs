@@ -32,8 +32,11 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
     )?;
     told.end(&progress, done);
     let Reencrypted { resealed, current, unopened, .. } = done;
-    say(&format!("values reencrypted: {resealed}; already encrypted with the first master key: {current}"))?;
+    let counted =
+        format!("values reencrypted: {resealed}; already encrypted with the first master key: {current}");
     if unopened > 0 {
+        // What is left matters more than whether the rest could be printed.
+        let _printed = say(&counted);
         return Err(Failure::new(format!(
             "values that neither master key decrypts, left as they are: {unopened}; keep every key that may have encrypted \
              them"
@@ -46,7 +49,7 @@ pub(super) fn run(sources: &Sources) -> Result<(), Failure> {
         "Everything is encrypted with the one key of WEAUTH_MASTER_KEY. To replace it, give the new and the old key, \
          separated by a comma."
     };
-    say(end)
+    say(&format!("{counted}\n{end}"))
 }
 
 fn unopened(place: &SealedPlace) -> String {

@@ -1,13 +1,12 @@
 //! `weauth keys rotate`.
 
 use crate::cli::Failure;
-use crate::cli::terminal::{open_database, operator, shared_now};
+use crate::cli::terminal::{open_database, operator, say, shared_now, tell};
 use crate::config::{KeyCommandConfig, Sources};
 use crate::domain::PUBLISHED_BEFORE_SIGNING;
 use crate::flows::{StartKeysError, master_key_fits, new_signing_key};
 use crate::store::{LoadKeys, RotateIf, RotateKey};
 use clap::Args;
-use std::io::Write;
 
 const A_DAY: i64 = 86_400;
 
@@ -37,15 +36,12 @@ pub(super) fn run(sources: &Sources, arguments: &RotateArguments) -> Result<(), 
     let at = shared_now(&mut db)?;
     let active_from = at.plus_seconds(arguments.seconds);
     db.commit(&RotateKey { key, condition: RotateIf::Asked, at, active_from, by: operator() })?;
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{kid} ({}) signs from {}", algorithm.as_str(), active_from.rfc3339())?;
+    let printed = say(&format!("{kid} ({}) signs from {}", algorithm.as_str(), active_from.rfc3339()));
     if arguments.seconds < PUBLISHED_BEFORE_SIGNING {
-        let mut err = std::io::stderr().lock();
-        writeln!(
-            err,
+        tell(
             "Nodes learn of the new key within 5 seconds, and verifiers cache the old key set for up to 30: until then \
-             they may refuse its tokens. The old key still verifies; if it leaked, destroy it with `weauth keys retire`."
-        )?;
+             they may refuse its tokens. The old key still verifies; if it leaked, destroy it with `weauth keys retire`.",
+        );
     }
-    Ok(())
+    printed
 }

@@ -1,7 +1,7 @@
 //! The two formats of a record: a line for people, a JSON object for machines. Both are always one line.
 
-use super::escape::{Escaped, Escapes, escape};
 use super::timestamp::timestamp;
+use crate::cli::escape::{Escaped, Escapes, escape};
 use log::kv::{Error, Key, Value, VisitSource, VisitValue};
 use log::{Level, Record};
 use std::fmt::Write as _;

@@ -1,7 +1,6 @@
 //! The log: records of the `log` crate, filtered by env_logger, one line each on standard error. The only file
 //! that names env_logger.
 
-mod escape;
 mod format;
 mod lines;
 mod panics;

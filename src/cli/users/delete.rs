@@ -23,7 +23,8 @@ pub(super) fn run(sources: &Sources, arguments: &DeleteArguments) -> Result<(), 
     let mut database = open_database(sources)?;
     let found = one.find(&mut database)?;
     if !arguments.yes {
-        let name = found.nickname.clone().map(|name| format!(" ({})", printable(name))).unwrap_or_default();
+        let name =
+            found.nickname.as_deref().map(|name| format!(" ({})", printable(name))).unwrap_or_default();
         confirm(&format!("delete user {}{name}", one.id))?;
     }
     let walked_to = forget_addresses(&mut database, &found)?;

@@ -1,7 +1,7 @@
 //! `weauth users list`.
 
 use crate::cli::Failure;
-use crate::cli::terminal::{open_database, print_json, print_table};
+use crate::cli::terminal::{open_database, print_json, print_table, tell};
 use crate::config::{Sources, roles_for_command};
 use crate::domain::{
     AppId, InvalidTime, Role, Time, User, UserCursor, UserFilter, UserOrder, UserSearch, UserSort,
@@ -10,7 +10,6 @@ use crate::domain::{
 use crate::http::{UserPageView, UserView};
 use crate::store::{ListUsers, UserPage};
 use clap::{Args, ValueEnum};
-use std::io::Write;
 
 /// The maximum number of users per page.
 const MOST: i64 = 200;
@@ -162,7 +161,7 @@ fn print_page(page: UserPage, next: Option<String>) -> Result<(), Failure> {
         let total =
             if page.total_is_estimate { format!("more than {}", page.total) } else { page.total.to_string() };
         // On standard error, so that a script that reads the table reads users only.
-        writeln!(std::io::stderr(), "{shown} of {total}; for the next page: --cursor {next}")?;
+        tell(&format!("{shown} of {total}; for the next page: --cursor {next}"));
     }
     Ok(())
 }

@@ -57,7 +57,7 @@ impl OneUser {
 
     /// The failure if there is no such user.
     fn unknown(&self) -> Failure {
-        Failure::new(format!("there is no user {}", printable(self.id.clone())))
+        Failure::new(format!("there is no user {}", printable(&self.id)))
     }
 
     fn find(&self, database: &mut Direct) -> Result<crate::domain::User, Failure> {

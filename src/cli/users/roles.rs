@@ -62,5 +62,5 @@ fn unknown_role<'a>(arguments: &RoleArguments, known: impl Iterator<Item = &'a R
     } else {
         format!("configured roles: {}", known.join(", "))
     };
-    Failure::new(format!("there is no role {}: {known}", printable(arguments.role.clone())))
+    Failure::new(format!("there is no role {}: {known}", printable(&arguments.role)))
 }

@@ -2,7 +2,7 @@
 
 use super::OneUser;
 use crate::cli::Failure;
-use crate::cli::terminal::{open_database, print_json, print_table, say, shared_now};
+use crate::cli::terminal::{open_database, print_json, print_line, print_table, shared_now};
 use crate::config::{Sources, roles_for_command};
 use crate::domain::{Identity, Permission, Role, Session, User, mask_phone, scope};
 use crate::http::{UserDetailView, UserView};
@@ -32,9 +32,9 @@ pub(super) fn run(sources: &Sources, arguments: &ShowArguments) -> Result<(), Fa
         return print_json(&UserDetailView::of(view, &identities, &sessions));
     }
     print_user(&user, &permissions)?;
-    say("")?;
+    print_line("")?;
     print_identities(&identities)?;
-    say("")?;
+    print_line("")?;
     print_sessions(sessions)
 }
 

@@ -1,4 +1,4 @@
-//! Makes text that clients may have sent safe to print on one line of a log.
+//! Makes text that clients may have sent safe to print on one line of a log or a terminal.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -43,6 +43,14 @@ pub(super) fn escape(out: &mut impl Write, text: &str, escapes: Escapes) -> io::
     out.write_all(rest.as_bytes())
 }
 
+/// `text`, escaped.
+pub(super) fn escaped(text: &str, escapes: Escapes) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    // Writing into memory never fails.
+    let _written = escape(&mut out, text, escapes);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// Whether the text is only ASCII that needs no escape, as nearly all text is. Checks every byte without an early
 /// exit, so that the compiler can vectorize it.
 fn is_plain(text: &[u8], escapes: Escapes) -> bool {
@@ -52,12 +60,14 @@ fn is_plain(text: &[u8], escapes: Escapes) -> bool {
     })
 }
 
-/// C0, DEL and C1 controls, and the two other characters that some viewers break lines at.
+/// C0, DEL and C1 controls, the two other characters that some viewers break lines at, and those that turn the
+/// direction of the text around them.
 fn needs_escape(c: char, escapes: Escapes) -> bool {
     match c {
         '"' | '\\' => escapes == Escapes::Json,
         ' '..='~' => false,
         '\u{2028}' | '\u{2029}' => true,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
         _ => c.is_control(),
     }
 }
@@ -66,23 +76,18 @@ fn needs_escape(c: char, escapes: Escapes) -> bool {
 mod tests {
     use super::*;
 
-    fn escaped(text: &str, escapes: Escapes) -> String {
-        let mut out = Vec::new();
-        escape(&mut out, text, escapes).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
     #[test]
     fn nothing_breaks_a_line_or_steers_a_terminal() {
         assert_eq!(escaped("a\r\nb\tc\u{1b}[31m\u{7f}\u{85}\u{2028}\0", Escapes::Controls), {
             r"a\r\nb\tc\u001b[31m\u007f\u0085\u2028\u0000"
         });
+        assert_eq!(escaped("\u{202e}drow\u{2069}\u{200f}", Escapes::Controls), r"\u202edrow\u2069\u200f");
         assert_eq!(escaped(r#"小店 "x" \ é"#, Escapes::Controls), r#"小店 "x" \ é"#);
     }
 
     #[test]
     fn json_strings_read_back_as_they_were() {
-        for text in ["", "plain", "\"", "\\", "小店 \"x\" \\ é\n\u{1b}\0\u{2029}\u{9f}"] {
+        for text in ["", "plain", "\"", "\\", "小店 \"x\" \\ é\n\u{1b}\0\u{2029}\u{9f}\u{202e}"] {
             let json = format!("\"{}\"", escaped(text, Escapes::Json));
             assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
         }
