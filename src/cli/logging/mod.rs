@@ -6,10 +6,11 @@ mod lines;
 mod panics;
 mod timestamp;
 
+use super::terminal::tell;
 use crate::config::{LogConfig, LogFormat};
 use env_logger::Builder;
 use lines::Lines;
-use log::{Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::cell::RefCell;
 use std::time::SystemTime;
 
@@ -30,6 +31,14 @@ pub(super) fn start(config: &LogConfig) -> Result<(), LogStartError> {
     let format = config.format;
     let lines = Lines::start(std::io::stderr(), move |count| told_of_dropped(count, format))?;
     let logger = Logger::new(config, lines);
+    if logger.is_mute_by_mistake(&config.filter) {
+        // The log would not show it.
+        tell(&format!(
+            "RUST_LOG: {:?} names what to log and leaves out weauth, its errors included: give a level first, as in \
+             `info,TARGET`",
+            config.filter
+        ));
+    }
     log::set_max_level(logger.filter.filter());
     log::set_boxed_logger(Box::new(logger))?;
     std::panic::set_hook(Box::new(panics::log_panic));
@@ -47,7 +56,7 @@ fn write(line: &mut Vec<u8>, record: &Record<'_>, format: LogFormat) -> std::io:
 fn told_of_dropped(count: u64, format: LogFormat) -> Vec<u8> {
     let mut line = Vec::new();
     let mut record = Record::builder();
-    record.level(log::Level::Warn).target("weauth::log");
+    record.level(Level::Warn).target("weauth::log");
     let args = format_args!("lines dropped from the log, as nobody read it: {count}");
     // Writing into memory never fails.
     let _ = write(&mut line, &record.args(args).build(), format);
@@ -66,11 +75,20 @@ impl Logger {
     fn new(config: &LogConfig, lines: Lines) -> Self {
         let mut builder = Builder::new();
         // What actix logs about its threads at info does not interest an operator; RUST_LOG can enable it.
-        builder.filter_module("actix_server", log::LevelFilter::Warn);
+        builder.filter_module("actix_server", LevelFilter::Warn);
         // It logs as an error whatever clients send that is not HTTP.
-        builder.filter_module("actix_http::h1", log::LevelFilter::Off);
+        builder.filter_module("actix_http::h1", LevelFilter::Off);
         let filter = builder.parse_filters(&config.filter).build();
         Self { filter, format: config.format, lines }
+    }
+
+    /// Does a filter without a level leave out our errors? A mistyped level is the name of a target to env_logger.
+    fn is_mute_by_mistake(&self, filter: &str) -> bool {
+        let error = Metadata::builder().level(Level::Error).target("weauth").build();
+        let is_clear = |word: &str| {
+            word.contains('=') || word.starts_with("weauth") || word.parse::<LevelFilter>().is_ok()
+        };
+        !self.enabled(&error) && !filter.split([',', '/']).map(str::trim).any(is_clear)
     }
 }
 
@@ -130,12 +148,30 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_that_leaves_our_errors_out_without_saying_so_is_noticed() {
+        for (filter, is_mute) in [
+            ("foo", true),
+            ("foo,reqwest", true),
+            ("foo/login", true),
+            ("weauth", false),
+            ("weauth::http", false),
+            ("info,foo", false),
+            ("off", false),
+            ("foo=debug", false),
+        ] {
+            let config = LogConfig { filter: filter.to_owned(), format: LogFormat::Text };
+            let logger = Logger::new(&config, Lines::start(std::io::sink(), |_| Vec::new()).unwrap());
+            assert_eq!(logger.is_mute_by_mistake(filter), is_mute, "{filter}");
+        }
+    }
+
+    #[test]
     fn what_passes_the_filter_is_written_by_the_time_flush_returns() {
         let kept = Kept::default();
         let lines = Lines::start(kept.clone(), |_| Vec::new()).unwrap();
         let config = LogConfig { filter: "warn,weauth=info".to_owned(), format: LogFormat::Text };
         let logger = Logger::new(&config, lines);
-        for (target, level) in [("weauth::http", log::Level::Info), ("other", log::Level::Info)] {
+        for (target, level) in [("weauth::http", Level::Info), ("other", Level::Info)] {
             logger.log(&Record::builder().target(target).level(level).args(format_args!("hello")).build());
         }
         logger.flush();
