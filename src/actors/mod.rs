@@ -14,4 +14,5 @@ const MAILBOX: usize = 1 << 20;
 
 pub use db::{Db, DbSettings};
 pub use exchange::{Exchange, ExchangeError};
+pub use spent_codes::REMEMBERED_CODES;
 pub use wechat::WeChat;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 /// How many spent codes are remembered; a repeat of one is refused without asking WeChat.
-const REMEMBERED_CODES: usize = 20_000;
+pub const REMEMBERED_CODES: usize = 20_000;
 
 /// Recently exchanged codes and when they were spent; the oldest is evicted first.
 #[derive(Default)]
@@ -15,6 +15,13 @@ pub(super) struct SpentCodes {
 }
 
 impl SpentCodes {
+    /// Remembers these, the latest last, as spent at this moment.
+    pub(super) fn of(keys: &[CodeKey], now: Instant) -> Self {
+        let mut spent = Self::default();
+        keys.iter().for_each(|key| spent.remember(key, now));
+        spent
+    }
+
     pub(super) fn when(&self, key: &CodeKey) -> Option<Instant> {
         self.known.get(key).copied()
     }
@@ -44,10 +51,8 @@ mod tests {
             let code = LoginCode::parse(&format!("code-{number}")).unwrap().hash();
             CodeKey { app: app.clone(), code }
         };
-        let (mut spent, now) = (SpentCodes::default(), Instant::now());
-        for number in 0..=REMEMBERED_CODES {
-            spent.remember(&key(number), now);
-        }
+        let now = Instant::now();
+        let spent = SpentCodes::of(&(0..=REMEMBERED_CODES).map(key).collect::<Vec<_>>(), now);
         assert_eq!(spent.when(&key(0)), None);
         assert_eq!((spent.when(&key(1)), spent.when(&key(REMEMBERED_CODES))), (Some(now), Some(now)));
         assert_eq!((spent.known.len(), spent.in_order.len()), (REMEMBERED_CODES, REMEMBERED_CODES));

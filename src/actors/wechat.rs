@@ -173,8 +173,9 @@ pub struct WeChat {
 }
 
 impl WeChat {
-    /// Starts the actor on this thread's arbiter; at most `max_in_flight` logins wait for WeChat at once.
-    pub fn start(client: Client, apps: Vec<App>, max_in_flight: usize) -> Self {
+    /// Starts the actor on this thread's arbiter; at most `max_in_flight` logins wait for WeChat at once. `spent` are the
+    /// latest codes that were exchanged before, the latest last.
+    pub fn start(client: Client, apps: Vec<App>, max_in_flight: usize, spent: &[CodeKey]) -> Self {
         let apps =
             apps.into_iter().map(|app| (app.id.clone(), (Arc::new(app), Circuit::default()))).collect();
         let actor = WeChatActor {
@@ -182,7 +183,7 @@ impl WeChat {
             in_flight: HashMap::new(),
             logins: 0,
             max_in_flight,
-            spent: SpentCodes::default(),
+            spent: SpentCodes::of(spent, Instant::now()),
         };
         Self { actor: actor.start(), client }
     }
@@ -252,7 +253,7 @@ mod tests {
         let app = App { id: id.clone(), secret, name: String::new() };
         let client = Client::new(&"http://127.0.0.1:9/".parse().unwrap()).unwrap();
         let key = CodeKey { app: id, code: LoginCode::parse("code").unwrap().hash() };
-        (WeChat::start(client, vec![app], 3), key)
+        (WeChat::start(client, vec![app], 3, &[]), key)
     }
 
     #[actix::test]

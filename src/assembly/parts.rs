@@ -1,16 +1,16 @@
 //! Opens the database, and builds the flows upon what is loaded from it.
 
 use super::{Settings, StartError};
-use crate::actors::{Db, DbSettings, WeChat};
+use crate::actors::{Db, DbSettings, REMEMBERED_CODES, WeChat};
 use crate::config::DatabaseConfig;
-use crate::domain::{Clock, DatabaseUrl, Lifetimes, Time};
+use crate::domain::{Clock, CodeKey, DatabaseUrl, Lifetimes, Time};
 use crate::flows::{
     ApiKeys, Background, FollowRevocations, Introspection, Issuer, KeyPolicy, LastLogins, LoginBrake,
     ServerKeys, Sessions, SignIn, SignInParts, TokenRevocation, Users, follow_keys, index_logins_forever,
     purge_forever,
 };
 use crate::http::HttpState;
-use crate::store::{Migrator, StoreError};
+use crate::store::{FindLatestCodes, Migrator, StoreError};
 use crate::tokens::{Revocations, Verifier};
 use crate::wechat::Client;
 use std::cell::Cell;
@@ -33,6 +33,8 @@ pub(super) struct Parts<'a> {
     /// When the news was read.
     heard: Time,
     pub(super) last_logins: LastLogins,
+    /// Codes of logins before this start.
+    spent_codes: Vec<CodeKey>,
 }
 
 impl<'a> Parts<'a> {
@@ -42,18 +44,9 @@ impl<'a> Parts<'a> {
         let unreadable = |error| StartError::Database { url: database.url.to_string(), error };
         let (clock, lifetimes) = (Clock::system(), settings.tokens.lifetimes());
         let db = open_database(database).await.map_err(unreadable)?;
-        let policy = KeyPolicy {
-            algorithm: settings.keys.signing_algorithm,
-            max_age: i64::from(settings.keys.max_age),
-            access_ttl: lifetimes.access,
-        };
-        let server_keys = ServerKeys::new(
-            db.for_followers(),
-            master_keys.clone(),
-            policy,
-            public_url.clone(),
-            clock.clone(),
-        );
+        let (key_db, policy) = (db.for_followers(), key_policy(settings));
+        let server_keys =
+            ServerKeys::new(key_db, master_keys.clone(), policy, public_url.clone(), clock.clone());
         let keys = server_keys.start().await?;
         let revocations = Revocations::default();
         let news = FollowRevocations {
@@ -65,8 +58,21 @@ impl<'a> Parts<'a> {
         };
         let heard = news.load().await.map_err(unreadable)?;
         let tokens = Verifier::new(keys, settings.app_ids(), revocations, lifetimes.access, clock.clone());
+        let latest_codes = FindLatestCodes { limit: REMEMBERED_CODES as i64 };
+        let spent_codes = db.run(latest_codes).await.map_err(unreadable)?;
         let last_logins = LastLogins::default();
-        Ok(Self { settings, lifetimes, db, clock, server_keys, tokens, news, heard, last_logins })
+        Ok(Self {
+            settings,
+            lifetimes,
+            db,
+            clock,
+            server_keys,
+            tokens,
+            news,
+            heard,
+            last_logins,
+            spent_codes,
+        })
     }
 
     /// Builds the flows, for the handlers.
@@ -102,7 +108,7 @@ impl<'a> Parts<'a> {
         let wechat = &self.settings.wechat;
         let client = Client::new(&wechat.api_base).map_err(StartError::Client)?;
         Ok(SignIn::new(SignInParts {
-            wechat: WeChat::start(client, wechat.apps.clone(), wechat.max_in_flight),
+            wechat: WeChat::start(client, wechat.apps.clone(), wechat.max_in_flight, &self.spent_codes),
             db: self.db.clone(),
             issuer,
             master_keys: self.settings.master_keys.clone(),
@@ -129,6 +135,14 @@ impl<'a> Parts<'a> {
         }
         let purging = (db.clone(), self.clock.clone(), self.lifetimes);
         background.run("purger", purging, |(db, clock, kept)| purge_forever(db, clock, kept));
+    }
+}
+
+fn key_policy(settings: &Settings) -> KeyPolicy {
+    KeyPolicy {
+        algorithm: settings.keys.signing_algorithm,
+        max_age: i64::from(settings.keys.max_age),
+        access_ttl: settings.tokens.lifetimes().access,
     }
 }
 

@@ -67,6 +67,13 @@ impl std::fmt::Debug for LoginCode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CodeHash(u128);
 
+impl CodeHash {
+    /// Reads the stored form; `None` if it is none.
+    pub fn from_stored(text: &str) -> Option<Self> {
+        u128::from_str_radix(text, 16).ok().map(Self)
+    }
+}
+
 /// The stored form: 32 lowercase hexadecimal digits.
 impl std::fmt::Display for CodeHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -117,8 +124,9 @@ mod tests {
     #[test]
     fn a_stored_code_is_half_of_its_digest() {
         for text in ["0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P", "code-102"] {
-            let stored = LoginCode::parse(text).unwrap().hash().to_string();
-            assert_eq!(stored, sha256_hex(text.as_bytes())[..32]);
+            let hash = LoginCode::parse(text).unwrap().hash();
+            assert_eq!(hash.to_string(), sha256_hex(text.as_bytes())[..32]);
+            assert_eq!(CodeHash::from_stored(&hash.to_string()), Some(hash));
         }
     }
 

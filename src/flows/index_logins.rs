@@ -1,52 +1,48 @@
-//! Adds logins to the SQLite indexes in the background (see `store/fresh_logins.rs`).
+//! Adds logins to the SQLite indexes in the background (see `store/recent_logins.rs`).
 
 use super::background::Outage;
 use crate::actors::Db;
-use crate::store::{
-    FindFreshLogins, ForgetFreshLogins, IndexExchanges, IndexUserSessions, StoreError, Stretch,
-};
+use crate::store::{FindFreshLogins, ForgetFreshCodes, IndexCodes, IndexUserSessions, StoreError};
 use std::time::Duration;
 
 /// A longer pause lets more entries share a page; a shorter one leaves fewer unindexed logins to search.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// The maximum entries per write, so that no login waits long behind it.
 const BITE: usize = 800;
 
-/// Indexes every second until the process ends. A failure is retried a second later.
+/// The most codes in a run.
+const RUN: usize = 4096;
+
+/// Indexes every other second until the process ends. A failure is retried the next time.
 pub async fn index_logins_forever(db: Db) {
     let outage = Outage::new("logins can't be indexed", "logins are indexed again");
-    let mut indexed = 0;
     loop {
         tokio::time::sleep(PAUSE).await;
-        if let Some(last) = outage.note(index_logins(&db, indexed).await) {
-            indexed = last.max(indexed);
-        }
+        outage.note(index_logins(&db).await);
     }
 }
 
-/// Indexes the logins after this one and returns the last of them. Safe to interrupt anywhere: indexing is idempotent.
-async fn index_logins(db: &Db, indexed: i64) -> Result<i64, StoreError> {
-    let fresh = db.run(FindFreshLogins(indexed)).await?;
-    for stretch in stretches(fresh.last, &fresh.users) {
-        db.commit(IndexUserSessions(stretch)).await?;
+/// Indexes the logins that are not indexed yet. Safe to interrupt anywhere: indexing is idempotent.
+async fn index_logins(db: &Db) -> Result<(), StoreError> {
+    let fresh = db.run(FindFreshLogins).await?;
+    let Some(&last) = fresh.numbers.last() else { return Ok(()) };
+    for (after, through) in stretches(&fresh.users) {
+        db.commit(IndexUserSessions { last, after, through }).await?;
     }
-    for stretch in stretches(fresh.last, &fresh.codes) {
-        db.commit(IndexExchanges(stretch)).await?;
+    for last in fresh.numbers.chunks(RUN).filter_map(<[i64]>::last) {
+        db.commit(IndexCodes(*last)).await?;
     }
-    if fresh.last > 0 {
-        db.commit(ForgetFreshLogins(fresh.last)).await?;
-    }
-    Ok(fresh.last)
+    db.commit(ForgetFreshCodes).await
 }
 
-/// Splits the range of these sorted keys into stretches of about [`BITE`] keys each.
-fn stretches(last: i64, keys: &[String]) -> impl Iterator<Item = Stretch> {
+/// Splits the range of these sorted keys into stretches of about [`BITE`] keys each: after the first of a pair, up to
+/// and including the second.
+fn stretches(keys: &[String]) -> impl Iterator<Item = (String, String)> {
     let mut after = String::new();
-    keys.chunks(BITE).filter_map(|bite| bite.last()).map(move |through| {
-        let after = std::mem::replace(&mut after, through.clone());
-        Stretch { last, after, through: through.clone() }
-    })
+    keys.chunks(BITE)
+        .filter_map(|bite| bite.last())
+        .map(move |through| (std::mem::replace(&mut after, through.clone()), through.clone()))
 }
 
 #[cfg(test)]
@@ -57,11 +53,11 @@ mod tests {
     fn stretches_cover_every_key_once() {
         let mut keys: Vec<String> = (0..BITE * 2 + 7).map(|number| format!("{:08}", number / 3)).collect();
         keys.sort_unstable();
-        let stretches: Vec<Stretch> = stretches(1, &keys).collect();
+        let stretches: Vec<(String, String)> = stretches(&keys).collect();
         for key in &keys {
-            let holds = |stretch: &&Stretch| stretch.after < *key && *key <= stretch.through;
+            let holds = |(after, through): &&(String, String)| after < key && key <= through;
             assert_eq!(stretches.iter().filter(holds).count(), 1, "{key}");
         }
-        assert!(super::stretches(1, &[]).next().is_none());
+        assert!(super::stretches(&[]).next().is_none());
     }
 }

@@ -7,8 +7,9 @@ use super::follow_revocations::news_is_over_before;
 use crate::actors::Db;
 use crate::domain::{Clock, Lifetimes, Time};
 use crate::store::{
-    Bite, ClearPreviousKeys, DeleteExchanges, DeleteExpiredSessions, DeleteOldNews, FindExpiredSessions,
-    FindOldExchanges, FindOldNews, FindPreviousKeys, LoadKeys, Query, StoreError, Write,
+    Bite, ClearPreviousKeys, DeleteExchanges, DeleteExpiredSessions, DeleteOldLogins, DeleteOldNews,
+    FindExpiredSessions, FindOldExchanges, FindOldLogins, FindOldNews, FindPreviousKeys, LoadKeys, Query,
+    StoreError, Write,
 };
 use std::time::Duration;
 
@@ -53,7 +54,12 @@ pub async fn purge_forever(db: Db, clock: Clock, lifetimes: Lifetimes) {
 }
 
 async fn purge_exchanges(db: &Db, before: Time) -> Result<(), StoreError> {
-    walk(db, |after| FindOldExchanges { after, before, limit: BITE }, DeleteExchanges).await
+    walk(db, |after| FindOldExchanges { after, before, limit: BITE }, DeleteExchanges).await?;
+    while let Some(through) = db.run(FindOldLogins { before, limit: MOST_WRITTEN }).await? {
+        db.commit(DeleteOldLogins(through)).await?;
+        tokio::time::sleep(PAUSE_BETWEEN_BITES).await;
+    }
+    Ok(())
 }
 
 async fn purge_sessions(db: &Db, at: Time) -> Result<(), StoreError> {

@@ -1,6 +1,6 @@
 //! Opens connections by the URL's scheme and pools them.
 
-use super::fresh_logins::INDEX_FRESH_CODES;
+use super::recent_logins::INDEX_FRESH_CODES;
 use super::sign_in::{LOGINS, WRITE_LOGIN};
 use super::{MAX_WAIT, StoreError};
 use crate::domain::{DatabaseUrl, split_parameters};

@@ -1,7 +1,9 @@
-//! The exchange record: the session that a code was exchanged for.
+//! The exchange record: the session that a code was exchanged for. On SQLite it is the login itself, in
+//! `recent_logins.rs`; here is the table of Postgres.
 
 use super::prepared::prepared;
-use super::schema::{exchanges, fresh_logins, sessions};
+use super::recent_logins::FindRecentLogin;
+use super::schema::{exchanges, sessions};
 use super::users::find_user;
 use super::walk::after;
 use super::{Bite, DbConn, Query, StoreError, WriteOne};
@@ -77,31 +79,23 @@ impl Query for FindExchange {
 type Row = (String, String, Option<String>, Time);
 
 impl FindExchange {
-    /// Looks in `fresh_logins` before `exchanges`, the direction in which rows move, so that none is missed.
     fn find(&self, conn: &mut DbConn) -> Result<Option<Row>, StoreError> {
         let (appid, code) = (self.key.app.as_str(), self.key.code.to_string());
-        if let DbConn::Sqlite(conn) = conn {
-            let fresh = fresh_logins::table
-                .filter(fresh_logins::appid.eq(appid))
-                .filter(fresh_logins::code_hash.eq(&code))
-                .select((
-                    fresh_logins::user_id,
-                    fresh_logins::session_id,
-                    fresh_logins::idempotency_key,
-                    fresh_logins::exchanged_at,
-                ));
-            let row: Option<Row> = fresh.first(conn).optional()?;
-            if row.is_some() {
-                return Ok(row);
+        let found = match conn {
+            DbConn::Sqlite(conn) => {
+                FindRecentLogin { appid, code_hash: &code, fresh: &code, indexed: &code }.get_result(conn)
             }
-        }
-        let indexed = exchanges::table.find((appid, &code)).select((
-            exchanges::user_id,
-            exchanges::session_id,
-            exchanges::idempotency_key,
-            exchanges::exchanged_at,
-        ));
-        Ok(indexed.first(conn).optional()?)
+            DbConn::Postgres(conn) => {
+                let columns = (
+                    exchanges::user_id,
+                    exchanges::session_id,
+                    exchanges::idempotency_key,
+                    exchanges::exchanged_at,
+                );
+                exchanges::table.find((appid, &code)).select(columns).first(conn)
+            }
+        };
+        Ok(found.optional()?)
     }
 }
 
@@ -112,7 +106,8 @@ pub struct ExchangeKey {
     code_hash: String,
 }
 
-/// Reads a number of exchanges, in key order; those that are old are due.
+/// Reads a number of exchanges, in key order; those that are old are due. None on SQLite, where
+/// [`FindOldLogins`](super::FindOldLogins) finds them.
 pub struct FindOldExchanges {
     /// The position to continue from.
     pub after: ExchangeKey,
@@ -126,6 +121,9 @@ impl Query for FindOldExchanges {
     type Output = Bite<ExchangeKey>;
 
     fn run(&self, conn: &mut DbConn) -> Result<Bite<ExchangeKey>, StoreError> {
+        let DbConn::Postgres(conn) = conn else {
+            return Ok(Bite::of(Vec::new(), self.limit, |_: &Time| false));
+        };
         let key = (exchanges::appid, exchanges::code_hash);
         let rows = exchanges::table
             .filter(after("appid, code_hash", &self.after.appid, &self.after.code_hash))
@@ -151,17 +149,10 @@ impl WriteOne for DeleteExchanges {
     type Output = ();
 
     fn apply_one(&self, conn: &mut DbConn) -> Result<(), StoreError> {
-        let keys = self.0.iter().map(|key| (key.appid.as_str(), key.code_hash.as_str()));
-        match conn {
-            DbConn::Sqlite(conn) => {
-                for key in keys {
-                    diesel::delete(exchanges::table.find(key)).execute(conn)?;
-                }
-            }
-            DbConn::Postgres(conn) => {
-                let (appids, codes) = keys.unzip();
-                DeleteAllExchanges { appids, codes }.execute(conn)?;
-            }
+        if let DbConn::Postgres(conn) = conn {
+            let keys = self.0.iter().map(|key| (key.appid.as_str(), key.code_hash.as_str()));
+            let (appids, codes) = keys.unzip();
+            DeleteAllExchanges { appids, codes }.execute(conn)?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Finds expired sessions in a walk through the table, and deletes them.
 
-use super::fresh_logins::forget_user_session;
 use super::prepared::prepared;
+use super::recent_logins::forget_user_session;
 use super::schema::sessions;
 use super::{Bite, DbConn, Query, StoreError, WriteOne};
 use crate::domain::Time;

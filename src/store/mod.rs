@@ -13,7 +13,6 @@ mod direct;
 mod error;
 mod exchanges;
 mod expired_sessions;
-mod fresh_logins;
 mod group_commit;
 mod identities;
 mod introspect;
@@ -24,6 +23,7 @@ mod opened_file;
 mod prepared;
 mod previous_keys;
 mod query;
+mod recent_logins;
 mod revocations;
 mod rotate_keys;
 mod rotate_session;
@@ -54,7 +54,6 @@ pub use direct::Direct;
 pub use error::StoreError;
 pub use exchanges::{DeleteExchanges, FindExchange, FindOldExchanges, FoundExchange, LiveSession};
 pub use expired_sessions::{DeleteExpiredSessions, FindExpiredSessions};
-pub use fresh_logins::{FindFreshLogins, ForgetFreshLogins, IndexExchanges, IndexUserSessions, Stretch};
 pub use group_commit::{GroupCommit, MAX_WAIT, Reply};
 pub use identities::ListIdentities;
 pub use introspect::{FindRefreshSession, RefreshSession};
@@ -64,6 +63,10 @@ pub use migrate::{CheckReady, CheckSchema, Migrator};
 pub use opened_file::OpenedFile;
 pub use previous_keys::{ClearPreviousKeys, FindPreviousKeys};
 pub use query::{Query, Write, WriteOne};
+pub use recent_logins::{
+    DeleteOldLogins, FindFreshLogins, FindLatestCodes, FindOldLogins, ForgetFreshCodes, IndexCodes,
+    IndexUserSessions,
+};
 pub use revocations::{DeleteOldNews, FindOldNews, FindRevocations};
 pub use rotate_keys::{
     RaiseTokenSeconds, ResetKeys, RetireDueKeys, RetireKey, Retirement, RotateIf, RotateKey,

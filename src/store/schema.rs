@@ -36,7 +36,15 @@ diesel::table! {
 }
 
 diesel::table! {
-    fresh_logins (seq) {
+    recent_codes (run, code_hash, seq) {
+        run -> BigInt,
+        code_hash -> Text,
+        seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    recent_logins (seq) {
         seq -> BigInt,
         user_id -> Text,
         session_id -> Text,
@@ -145,7 +153,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     audit,
     exchanges,
-    fresh_logins,
+    recent_codes,
+    recent_logins,
     identities,
     keys,
     revocations,

@@ -1,8 +1,8 @@
 //! Listing and ending sessions.
 
 use super::audit::{Audited, audit};
-use super::fresh_logins::forget_user_session;
 use super::prepared::prepared;
+use super::recent_logins::forget_user_session;
 use super::revocations::revoke;
 use super::schema::sessions;
 use super::{DbConn, Query, StoreError, WriteOne};
@@ -65,7 +65,9 @@ prepared! {
     (Text, Text, Timestamp),
     "SELECT user_id, id, expires_at FROM sessions WHERE id IN (
          SELECT session_id FROM user_sessions WHERE user_id IN (SELECT value FROM json_each(?))
-         UNION SELECT session_id FROM fresh_logins WHERE user_id IN (SELECT value FROM json_each(?))
+         UNION SELECT session_id FROM recent_logins
+         WHERE seq > (SELECT coalesce(max(run), 0) FROM recent_codes)
+             AND user_id IN (SELECT value FROM json_each(?))
      ) ORDER BY id"
 }
 

@@ -1,7 +1,7 @@
 //! Deletes users: personal data goes, and the audit log records the deletion.
 
 use super::audit::{AuditPlace, Audited, audit, forget_last_addresses};
-use super::fresh_logins::forget_user;
+use super::recent_logins::forget_user;
 use super::schema::{exchanges, users};
 use super::sessions::end_all;
 use super::user_changes::announce_change;
@@ -35,7 +35,9 @@ impl WriteOne for DeleteUser {
         }
         let ended = end_all(conn, &self.user, self.at)?;
         // A full scan, but over a few minutes of records; an index would slow down every login.
-        diesel::delete(exchanges::table.filter(exchanges::user_id.eq(id))).execute(conn)?;
+        if let DbConn::Postgres(conn) = conn {
+            diesel::delete(exchanges::table.filter(exchanges::user_id.eq(id))).execute(conn)?;
+        }
         forget_user(conn, id)?;
         // Identities and roles are deleted with the row (ON DELETE CASCADE).
         diesel::delete(users::table.find(id)).execute(conn)?;

@@ -20,6 +20,7 @@ on_both!(
     a_node_that_comes_second_waits_for_the_first,
     a_used_code_is_used,
     a_used_code_is_used_however_many_bring_it_at_once,
+    a_used_code_is_used_after_a_restart_even_if_wechat_forgot_it,
     the_same_idempotency_key_gets_the_same_session,
     a_repeat_is_told_how_long_its_session_still_holds,
     the_replay_window_ends,
@@ -182,6 +183,20 @@ async fn a_used_code_is_used_however_many_bring_it_at_once(db: Database) {
             answer.problem(401, "wechat_code_used");
         }
     }
+    assert_eq!(db.count("sessions"), 1);
+}
+
+async fn a_used_code_is_used_after_a_restart_even_if_wechat_forgot_it(db: Database) {
+    let wechat = ScriptedWeChat::start().await;
+    let app = TestApp::with_wechat(db.clone(), &wechat).await;
+    let code = new_code();
+    wechat.answer(&code, Reply::user("oForgetful000000000000000000"));
+    app.login_with(json!({"code": code})).await.ok();
+    app.kill();
+
+    let again = app.restart().await.login_with(json!({"code": code})).await;
+
+    again.problem(401, "wechat_code_used");
     assert_eq!(db.count("sessions"), 1);
 }
 

@@ -4,9 +4,10 @@ use super::{Target, migrations};
 use std::collections::BTreeSet;
 use tempfile::TempDir;
 
-/// The first migration that moves rows, and a later one that moves SQLite's fresh logins.
+/// The first migration that moves rows, and later ones that move SQLite's logins.
 const MOVES_SESSIONS: &str = "2026-11-25-000100_sessions_in_order_of_time";
 const MOVES_FRESH_LOGINS: &str = "2026-11-25-000300_lighter_logins";
+const MOVES_EXCHANGES: &str = "2026-11-26-000300_recent_logins";
 
 /// A person with everything that the tables before [`MOVES_SESSIONS`] hold; their session is to expire after it ends.
 const PERSON: &str = "
@@ -22,7 +23,11 @@ const PERSON: &str = "
     INSERT INTO exchanges (appid, code_hash, user_id, session_id, idempotency_key, exchanged_at)
     VALUES ('a', 'c1', 'u', 's', 'k', '2026-01-01 00:00:11');";
 
-/// What is stored of a person in tables that both databases always have.
+/// What is stored of a person, whose logins stand in this table.
+fn stored(target: &Target, logins: &str) -> BTreeSet<String> {
+    target.lines(&format!("{STORED} FROM {logins}"), &format!("{STORED} FROM exchanges"))
+}
+
 const STORED: &str = "
     SELECT 'user ' || id || ' ' || status || ' ' || nickname || ' ' || created_at || ' ' || last_login_at AS line
     FROM users
@@ -33,7 +38,7 @@ const STORED: &str = "
         || rotated_at || ' ' || created_at || ' ' || last_used_at || ' ' || expires_at || ' ' || ends_at || ' ' || ip
         || ' ' || user_agent FROM sessions
     UNION ALL SELECT 'exchange ' || appid || ' ' || code_hash || ' ' || user_id || ' ' || session_id || ' '
-        || COALESCE(idempotency_key, '-') || ' ' || exchanged_at FROM exchanges";
+        || COALESCE(idempotency_key, '-') || ' ' || exchanged_at";
 
 mod rows_survive_migrations {
     use super::*;
@@ -42,38 +47,46 @@ mod rows_survive_migrations {
     fn sqlite() {
         let folder = TempDir::new().unwrap();
         let target = Target::sqlite(&folder);
-        let mut stored = assert_rows_survive(&target);
+        let mut rows = assert_rows_survive(&target, "recent_logins");
         assert_eq!(user_sessions(&target), lines(&["u s"]));
+        assert_eq!(logins(&target, INDEXED), lines(&["u s a c1 2026-01-01 00:00:11"]));
 
-        // Until it is indexed, a login stands in a table of its own, which the older schema does not have.
-        let fresh = lines(&["5 u t a c2 2026-01-01 00:00:12"]);
+        // Until it is indexed, a login stood in a table of its own, and stands behind the others now.
+        let fresh = lines(&["u t a c2 2026-01-01 00:00:12"]);
         revert_from(&target, MOVES_FRESH_LOGINS);
         target
             .execute("INSERT INTO fresh_logins VALUES (5, 'u', 't', 'a', 'c2', NULL, '2026-01-01 00:00:12')");
         target.migrate(&[]);
-        assert_eq!(fresh_logins(&target), fresh);
-        revert_from(&target, MOVES_FRESH_LOGINS);
-        assert_eq!(fresh_logins(&target), fresh);
+        assert_eq!(logins(&target, FRESH), fresh);
+        assert_eq!(logins(&target, INDEXED), lines(&["u s a c1 2026-01-01 00:00:11"]));
+        for reverted in [MOVES_EXCHANGES, MOVES_FRESH_LOGINS] {
+            revert_from(&target, reverted);
+            assert_eq!(logins(&target, "fresh_logins"), fresh);
+            assert_eq!(stored(&target, "exchanges"), rows);
+        }
         revert_from(&target, MOVES_SESSIONS);
-        stored.extend(lines(&["exchange a c2 u t - 2026-01-01 00:00:12"]));
-        assert_eq!(target.lines(STORED, STORED), stored);
+        rows.extend(lines(&["exchange a c2 u t - 2026-01-01 00:00:12"]));
+        assert_eq!(stored(&target, "exchanges"), rows);
         target.migrate(&[]);
-        assert_eq!(target.lines(STORED, STORED), stored);
+        assert_eq!(stored(&target, "recent_logins"), rows);
         assert_eq!(user_sessions(&target), lines(&["u s"]));
     }
 
     #[test]
     fn postgres() {
-        assert_rows_survive(&Target::postgres());
+        assert_rows_survive(&Target::postgres(), "");
     }
 }
 
-/// Up, down and up again; returns what is stored in the end.
-fn assert_rows_survive(target: &Target) -> BTreeSet<String> {
+const INDEXED: &str = "recent_logins JOIN recent_codes USING (seq, code_hash)";
+const FRESH: &str = "recent_logins WHERE seq > (SELECT max(run) FROM recent_codes)";
+
+/// Up, down and up again; returns what is stored in the end, where SQLite has the logins in this table.
+fn assert_rows_survive(target: &Target, logins_in_the_end: &str) -> BTreeSet<String> {
     target.migrate(&[]);
     revert_from(target, MOVES_SESSIONS);
     target.execute(PERSON);
-    let stored = |expires_at: &str| {
+    let rows = |expires_at: &str| {
         let session = format!(
             "session u s a o 7 2026-01-01 00:00:06 2026-01-01 00:00:07 2026-01-01 00:00:08 {expires_at} \
              2027-01-01 00:00:09 127.0.0.1 phone"
@@ -86,15 +99,15 @@ fn assert_rows_survive(target: &Target) -> BTreeSet<String> {
             "exchange a c1 u s k 2026-01-01 00:00:11",
         ])
     };
-    assert_eq!(target.lines(STORED, STORED), stored("2027-01-01 00:00:10"));
+    assert_eq!(stored(target, "exchanges"), rows("2027-01-01 00:00:10"));
     target.migrate(&[]);
-    let stored = stored("2027-01-01 00:00:09");
-    assert_eq!(target.lines(STORED, STORED), stored, "no session expires later than it ends");
+    let rows = rows("2027-01-01 00:00:09");
+    assert_eq!(stored(target, logins_in_the_end), rows, "no session expires later than it ends");
     revert_from(target, MOVES_SESSIONS);
-    assert_eq!(target.lines(STORED, STORED), stored);
+    assert_eq!(stored(target, "exchanges"), rows);
     target.migrate(&[]);
-    assert_eq!(target.lines(STORED, STORED), stored);
-    stored
+    assert_eq!(stored(target, logins_in_the_end), rows);
+    rows
 }
 
 /// Reverts this migration and all later ones.
@@ -107,9 +120,9 @@ fn user_sessions(target: &Target) -> BTreeSet<String> {
     target.lines("SELECT user_id || ' ' || session_id AS line FROM user_sessions", "")
 }
 
-fn fresh_logins(target: &Target) -> BTreeSet<String> {
-    let columns = "seq || ' ' || user_id || ' ' || session_id || ' ' || appid || ' ' || code_hash || ' ' || exchanged_at";
-    target.lines(&format!("SELECT {columns} AS line FROM fresh_logins WHERE idempotency_key IS NULL"), "")
+fn logins(target: &Target, table: &str) -> BTreeSet<String> {
+    let columns = "user_id || ' ' || session_id || ' ' || appid || ' ' || code_hash || ' ' || exchanged_at";
+    target.lines(&format!("SELECT {columns} AS line FROM {table}"), "")
 }
 
 fn lines(lines: &[&str]) -> BTreeSet<String> {

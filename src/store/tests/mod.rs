@@ -1,11 +1,11 @@
 //! Tests of the store alone, on both databases.
 
 mod connection;
-mod fresh_logins;
 mod full_disk;
 mod group_commit;
 mod keys;
 mod purge;
+mod recent_logins;
 mod revocations;
 mod session_model;
 mod sign_in;

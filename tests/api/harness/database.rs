@@ -69,6 +69,12 @@ impl Database {
         counted[0].rows
     }
 
+    /// Counts the recorded exchanges of codes that tell of this user.
+    pub fn exchanges_of(&self, user: &str) -> i64 {
+        let table = if matches!(*self.0, Kind::Postgres { .. }) { "exchanges" } else { "recent_logins" };
+        self.count(&format!("{table} WHERE user_id = '{user}'"))
+    }
+
     /// The texts that a query finds in a column named `text`.
     pub fn texts(&self, query: &str) -> Vec<String> {
         #[derive(diesel::QueryableByName)]

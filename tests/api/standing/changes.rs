@@ -154,9 +154,10 @@ async fn a_deleted_user_is_gone_and_comes_back_as_somebody_new(db: Database) {
 
     within_a_second([&app, &two], &login.access_token, |answer| answer.code() == "token_revoked").await;
     refresh(&two, &login).await.problem(401, "refresh_token_invalid");
-    for table in ["users", "identities", "sessions", "user_roles", "exchanges"] {
+    for table in ["users", "identities", "sessions", "user_roles"] {
         assert_eq!(db.count(table), 0, "{table}");
     }
+    assert_eq!(db.exchanges_of(login.user_id()), 0);
     assert_eq!(db.texts("SELECT target AS text FROM audit WHERE action = 'user.delete'"), [login.user_id()]);
     let again = app.login("alice").await;
     assert_ne!(again.user_id(), login.user_id());

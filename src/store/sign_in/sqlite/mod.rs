@@ -18,7 +18,7 @@ pub(super) fn record(
 ) -> Result<SignInRecord, StoreError> {
     let code_hash = sign_in.code.to_string();
     let (appid, code_hash) = (sign_in.app.as_str(), code_hash.as_str());
-    let take = TakeCode { appid, code_hash, indexed_appid: appid, indexed_code_hash: code_hash };
+    let take = TakeCode { appid, code_hash };
     if take.execute(conn)? == 0 {
         return Ok(SignInRecord::Repeated);
     }

@@ -8,13 +8,9 @@ use diesel::sql_types::{Binary, Nullable, Text, Timestamp};
 use diesel::sqlite::Sqlite;
 
 prepared! {
-    /// Records the code, unless it is in `fresh_codes` or already indexed.
-    TakeCode<'a> on Sqlite {
-        appid: Text = &'a str, code_hash: Text = &'a str,
-        indexed_appid: Text = &'a str, indexed_code_hash: Text = &'a str,
-    } -> (),
-    "INSERT OR IGNORE INTO temp.fresh_codes (appid, code_hash) SELECT ?, ?
-     WHERE NOT EXISTS (SELECT 1 FROM exchanges WHERE appid = ? AND code_hash = ?)"
+    /// Records the code, unless it is in `fresh_codes` already.
+    TakeCode<'a> on Sqlite { appid: Text = &'a str, code_hash: Text = &'a str } -> (),
+    "INSERT OR IGNORE INTO temp.fresh_codes (appid, code_hash) VALUES (?, ?)"
 }
 
 prepared! {
@@ -23,7 +19,7 @@ prepared! {
         user_id: Text = &'a str, session_id: Text = &'a str, appid: Text = &'a str, code_hash: Text = &'a str,
         idempotency_key: Nullable<Text> = Option<&'a str>, exchanged_at: Timestamp = Time,
     } -> (),
-    "INSERT INTO fresh_logins (user_id, session_id, appid, code_hash, idempotency_key, exchanged_at)
+    "INSERT INTO recent_logins (user_id, session_id, appid, code_hash, idempotency_key, exchanged_at)
      VALUES (?, ?, ?, ?, ?, ?)"
 }
 
@@ -92,7 +88,7 @@ pub(in crate::store) const LOGINS: &str = "CREATE TEMP VIEW logins
 /// `OR FAIL`: a failure rolls back the whole transaction, so SQLite need not be able to undo the statement.)
 pub(in crate::store) const WRITE_LOGIN: &str =
     "CREATE TEMP TRIGGER write_login INSTEAD OF INSERT ON logins BEGIN
-        INSERT INTO fresh_logins (user_id, session_id, appid, code_hash, idempotency_key, exchanged_at)
+        INSERT INTO recent_logins (user_id, session_id, appid, code_hash, idempotency_key, exchanged_at)
         VALUES (NEW.user_id, NEW.session_id, NEW.appid, NEW.code_hash, NEW.idempotency_key, NEW.at);
         INSERT INTO sessions (id, user_id, appid, openid, generation, rotated_at, created_at, last_used_at,
                               expires_at, ends_at, ip, user_agent)

@@ -1,14 +1,14 @@
-//! Fresh logins are found before, during and after indexing, and no code is accepted twice.
+//! Logins are found before, during and after indexing.
 
 use super::sign_in::{AT, ONE, record, sign_in};
 use super::user_deletion::deletion;
 use super::{Fresh, sqlite};
 use crate::domain::{Actor, CodeKey, LoginCode, SessionId, Time, UserId};
-use crate::store::schema::{exchanges, fresh_logins, user_sessions};
+use crate::store::schema::{recent_codes, recent_logins, user_sessions};
 use crate::store::{
-    DbConn, DeleteExpiredSessions, DeleteUser, EndSessions, Ending, FindExchange, FindExpiredSessions,
-    FindFreshLogins, ForgetFreshLogins, IndexExchanges, IndexUserSessions, ListSessions, Query, RecordSignIn,
-    SignInRecord, Stretch, Write,
+    DbConn, DeleteExpiredSessions, DeleteOldLogins, DeleteUser, EndSessions, Ending, FindExchange,
+    FindExpiredSessions, FindFreshLogins, FindOldLogins, ForgetFreshCodes, IndexCodes, IndexUserSessions,
+    ListSessions, Purpose, Query, RecordSignIn, SignInRecord, Write, open_pool,
 };
 use diesel::prelude::*;
 
@@ -23,27 +23,24 @@ fn login(database: &Fresh, person: &str, code: &str) -> (UserId, SessionId) {
 
 type Step = Box<dyn FnOnce(&mut DbConn)>;
 
-/// The steps of the indexing; it may be interrupted after any of them.
+/// The steps of the indexing, with a run for each login; it may be interrupted after any of them.
 fn steps(conn: &mut DbConn) -> Vec<Step> {
-    let fresh = FindFreshLogins(0).run(conn).unwrap();
-    let whole = |keys: &[String]| Stretch {
-        last: fresh.last,
-        after: String::new(),
-        through: keys.last().unwrap().clone(),
-    };
-    let (users, codes, last) = (whole(&fresh.users), whole(&fresh.codes), fresh.last);
-    vec![
-        Box::new(move |conn| _ = IndexUserSessions::apply(&[&IndexUserSessions(users)], conn).unwrap()),
-        Box::new(move |conn| _ = IndexExchanges::apply(&[&IndexExchanges(codes)], conn).unwrap()),
-        Box::new(move |conn| _ = ForgetFreshLogins::apply(&[&ForgetFreshLogins(last)], conn).unwrap()),
-    ]
+    let fresh = FindFreshLogins.run(conn).unwrap();
+    let Some(&last) = fresh.numbers.last() else { return Vec::new() };
+    let through = fresh.users.last().cloned().unwrap();
+    let users = IndexUserSessions { last, after: String::new(), through };
+    let mut steps: Vec<Step> =
+        vec![Box::new(move |conn| _ = IndexUserSessions::apply(&[&users], conn).unwrap())];
+    for number in fresh.numbers {
+        steps.push(Box::new(move |conn| _ = IndexCodes::apply(&[&IndexCodes(number)], conn).unwrap()));
+    }
+    steps.push(Box::new(|conn| _ = ForgetFreshCodes::apply(&[&ForgetFreshCodes], conn).unwrap()));
+    steps
 }
 
 /// Indexes all fresh logins.
 pub(super) fn index(conn: &mut DbConn) {
-    if matches!(conn, DbConn::Sqlite(_)) {
-        steps(conn).into_iter().for_each(|step| step(conn));
-    }
+    steps(conn).into_iter().for_each(|step| step(conn));
 }
 
 fn sessions_of(user: &UserId, conn: &mut DbConn) -> usize {
@@ -56,8 +53,13 @@ fn exchange(code: &str, conn: &mut DbConn) -> Option<SessionId> {
     FindExchange { key, at: Time::from_unix(0) }.run(conn).unwrap()?.session.map(|session| session.id)
 }
 
+/// The logins that are not indexed yet.
+fn fresh(conn: &mut DbConn) -> Vec<i64> {
+    FindFreshLogins.run(conn).unwrap().numbers
+}
+
 #[test]
-fn sessions_and_codes_are_found_at_every_step_and_codes_stay_taken() {
+fn sessions_and_codes_are_found_at_every_step() {
     let database = sqlite();
     let (user, first) = login(&database, "o1", "c1");
     let (_, second) = login(&database, "o1", "c2");
@@ -66,8 +68,7 @@ fn sessions_and_codes_are_found_at_every_step_and_codes_stay_taken() {
         assert_eq!(sessions_of(&user, conn), 2);
         assert_eq!(exchange("c1", conn), Some(first.clone()));
         assert_eq!(exchange("c2", conn), Some(second.clone()));
-        let again = sign_in(ONE, "o1", "c1", "key", 1);
-        assert!(matches!(RecordSignIn::apply(&[&again], conn).unwrap()[0], SignInRecord::Repeated));
+        assert_eq!(exchange("c3", conn), None);
     };
     check(&mut conn);
     // Interrupted half-way and started again.
@@ -75,14 +76,26 @@ fn sessions_and_codes_are_found_at_every_step_and_codes_stay_taken() {
         step(&mut conn);
         check(&mut conn);
     }
+    assert_eq!(fresh(&mut conn), [2]);
     for step in steps(&mut conn) {
         step(&mut conn);
         check(&mut conn);
     }
-    assert_eq!(numbers(&mut conn), [2], "the last one stays, so that its number is not used again");
-    assert!(FindFreshLogins(2).run(&mut conn).unwrap().users.is_empty());
+    assert!(fresh(&mut conn).is_empty());
     assert_eq!(user_sessions::table.count().get_result::<i64>(&mut *conn).unwrap(), 2);
-    assert_eq!(exchanges::table.count().get_result::<i64>(&mut *conn).unwrap(), 2);
+    assert_eq!(recent_codes::table.count().get_result::<i64>(&mut *conn).unwrap(), 2);
+}
+
+#[test]
+fn a_code_that_is_not_indexed_yet_is_taken() {
+    let database = sqlite();
+    login(&database, "o1", "c1");
+    let again = || record(&database, &[sign_in(ONE, "o1", "c1", "key", 1)]).remove(0);
+    assert!(matches!(again(), SignInRecord::Repeated));
+    let reopened = open_pool(&database.url, Purpose::Write, 1).unwrap();
+    let sign_in = sign_in(ONE, "o1", "c1", "key", 1);
+    let record = RecordSignIn::apply(&[&sign_in], &mut reopened.get().unwrap()).unwrap().remove(0);
+    assert!(matches!(record, SignInRecord::Repeated), "after a restart, too");
 }
 
 #[test]
@@ -93,32 +106,45 @@ fn a_login_that_comes_while_others_are_indexed_is_left_for_the_next_time() {
     let (user, later) = login(&database, "o2", "c2");
     let mut conn = database.writers.get().unwrap();
     steps.into_iter().for_each(|step| step(&mut conn));
-    assert_eq!(numbers(&mut conn), [1, 2]);
+    assert_eq!(fresh(&mut conn), [2]);
     assert_eq!(sessions_of(&user, &mut conn), 1);
     assert_eq!(exchange("c2", &mut conn), Some(later));
+    let again = sign_in(ONE, "o2", "c2", "key", 1);
+    assert!(matches!(RecordSignIn::apply(&[&again], &mut conn).unwrap()[0], SignInRecord::Repeated));
     index(&mut conn);
-    assert_eq!(numbers(&mut conn), [2]);
+    assert!(fresh(&mut conn).is_empty());
 }
 
 #[test]
-fn the_deletion_of_whoever_came_last_frees_no_number() {
+fn old_logins_go_from_the_front_with_their_codes_but_for_the_last_one_and_for_fresh_ones() {
     let database = sqlite();
-    login(&database, "o1", "c1");
-    let (gone, _) = login(&database, "o2", "c2");
-    let steps = steps(&mut database.writers.get().unwrap());
-    let deletion = deletion(&gone, Actor::user(&gone, None), Time::from_unix(AT + 1));
-    DeleteUser::apply(&[&deletion], &mut database.writers.get().unwrap()).unwrap();
-    let (user, later) = login(&database, "o3", "c3");
     let mut conn = database.writers.get().unwrap();
-    steps.into_iter().for_each(|step| step(&mut conn));
-    assert_eq!(numbers(&mut conn), [2, 3]);
+    let log_in = |conn: &mut DbConn, codes: std::ops::Range<i64>| {
+        for number in codes {
+            let mut login = sign_in(ONE, "o1", &format!("c{number}"), "key", 1);
+            login.at = Time::from_unix(AT + number);
+            RecordSignIn::apply(&[&login], conn).unwrap();
+        }
+    };
+    let purge = |conn: &mut DbConn, before: i64| {
+        while let Some(through) =
+            (FindOldLogins { before: Time::from_unix(AT + before), limit: 2 }).run(conn).unwrap()
+        {
+            DeleteOldLogins::apply(&[&DeleteOldLogins(through)], conn).unwrap();
+        }
+        let left = (0..10).filter(|number| exchange(&format!("c{number}"), conn).is_some());
+        (left.collect::<Vec<_>>(), recent_codes::table.count().get_result::<i64>(conn).unwrap())
+    };
+    log_in(&mut conn, 0..4);
+    assert_eq!(purge(&mut conn, 9), (vec![0, 1, 2, 3], 0), "they are fresh");
     index(&mut conn);
-    assert_eq!((sessions_of(&user, &mut conn), exchange("c3", &mut conn)), (1, Some(later)));
-    assert_eq!(exchange("c2", &mut conn), None);
-}
-
-fn numbers(conn: &mut DbConn) -> Vec<i64> {
-    fresh_logins::table.select(fresh_logins::seq).order(fresh_logins::seq).load(conn).unwrap()
+    log_in(&mut conn, 4..6);
+    assert_eq!(purge(&mut conn, 3), (vec![3, 4, 5], 1));
+    assert_eq!(purge(&mut conn, 9), (vec![4, 5], 0));
+    index(&mut conn);
+    assert_eq!(purge(&mut conn, 9), (vec![5], 1), "its number must not be used again");
+    log_in(&mut conn, 6..7);
+    assert_eq!(fresh(&mut conn), [7]);
 }
 
 #[test]
@@ -135,9 +161,14 @@ fn what_ends_before_it_is_indexed_leaves_nothing_behind() {
     index(&mut conn);
     assert_eq!(sessions_of(&user, &mut conn), 0);
     assert_eq!(user_sessions::table.count().get_result::<i64>(&mut *conn).unwrap(), 0);
-    // The code stays used, in case it is sent again; that of a deleted user is deleted with them.
-    let codes: Vec<String> = exchanges::table.select(exchanges::user_id).load(&mut *conn).unwrap();
-    assert_eq!(codes, [user.as_str()]);
+    // The codes stay used, in case they are sent again, but nothing tells any more whom that of a deleted user signed in.
+    let users: Vec<String> = recent_logins::table
+        .select(recent_logins::user_id)
+        .order(recent_logins::seq)
+        .load(&mut *conn)
+        .unwrap();
+    assert_eq!(users, [user.as_str(), ""]);
+    assert_eq!((exchange("o1", &mut conn), exchange("o2", &mut conn)), (None, None));
 }
 
 #[test]
