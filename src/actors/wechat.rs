@@ -214,17 +214,17 @@ struct Lead {
 }
 
 impl Lead {
-    async fn run(
-        mut self,
-        exchange: impl Future<Output = Result<Exchanged, WeChatError>>,
-        at: Time,
-    ) -> Answer {
+    async fn run(self, exchange: impl Future<Output = Result<Exchanged, WeChatError>>, at: Time) -> Answer {
         let exchanged = AssertUnwindSafe(exchange).catch_unwind().await;
-        let answer = match exchanged {
+        self.end(match exchanged {
             Ok(Ok(exchanged)) => Ok(Exchange { exchanged, began_at: at }),
             Ok(Err(error)) => Err(error.into()),
             Err(_panic) => Err(ExchangeError::Crashed),
-        };
+        })
+    }
+
+    /// Reports the result.
+    fn end(mut self, answer: Answer) -> Answer {
         if let Some(key) = self.key.take()
             && self.actor.try_send(ExchangeEnded { key, answer: answer.clone() }).is_err()
         {

@@ -128,7 +128,18 @@ impl SignInParts {
         let overlap = overlaps.enter(key.clone());
         let since = self.clock.now();
         let exchange = self.wechat.exchange(key.clone(), code, since).await;
-        let mut waiting = Waiting { key, idempotency_key: idempotency_key.as_ref(), since, overlap };
+        let waiting = Waiting { key, idempotency_key: idempotency_key.as_ref(), since, overlap };
+        // Boxed: thousands may wait for WeChat at once, and need no space yet for what follows.
+        Box::pin(self.record(waiting, exchange, client)).await
+    }
+
+    /// Records the exchange, or answers a request whose code was exchanged by another one.
+    async fn record(
+        &self,
+        mut waiting: Waiting<'_>,
+        exchange: Result<Exchange, ExchangeError>,
+        client: ClientInfo,
+    ) -> Result<Issued, SignInError> {
         let exchange = match exchange {
             Ok(exchange) => {
                 waiting.overlap.note_exchange();

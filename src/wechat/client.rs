@@ -93,27 +93,29 @@ impl Client {
 
     /// Exchanges a login code (`code2Session`). Retries after `-1` only; takes at most five seconds in all.
     pub async fn exchange(&self, app: &App, code: LoginCode) -> Result<Exchanged, WeChatError> {
-        let url = self.code2session_url(app, &code);
-        let http = self.http()?;
-        let attempts = async {
-            let mut retries = 0;
-            loop {
-                let answer = call(&http, url.clone()).await?;
-                if answer.errcode == SYSTEM_BUSY && retries < RETRIES {
-                    retries += 1;
-                    tokio::time::sleep(jittered_pause()).await;
-                    continue;
-                }
-                return match read(app, &code, answer) {
-                    Err(WeChatError::CodeUsed) if retries > 0 => Err(WeChatError::OutcomeUnknown),
-                    result => result,
-                };
-            }
-        };
-        tokio::time::timeout(DEADLINE, attempts).await.unwrap_or_else(|_| {
+        tokio::time::timeout(DEADLINE, self.attempts(app, &code)).await.unwrap_or_else(|_| {
             log::error!("WeChat did not answer a login of {app} within {} s", DEADLINE.as_secs());
             Err(WeChatError::Timeout)
         })
+    }
+
+    /// Not a block in `exchange`: that would hold the future of the attempts twice.
+    async fn attempts(&self, app: &App, code: &LoginCode) -> Result<Exchanged, WeChatError> {
+        let url = self.code2session_url(app, code);
+        let http = self.http()?;
+        let mut retries = 0;
+        loop {
+            let answer = call(&http, url.clone()).await?;
+            if answer.errcode == SYSTEM_BUSY && retries < RETRIES {
+                retries += 1;
+                tokio::time::sleep(jittered_pause()).await;
+                continue;
+            }
+            return match read(app, code, answer) {
+                Err(WeChatError::CodeUsed) if retries > 0 => Err(WeChatError::OutcomeUnknown),
+                result => result,
+            };
+        }
     }
 
     fn code2session_url(&self, app: &App, code: &LoginCode) -> Url {
