@@ -50,8 +50,8 @@
 //! 8. `actors/db.rs`, `Db::commit` → `store/group_commit.rs`: the write is queued, committed in one transaction
 //!    with the others waiting, and answered once it is durable.
 //! 9. `store/sign_in/`, `RecordSignIn`: finds or creates the user, stores the session key, opens a session, and
-//!    records which session the code became. On SQLite, `flows/index_logins.rs` updates the costly indexes up to a
-//!    second later, many logins at a time (`store/recent_logins.rs`).
+//!    records which session the code became. On SQLite, `flows/index_logins.rs` updates the costly indexes some
+//!    seconds later, many logins at a time (`store/recent_logins.rs`).
 //! 10. `flows/issue.rs`, then `tokens/key_ring.rs`, `KeyRing::issue`: signs the access token with the current
 //!     signing key.
 //! 11. `http/token_view.rs`, `render`: builds the response. `http/access.rs`, `finish`: adds the request id;

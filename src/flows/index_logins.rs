@@ -14,6 +14,9 @@ const BITE: usize = 800;
 /// The most codes in a run.
 const RUN: usize = 4096;
 
+/// The fewest: a lookup costs as much for a short run as for a long one. Fewer unindexed logins are searched in no time.
+const WORTH_A_RUN: usize = 500;
+
 /// Indexes every other second until the process ends. A failure is retried the next time.
 pub async fn index_logins_forever(db: Db) {
     let outage = Outage::new("logins can't be indexed", "logins are indexed again");
@@ -23,10 +26,12 @@ pub async fn index_logins_forever(db: Db) {
     }
 }
 
-/// Indexes the logins that are not indexed yet. Safe to interrupt anywhere: indexing is idempotent.
+/// Indexes the logins that are not indexed yet, if there are many. Safe to interrupt anywhere: indexing is idempotent.
 async fn index_logins(db: &Db) -> Result<(), StoreError> {
     let fresh = db.run(FindFreshLogins).await?;
-    let Some(&last) = fresh.numbers.last() else { return Ok(()) };
+    let Some(&last) = fresh.numbers.get(WORTH_A_RUN..).and_then(|_| fresh.numbers.last()) else {
+        return Ok(());
+    };
     for (after, through) in stretches(&fresh.users) {
         db.commit(IndexUserSessions { last, after, through }).await?;
     }

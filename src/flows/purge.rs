@@ -44,18 +44,18 @@ pub async fn purge_forever(db: Db, clock: Clock, lifetimes: Lifetimes) {
     for round in 0_u32.. {
         tokio::time::sleep(PAUSE_BETWEEN_ROUNDS).await;
         let Some(over) = of_all.note(Over::read(&db, &clock, lifetimes).await) else { continue };
-        of_exchanges.note(purge_exchanges(&db, over.exchanges).await);
+        of_exchanges.note(purge_exchanges(&db, over.exchanges, over.now).await);
         of_sessions.note(purge_sessions(&db, over.sessions).await);
         of_news.note(purge_news(&db, over.news).await);
         if round % ROUNDS_BETWEEN_IDENTITIES == 0 {
-            of_previous_keys.note(clear_previous_keys(&db, over.previous_keys).await);
+            of_previous_keys.note(clear_previous_keys(&db, over.now).await);
         }
     }
 }
 
-async fn purge_exchanges(db: &Db, before: Time) -> Result<(), StoreError> {
+async fn purge_exchanges(db: &Db, before: Time, at: Time) -> Result<(), StoreError> {
     walk(db, |after| FindOldExchanges { after, before, limit: BITE }, DeleteExchanges).await?;
-    while let Some(through) = db.run(FindOldLogins { before, limit: MOST_WRITTEN }).await? {
+    while let Some(through) = db.run(FindOldLogins { before, at, limit: MOST_WRITTEN }).await? {
         db.commit(DeleteOldLogins(through)).await?;
         tokio::time::sleep(PAUSE_BETWEEN_BITES).await;
     }
@@ -112,7 +112,8 @@ struct Over {
     sessions: Time,
     /// What ended is kept while an access token from before may still be valid: a node that starts must learn of it.
     news: Time,
-    previous_keys: Time,
+    /// A replaced session key has a time of its own.
+    now: Time,
 }
 
 impl Over {
@@ -129,7 +130,7 @@ impl Over {
             exchanges: now.plus_seconds(-KEEP_EXCHANGES_SECONDS.max(replay + 60)),
             sessions: now.plus_seconds(-longest_token),
             news: news_is_over_before(now, longest_token),
-            previous_keys: now,
+            now,
         }
     }
 }
@@ -146,7 +147,7 @@ mod tests {
         assert_eq!(seconds_ago(over.exchanges), 600);
         assert_eq!(seconds_ago(over.sessions), 7200);
         assert!((7230..7320).contains(&seconds_ago(over.news)), "{over:?}");
-        assert_eq!(seconds_ago(over.previous_keys), 0);
+        assert_eq!(seconds_ago(over.now), 0);
         assert_eq!(seconds_ago(Over::at(now, 7200, 3600).exchanges), 3660);
     }
 }

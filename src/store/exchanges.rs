@@ -3,7 +3,7 @@
 
 use super::prepared::prepared;
 use super::recent_logins::FindRecentLogin;
-use super::schema::{exchanges, sessions};
+use super::schema::sessions;
 use super::users::find_user;
 use super::walk::after;
 use super::{Bite, DbConn, Query, StoreError, WriteOne};
@@ -11,6 +11,18 @@ use crate::domain::{CodeKey, Generation, SessionId, Time, User};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Text};
+
+// Not in `schema.rs`, which is generated from SQLite.
+diesel::table! {
+    exchanges (appid, code_hash) {
+        appid -> Text,
+        code_hash -> Text,
+        user_id -> Text,
+        session_id -> Text,
+        idempotency_key -> Nullable<Text>,
+        exchanged_at -> Timestamp,
+    }
+}
 
 /// Looks up the exchange of a code.
 pub struct FindExchange {

@@ -2,7 +2,7 @@
 //!
 //! There is one file per noun, with its rows and queries. Most queries are written once, in diesel's query
 //! builder, over [`DbConn`]. What every login and refresh writes (`sign_in`, `rotate_session`, `last_logins`,
-//! `fresh_logins`) and a few others have hand-written SQL for each dialect, kept prepared by the macro in `prepared`.
+//! `recent_logins`) and a few others have hand-written SQL for each dialect, kept prepared by the macro in `prepared`.
 
 mod api_keys;
 mod audit;

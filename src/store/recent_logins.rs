@@ -162,6 +162,9 @@ prepared! {
      ) ORDER BY seq LIMIT 1"
 }
 
+/// A login dated so many seconds from now was dated by a clock that was wrong.
+const WRONG_CLOCK: i64 = 3600;
+
 /// Finds how far the recent logins are older than a time, from the first on: the last of a number of them that are;
 /// `None` if there are none, and on Postgres.
 ///
@@ -170,6 +173,8 @@ prepared! {
 pub struct FindOldLogins {
     /// Finds older logins.
     pub before: Time,
+    /// Now.
+    pub at: Time,
     /// Most logins at once.
     pub limit: usize,
 }
@@ -187,7 +192,10 @@ impl Query for FindOldLogins {
         let columns = (recent_logins::seq, recent_logins::exchanged_at);
         let first = deletable.order(recent_logins::seq).limit(self.limit as i64).select(columns);
         let rows: Vec<(i64, Time)> = first.load(conn)?;
-        Ok(rows.into_iter().take_while(|(_, at)| *at < self.before).last().map(|(number, _)| number))
+        // A login that a wrong clock dated must not keep all that follow it.
+        let to_come = self.at.plus_seconds(WRONG_CLOCK);
+        let is_over = |(_, at): &(i64, Time)| *at < self.before || *at > to_come;
+        Ok(rows.into_iter().take_while(is_over).last().map(|(number, _)| number))
     }
 }
 
@@ -229,11 +237,12 @@ impl Query for FindLatestCodes {
     }
 }
 
-/// Clears a user's id in `fresh_logins`; the rows stay, so that no number is reused.
+/// Clears who logged in and to which session; the rows stay, so that no number is reused.
 pub(super) fn forget_user(conn: &mut DbConn, user: &str) -> Result<(), StoreError> {
     if let DbConn::Sqlite(conn) = conn {
         let theirs = recent_logins::table.filter(recent_logins::user_id.eq(user));
-        diesel::update(theirs).set(recent_logins::user_id.eq("")).execute(conn)?;
+        let cleared = (recent_logins::user_id.eq(""), recent_logins::session_id.eq(""));
+        diesel::update(theirs).set(cleared).execute(conn)?;
     }
     Ok(())
 }

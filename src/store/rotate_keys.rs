@@ -66,9 +66,10 @@ impl RotateKey {
         let keys: Vec<&StoredKey> = present.iter().filter(|key| key.purpose == KeyPurpose::Sign).collect();
         let active_from: Vec<Time> = keys.iter().map(|key| key.active_from).collect();
         let (until_now, later) = keys.split_at(keys.len().min(signing_place(&active_from, self.at) + 1));
-        // It signs before its time if the clock is behind all keys: the new one is to follow it all the same.
+        // It signs before its time if the clock is behind all keys: the new one is to follow it all the same, even if it
+        // is to sign at once.
         if let Some(early) = until_now.last().filter(|key| key.active_from > self.at) {
-            let begun = keys::active_from.eq(self.at.to_stored());
+            let begun = keys::active_from.eq(self.at.plus_seconds(-1).to_stored());
             diesel::update(keys::table.find(&early.id)).set(begun).execute(conn)?;
         }
         for key in later.iter().filter(|key| key.active_from > self.at.plus_seconds(IN_USE_SOON)) {

@@ -25,37 +25,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    exchanges (appid, code_hash) {
-        appid -> Text,
-        code_hash -> Text,
-        user_id -> Text,
-        session_id -> Text,
-        idempotency_key -> Nullable<Text>,
-        exchanged_at -> Timestamp,
-    }
-}
-
-diesel::table! {
-    recent_codes (run, code_hash, seq) {
-        run -> BigInt,
-        code_hash -> Text,
-        seq -> BigInt,
-    }
-}
-
-diesel::table! {
-    recent_logins (seq) {
-        seq -> BigInt,
-        user_id -> Text,
-        session_id -> Text,
-        appid -> Text,
-        code_hash -> Text,
-        idempotency_key -> Nullable<Text>,
-        exchanged_at -> Timestamp,
-    }
-}
-
-diesel::table! {
     identities (appid, openid) {
         appid -> Text,
         openid -> Text,
@@ -80,6 +49,26 @@ diesel::table! {
         active_from -> Timestamp,
         retired_at -> Nullable<Timestamp>,
         token_seconds -> BigInt,
+    }
+}
+
+diesel::table! {
+    recent_codes (run, code_hash, seq) {
+        run -> BigInt,
+        code_hash -> Text,
+        seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    recent_logins (seq) {
+        seq -> BigInt,
+        user_id -> Text,
+        session_id -> Text,
+        appid -> Text,
+        code_hash -> Text,
+        idempotency_key -> Nullable<Text>,
+        exchanged_at -> Timestamp,
     }
 }
 
@@ -152,11 +141,10 @@ diesel::joinable!(user_roles -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     audit,
-    exchanges,
-    recent_codes,
-    recent_logins,
     identities,
     keys,
+    recent_codes,
+    recent_logins,
     revocations,
     sessions,
     user_changes,

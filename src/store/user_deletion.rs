@@ -1,8 +1,9 @@
 //! Deletes users: personal data goes, and the audit log records the deletion.
 
 use super::audit::{AuditPlace, Audited, audit, forget_last_addresses};
+use super::exchanges::exchanges;
 use super::recent_logins::forget_user;
-use super::schema::{exchanges, users};
+use super::schema::users;
 use super::sessions::end_all;
 use super::user_changes::announce_change;
 use super::users::lock_user;
@@ -34,7 +35,7 @@ impl WriteOne for DeleteUser {
             return Ok(UserChange::NoSuchUser);
         }
         let ended = end_all(conn, &self.user, self.at)?;
-        // A full scan, but over a few minutes of records; an index would slow down every login.
+        // A full scan, but over a few minutes of records, or as many as the replay window has; an index would slow down every login.
         if let DbConn::Postgres(conn) = conn {
             diesel::delete(exchanges::table.filter(exchanges::user_id.eq(id))).execute(conn)?;
         }

@@ -18,10 +18,10 @@ CREATE TABLE fresh_logins (
     exchanged_at TIMESTAMP NOT NULL
 );
 
-INSERT INTO exchanges (appid, code_hash, user_id, session_id, idempotency_key, exchanged_at)
+INSERT OR IGNORE INTO exchanges (appid, code_hash, user_id, session_id, idempotency_key, exchanged_at)
 SELECT l.appid, l.code_hash, l.user_id, l.session_id, l.idempotency_key, l.exchanged_at
 FROM recent_codes c JOIN recent_logins l ON l.seq = c.seq WHERE l.user_id > ''
-ORDER BY l.appid, l.code_hash;
+ORDER BY c.seq;
 
 INSERT INTO fresh_logins SELECT * FROM recent_logins
 WHERE seq > (SELECT coalesce(max(run), 0) FROM recent_codes) ORDER BY seq;

@@ -19,13 +19,16 @@ CREATE TABLE recent_codes (
     PRIMARY KEY (run, code_hash, seq)
 ) WITHOUT ROWID;
 
+-- Goes with its table.
+CREATE INDEX fresh_logins_by_code ON fresh_logins (appid, code_hash);
+
 INSERT INTO recent_logins (user_id, session_id, appid, code_hash, idempotency_key, exchanged_at)
 SELECT user_id, session_id, appid, code_hash, idempotency_key, exchanged_at FROM exchanges e
 WHERE NOT EXISTS (SELECT 1 FROM fresh_logins f WHERE f.appid = e.appid AND f.code_hash = e.code_hash)
 ORDER BY exchanged_at;
 
 INSERT INTO recent_codes (run, code_hash, seq)
-SELECT (SELECT max(seq) FROM recent_logins), code_hash, seq FROM recent_logins;
+SELECT min((seq + 4095) / 4096 * 4096, (SELECT max(seq) FROM recent_logins)), code_hash, seq FROM recent_logins;
 
 INSERT INTO recent_logins (user_id, session_id, appid, code_hash, idempotency_key, exchanged_at)
 SELECT user_id, session_id, appid, code_hash, idempotency_key, exchanged_at FROM fresh_logins ORDER BY seq;

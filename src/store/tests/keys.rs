@@ -3,7 +3,7 @@
 use super::sign_in::{AT, ONE, record, sign_in};
 use super::{Fresh, both};
 use crate::crypto::MasterKeys;
-use crate::domain::{Actor, Time};
+use crate::domain::{Actor, Time, signing_place};
 use crate::store::schema::identities;
 use crate::store::transaction::transact;
 use crate::store::{
@@ -94,8 +94,24 @@ fn the_key_that_signs_for_a_clock_behind_all_keys_outlives_its_successors() {
         let keys = LoadKeys.run(&mut conn).unwrap();
         assert_eq!(ids(&keys), ["old", "new", "refresh"]);
         let [old, new, _] = &keys[..] else { panic!("{keys:?}") };
-        assert_eq!([old.active_from, new.active_from], [behind, behind + 45].map(Time::from_unix));
+        assert_eq!([old.active_from, new.active_from], [behind - 1, behind + 45].map(Time::from_unix));
         assert_eq!(old.verifies_until, Some(Time::from_unix(behind + 45 + 100 + 60)));
+    }
+}
+
+#[test]
+fn a_key_that_is_to_sign_at_once_does_so_also_for_a_clock_behind_all_keys() {
+    for database in both() {
+        with_first_keys(&database);
+        let mut conn = database.pool.get().unwrap();
+        for (behind, successor) in [(AT - 1000, "a successor"), (AT - 2000, "the next")] {
+            let at = Time::from_unix(behind);
+            write(&mut conn, &RotateKey { active_from: at, ..rotate(successor, RotateIf::Asked, behind) });
+            let keys = LoadKeys.run(&mut conn).unwrap();
+            let sign: Vec<&StoredKey> = keys.iter().filter(|key| key.purpose == KeyPurpose::Sign).collect();
+            let active_from: Vec<Time> = sign.iter().map(|key| key.active_from).collect();
+            assert_eq!(sign[signing_place(&active_from, at)].id, successor);
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 use super::sign_in::{AT, ONE, clock_at, record, sign_in};
 use super::{Fresh, both, postgres};
 use crate::domain::{Time, id_at};
-use crate::store::schema::{exchanges, identities, revocations, sessions, user_changes};
+use crate::store::exchanges::exchanges;
+use crate::store::schema::{identities, revocations, sessions, user_changes};
 use crate::store::{
     ClearPreviousKeys, DbConn, DeleteExchanges, DeleteExpiredSessions, DeleteOldNews, FindExpiredSessions,
     FindOldExchanges, FindOldNews, FindPreviousKeys, Query, Write, WriteOne,

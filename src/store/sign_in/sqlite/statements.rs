@@ -83,7 +83,7 @@ pub(in crate::store) const LOGINS: &str = "CREATE TEMP VIEW logins
         (session_id, user_id, appid, openid, code_hash, idempotency_key, at, expires_at, ends_at, ip, user_agent)
     AS SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL;";
 
-/// Writes the rows of a login: the entry in `fresh_logins`, the session, and the audit entry, which has the session's
+/// Writes the rows of a login: the entry in `recent_logins`, the session, and the audit entry, which has the session's
 /// id. One statement for all three, because binding and stepping each costs as much again as its write. (Used with
 /// `OR FAIL`: a failure rolls back the whole transaction, so SQLite need not be able to undo the statement.)
 pub(in crate::store) const WRITE_LOGIN: &str =
