@@ -140,7 +140,7 @@ fn say_what_to_try(address: SocketAddr, simulator: SocketAddr) {
 weauth dev is ready: weauth, its database (sqlite://{DATABASE_FILE}) and a simulated WeChat (http://{simulator}/simulator).
 
   See it work:   http://{address}/demo
-  Log in:        curl -s http://{address}/login -d \"code=sim.alice.$(date +%s)\"
+  Log in:        curl -s http://{address}/login -d \"code=sim.alice.$(date +%s%N)\"
 "
     );
     // If standard output is closed, nobody is reading.
