@@ -102,6 +102,15 @@ fn assert_turns_are_taken(target: &Target) {
     }
 }
 
+/// The columns and indexes after each reverted migration.
+fn revert_one_by_one(target: &Target, names: &BTreeSet<String>) -> Vec<(BTreeSet<String>, BTreeSet<String>)> {
+    let revert = |_: &String| {
+        target.migrate(&["--revert", "1"]);
+        (target.columns(), target.indexes())
+    };
+    names.iter().map(revert).collect()
+}
+
 /// Applies all migrations, reverts them one by one, and applies all again.
 fn assert_up_down_up(target: &Target) {
     let names = migrations("sqlite");
@@ -117,14 +126,14 @@ fn assert_up_down_up(target: &Target) {
         assert!(told, "{name} is missing in:\n{status}");
     }
 
-    for _ in &names {
-        target.migrate(&["--revert", "1"]);
-    }
-    assert_eq!(target.columns(), BTreeSet::new(), "reverting everything leaves nothing");
-    assert_eq!(target.indexes(), BTreeSet::new());
+    let way_down = revert_one_by_one(target, &names);
+    let nothing = (BTreeSet::new(), BTreeSet::new());
+    assert_eq!(way_down.last(), Some(&nothing), "reverting everything leaves nothing");
 
     target.migrate(&[]);
     assert_eq!((target.columns(), target.indexes()), complete);
+    assert_eq!(revert_one_by_one(target, &names), way_down, "each leads to the schema before it");
+    target.migrate(&[]);
     target.migrate(&["--revert", &names.len().to_string()]);
     assert_eq!(target.columns(), BTreeSet::new());
 }
