@@ -16,7 +16,6 @@ mod users;
 use crate::config::{LogConfig, Sources};
 use arguments::{Action, Arguments, DevArguments, MigrateArguments, SimulateArguments};
 use clap::Parser;
-use std::io::Write;
 use std::process::ExitCode;
 
 /// Why a command failed.
@@ -60,8 +59,7 @@ pub fn main() -> ExitCode {
 
 fn failed(sentence: &str, code: u8) -> ExitCode {
     log::logger().flush();
-    // If standard error is closed, nobody is reading.
-    let _ = writeln!(std::io::stderr(), "{sentence}");
+    terminal::tell(sentence);
     ExitCode::from(code)
 }
 

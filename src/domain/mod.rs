@@ -38,6 +38,6 @@ pub use role::{Permission, RequestedScope, Role, RolePolicy, scope};
 pub use rotation::{Burst, RefreshState, Verdict};
 pub use session::{Generation, Session, SessionId};
 pub use signing_key::{KEPT_AFTER_LAST_TOKEN, KeyState, PUBLISHED_BEFORE_SIGNING, signing_place};
-pub use text::{first_id_at, id_at};
+pub use text::{first_id_at, id_at, time_of_id};
 pub use user::{User, UserId, UserStatus, mask_phone};
 pub use user_filter::{UserCursor, UserFilter, UserOrder, UserSearch, UserSort};

@@ -64,6 +64,12 @@ pub fn first_id_at(time: Time) -> String {
     format!("{:012x}", time.unix_micros().max(0) / 1000)
 }
 
+/// The time with which an id begins, to the millisecond; `None` if it is no id.
+pub fn time_of_id(id: &str) -> Option<Time> {
+    let millis = i64::from_str_radix(id.get(..12)?, 16).ok()?;
+    Time::from_unix_micros(millis.checked_mul(1000)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +84,11 @@ mod tests {
             (0..3).all(|milli| (milli * 1000..3000).all(|i| first_id_at(time(milli as u64 * 1000)) < ids[i]))
         );
         assert!((0..3000).all(|i| ids[i] < first_id_at(time(3000))));
+        assert_eq!(
+            [0, 1999, 2999].map(|i| time_of_id(&ids[i])),
+            [0, 1000, 2000].map(|micros| Some(time(micros)))
+        );
+        assert_eq!(time_of_id("no id"), None);
         let id = uuid::Uuid::parse_str(&ids[0]).unwrap();
         assert_eq!((id.get_version_num(), id.get_variant()), (7, uuid::Variant::RFC4122));
         assert_ne!(id_at(begin), id_at(begin));

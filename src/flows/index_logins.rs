@@ -29,9 +29,8 @@ pub async fn index_logins_forever(db: Db) {
 /// Indexes the logins that are not indexed yet, if there are many. Safe to interrupt anywhere: indexing is idempotent.
 async fn index_logins(db: &Db) -> Result<(), StoreError> {
     let fresh = db.run(FindFreshLogins).await?;
-    let Some(&last) = fresh.numbers.get(WORTH_A_RUN..).and_then(|_| fresh.numbers.last()) else {
-        return Ok(());
-    };
+    let is_worth_it = fresh.numbers.len() >= WORTH_A_RUN;
+    let Some(&last) = fresh.numbers.last().filter(|_| is_worth_it) else { return Ok(()) };
     for (after, through) in stretches(&fresh.users) {
         db.commit(IndexUserSessions { last, after, through }).await?;
     }

@@ -55,11 +55,7 @@ pub async fn purge_forever(db: Db, clock: Clock, lifetimes: Lifetimes) {
 
 async fn purge_exchanges(db: &Db, before: Time, at: Time) -> Result<(), StoreError> {
     walk(db, |after| FindOldExchanges { after, before, limit: BITE }, DeleteExchanges).await?;
-    while let Some(through) = db.run(FindOldLogins { before, at, limit: MOST_WRITTEN }).await? {
-        db.commit(DeleteOldLogins(through)).await?;
-        tokio::time::sleep(PAUSE_BETWEEN_BITES).await;
-    }
-    Ok(())
+    cut(db, || FindOldLogins { before, at, limit: MOST_WRITTEN }, DeleteOldLogins).await
 }
 
 async fn purge_sessions(db: &Db, at: Time) -> Result<(), StoreError> {
@@ -68,11 +64,7 @@ async fn purge_sessions(db: &Db, at: Time) -> Result<(), StoreError> {
 }
 
 async fn purge_news(db: &Db, before: Time) -> Result<(), StoreError> {
-    while let Some(through) = db.run(FindOldNews { before, limit: MOST_WRITTEN }).await? {
-        db.commit(DeleteOldNews(through)).await?;
-        tokio::time::sleep(PAUSE_BETWEEN_BITES).await;
-    }
-    Ok(())
+    cut(db, || FindOldNews { before, limit: MOST_WRITTEN }, DeleteOldNews).await
 }
 
 async fn clear_previous_keys(db: &Db, at: Time) -> Result<(), StoreError> {
@@ -98,6 +90,19 @@ where
             db.commit(purge(due.to_vec())).await?;
         }
         place = bite.next;
+        tokio::time::sleep(PAUSE_BETWEEN_BITES).await;
+    }
+    Ok(())
+}
+
+/// Purges a table from the front, a bite at a time, while something is found to be over.
+async fn cut<Place, Q, W>(db: &Db, find: impl Fn() -> Q, purge: impl Fn(Place) -> W) -> Result<(), StoreError>
+where
+    Q: Query<Output = Option<Place>>,
+    W: Write,
+{
+    while let Some(through) = db.run(find()).await? {
+        db.commit(purge(through)).await?;
         tokio::time::sleep(PAUSE_BETWEEN_BITES).await;
     }
     Ok(())

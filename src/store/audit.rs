@@ -2,7 +2,7 @@
 
 use super::schema::audit;
 use super::{DbConn, Query, StoreError, WriteOne};
-use crate::domain::{Actor, Time, UserId, first_id_at, id_at};
+use crate::domain::{Actor, Time, UserId, first_id_at, id_at, time_of_id};
 use diesel::dsl::auto_type;
 use diesel::prelude::*;
 
@@ -53,8 +53,8 @@ impl AuditPlace {
 
     /// The place after which there may be rows that a walk up to here did not see.
     fn but_for_late_ones(&self) -> Self {
-        let millis = self.0.get(..12).and_then(|millis| i64::from_str_radix(millis, 16).ok());
-        Self(first_id_at(Time::from_unix(millis.unwrap_or_default() / 1000 - LATE)))
+        let seen = time_of_id(&self.0).unwrap_or(Time::from_unix(0));
+        Self(first_id_at(seen.plus_seconds(-LATE)))
     }
 }
 

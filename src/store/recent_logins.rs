@@ -16,14 +16,38 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
 use diesel::sqlite::Sqlite;
 
+/// The last login that is indexed, by code and by user, in SQL: the name of the last run.
+macro_rules! last_indexed {
+    () => {
+        "(SELECT coalesce(max(run), 0) FROM recent_codes)"
+    };
+}
+pub(super) use last_indexed;
+
+/// The same in diesel.
+fn find_last_indexed(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
+    let last: Option<i64> = recent_codes::table.select(max(recent_codes::run)).first(conn)?;
+    Ok(last.unwrap_or(0))
+}
+
+macro_rules! fill_fresh_codes {
+    () => {
+        concat!(
+            "INSERT OR IGNORE INTO temp.fresh_codes SELECT appid, code_hash FROM recent_logins WHERE seq > ",
+            last_indexed!()
+        )
+    };
+}
+
 /// A temporary in-memory index over the codes that are not indexed yet, on the writing connection: none of them is
 /// recorded twice. (Codes that were recorded before them are refused by WeChat, and the latest of them by the
 /// WeChatActor.)
-pub(super) const INDEX_FRESH_CODES: &str = "CREATE TEMP TABLE fresh_codes (
+pub(super) const INDEX_FRESH_CODES: &str = concat!(
+    "CREATE TEMP TABLE fresh_codes (
         appid TEXT NOT NULL, code_hash TEXT NOT NULL, PRIMARY KEY (appid, code_hash)
-    ) WITHOUT ROWID;
-    INSERT OR IGNORE INTO temp.fresh_codes SELECT appid, code_hash FROM main.recent_logins
-    WHERE seq > (SELECT coalesce(max(run), 0) FROM main.recent_codes);";
+    ) WITHOUT ROWID; ",
+    fill_fresh_codes!()
+);
 
 /// Most logins that are read at once.
 const MOST: i64 = 50_000;
@@ -46,8 +70,7 @@ impl Query for FindFreshLogins {
 
     fn run(&self, conn: &mut DbConn) -> Result<FreshLogins, StoreError> {
         let DbConn::Sqlite(conn) = conn else { return Ok(FreshLogins::default()) };
-        let indexed: Option<i64> = recent_codes::table.select(max(recent_codes::run)).first(conn)?;
-        let fresh = recent_logins::table.filter(recent_logins::seq.gt(indexed.unwrap_or(0)));
+        let fresh = recent_logins::table.filter(recent_logins::seq.gt(find_last_indexed(conn)?));
         let columns = (recent_logins::seq, recent_logins::user_id);
         let mut found = FreshLogins::default();
         let oldest = fresh.order(recent_logins::seq).limit(MOST).select(columns);
@@ -74,12 +97,13 @@ pub struct IndexUserSessions {
 prepared! {
     /// Skips sessions that have already ended.
     EnterUserSessions<'a> on Sqlite { last: BigInt = i64, after: Text = &'a str, through: Text = &'a str } -> (),
-    "INSERT OR IGNORE INTO user_sessions (user_id, session_id)
-     SELECT f.user_id, f.session_id FROM recent_logins f
-     WHERE f.seq > (SELECT coalesce(max(run), 0) FROM recent_codes)
-         AND f.seq <= ? AND f.user_id > ? AND f.user_id <= ?
-         AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = f.session_id)
-     ORDER BY f.user_id, f.session_id"
+    concat!(
+        "INSERT OR IGNORE INTO user_sessions (user_id, session_id)
+         SELECT f.user_id, f.session_id FROM recent_logins f
+         WHERE f.seq > ", last_indexed!(), " AND f.seq <= ? AND f.user_id > ? AND f.user_id <= ?
+             AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = f.session_id)
+         ORDER BY f.user_id, f.session_id"
+    )
 }
 
 impl WriteOne for IndexUserSessions {
@@ -101,8 +125,10 @@ pub struct IndexCodes(pub i64);
 prepared! {
     /// In the order of the table.
     EnterCodes on Sqlite { run: BigInt = i64, last: BigInt = i64 } -> (),
-    "INSERT INTO recent_codes (run, code_hash, seq) SELECT ?, code_hash, seq FROM recent_logins
-     WHERE seq > (SELECT coalesce(max(run), 0) FROM recent_codes) AND seq <= ? ORDER BY code_hash, seq"
+    concat!(
+        "INSERT INTO recent_codes (run, code_hash, seq) SELECT ?, code_hash, seq FROM recent_logins
+         WHERE seq > ", last_indexed!(), " AND seq <= ? ORDER BY code_hash, seq"
+    )
 }
 
 impl WriteOne for IndexCodes {
@@ -127,9 +153,7 @@ prepared! {
 
 prepared! {
     /// Refills it with the remaining rows.
-    FillFreshCodes on Sqlite {} -> (),
-    "INSERT OR IGNORE INTO temp.fresh_codes SELECT appid, code_hash FROM main.recent_logins
-     WHERE seq > (SELECT coalesce(max(run), 0) FROM main.recent_codes)"
+    FillFreshCodes on Sqlite {} -> (), fill_fresh_codes!()
 }
 
 impl WriteOne for ForgetFreshCodes {
@@ -149,17 +173,18 @@ prepared! {
     FindRecentLogin<'a> on Sqlite {
         appid: Text = &'a str, code_hash: Text = &'a str, fresh: Text = &'a str, indexed: Text = &'a str,
     } -> (Text, Text, Nullable<Text>, Timestamp),
-    "WITH RECURSIVE runs (run) AS (
-         SELECT max(run) FROM recent_codes
-         UNION ALL SELECT (SELECT max(c.run) FROM recent_codes c WHERE c.run < runs.run) FROM runs
-         WHERE runs.run IS NOT NULL
-     )
-     SELECT user_id, session_id, idempotency_key, exchanged_at FROM recent_logins
-     WHERE appid = ? AND code_hash = ? AND seq IN (
-         SELECT seq FROM recent_logins
-         WHERE seq > (SELECT coalesce(max(run), 0) FROM recent_codes) AND code_hash = ?
-         UNION ALL SELECT c.seq FROM runs CROSS JOIN recent_codes c ON c.run = runs.run AND c.code_hash = ?
-     ) ORDER BY seq LIMIT 1"
+    concat!(
+        "WITH RECURSIVE runs (run) AS (
+             SELECT max(run) FROM recent_codes
+             UNION ALL SELECT (SELECT max(c.run) FROM recent_codes c WHERE c.run < runs.run) FROM runs
+             WHERE runs.run IS NOT NULL
+         )
+         SELECT user_id, session_id, idempotency_key, exchanged_at FROM recent_logins
+         WHERE appid = ? AND code_hash = ? AND seq IN (
+             SELECT seq FROM recent_logins WHERE seq > ", last_indexed!(), " AND code_hash = ?
+             UNION ALL SELECT c.seq FROM runs CROSS JOIN recent_codes c ON c.run = runs.run AND c.code_hash = ?
+         ) ORDER BY seq LIMIT 1"
+    )
 }
 
 /// A login dated so many seconds from now was dated by a clock that was wrong.
@@ -184,10 +209,9 @@ impl Query for FindOldLogins {
 
     fn run(&self, conn: &mut DbConn) -> Result<Option<i64>, StoreError> {
         let DbConn::Sqlite(conn) = conn else { return Ok(None) };
-        let indexed: Option<i64> = recent_codes::table.select(max(recent_codes::run)).first(conn)?;
         let last: Option<i64> = recent_logins::table.select(max(recent_logins::seq)).first(conn)?;
         let deletable = recent_logins::table
-            .filter(recent_logins::seq.le(indexed.unwrap_or(0)))
+            .filter(recent_logins::seq.le(find_last_indexed(conn)?))
             .filter(recent_logins::seq.lt(last.unwrap_or(0)));
         let columns = (recent_logins::seq, recent_logins::exchanged_at);
         let first = deletable.order(recent_logins::seq).limit(self.limit as i64).select(columns);

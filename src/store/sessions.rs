@@ -2,7 +2,7 @@
 
 use super::audit::{Audited, audit};
 use super::prepared::prepared;
-use super::recent_logins::forget_user_session;
+use super::recent_logins::{forget_user_session, last_indexed};
 use super::revocations::revoke;
 use super::schema::sessions;
 use super::{DbConn, Query, StoreError, WriteOne};
@@ -63,12 +63,13 @@ prepared! {
     /// One query for all users, because the unindexed rows are scanned in full.
     FindSessionsOfUsers<'a> on Sqlite { indexed: Text = &'a str, fresh: Text = &'a str } ->
     (Text, Text, Timestamp),
-    "SELECT user_id, id, expires_at FROM sessions WHERE id IN (
-         SELECT session_id FROM user_sessions WHERE user_id IN (SELECT value FROM json_each(?))
-         UNION SELECT session_id FROM recent_logins
-         WHERE seq > (SELECT coalesce(max(run), 0) FROM recent_codes)
-             AND user_id IN (SELECT value FROM json_each(?))
-     ) ORDER BY id"
+    concat!(
+        "SELECT user_id, id, expires_at FROM sessions WHERE id IN (
+             SELECT session_id FROM user_sessions WHERE user_id IN (SELECT value FROM json_each(?))
+             UNION SELECT session_id FROM recent_logins
+             WHERE seq > ", last_indexed!(), " AND user_id IN (SELECT value FROM json_each(?))
+         ) ORDER BY id"
+    )
 }
 
 /// A session of a user, expired or not.

@@ -35,7 +35,8 @@ impl WriteOne for DeleteUser {
             return Ok(UserChange::NoSuchUser);
         }
         let ended = end_all(conn, &self.user, self.at)?;
-        // A full scan, but over a few minutes of records, or as many as the replay window has; an index would slow down every login.
+        // A full scan, but over a few minutes of records, or as many as the replay window has; an index would slow down
+        // every login.
         if let DbConn::Postgres(conn) = conn {
             diesel::delete(exchanges::table.filter(exchanges::user_id.eq(id))).execute(conn)?;
         }

@@ -1,12 +1,12 @@
 //! `weauth keys reencrypt`.
 
 use crate::cli::Failure;
-use crate::cli::terminal::{open_database, operator, say, shared_now};
+use crate::cli::terminal::{open_database, operator, say, shared_now, tell};
 use crate::config::{KeyCommandConfig, Sources};
 use crate::flows::{Reencrypted, StartKeysError, master_key_fits, reencrypt};
 use crate::store::{LoadKeys, NoteResealing, SealedPlace};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 /// The time between two lines if there is no terminal to draw a bar on.
@@ -74,8 +74,7 @@ impl Progress {
     fn line(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(line),
-            // If standard error is closed, nobody is reading.
-            None => _ = writeln!(std::io::stderr(), "{line}"),
+            None => tell(line),
         }
     }
 }
