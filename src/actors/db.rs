@@ -173,10 +173,15 @@ impl Db {
 
     /// Commits one write and answers when it is durable. `Busy` if too many are waiting already; `Unavailable` after
     /// [`MAX_WAIT`]: a write not started by then is never started, but one already started may still be committed.
-    pub async fn commit<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
+    ///
+    /// This very call queues the write, so that the future of what awaits it need not hold it.
+    pub fn commit<W: Write>(&self, write: W) -> impl Future<Output = Result<W::Output, StoreError>> + use<W> {
         let (reply, answer) = oneshot::channel();
-        self.actor.try_send(Commit(write, reply)).map_err(|_| StoreError::Busy)?;
-        timeout(MAX_WAIT, answer).await.map_err(|_| silent())?.unwrap_or(Err(StoreError::Crashed))
+        let queued = self.actor.try_send(Commit(write, reply)).map_err(|_| StoreError::Busy);
+        async move {
+            queued?;
+            timeout(MAX_WAIT, answer).await.map_err(|_| silent())?.unwrap_or(Err(StoreError::Crashed))
+        }
     }
 }
 

@@ -129,7 +129,8 @@ impl SignInParts {
         let since = self.clock.now();
         let exchange = self.wechat.exchange(key.clone(), code, since).await;
         let waiting = Waiting { key, idempotency_key: idempotency_key.as_ref(), since, overlap };
-        // Boxed: thousands may wait for WeChat at once, and need no space yet for what follows.
+        // Boxed: thousands may wait for WeChat at once, and need no space yet for what follows. Nor do those that then wait
+        // for the database need space for a repeat, which is rare.
         Box::pin(self.record(waiting, exchange, client)).await
     }
 
@@ -149,13 +150,12 @@ impl SignInParts {
                 spent @ (ExchangeError::UsedLongAgo
                 | ExchangeError::WeChat(WeChatError::CodeUsed | WeChatError::OutcomeUnknown)),
             ) => {
-                return self.repeat(&mut waiting, spent).await;
+                return Box::pin(self.repeat(&mut waiting, spent)).await;
             }
             Err(error) => return Err(error.into()),
         };
-        let record = self.record_of(&waiting, exchange, client);
-        let (session, at) = (record.session.clone(), record.at);
-        match self.db.commit(record).await? {
+        let (session, at, committed) = self.commit(&waiting, exchange, client);
+        match committed.await? {
             SignInRecord::Opened { user, created, ended } => {
                 self.revocations.add(ended.into_iter().map(|session| (session, user.last_login_at)));
                 self.last_logins.note(&user.id, user.last_login_at);
@@ -165,8 +165,19 @@ impl SignInParts {
                 Ok(Issued { created, ..issued })
             }
             SignInRecord::Banned(_) => Err(SignInError::Banned),
-            SignInRecord::Repeated => self.repeat(&mut waiting, CODE_USED).await,
+            SignInRecord::Repeated => Box::pin(self.repeat(&mut waiting, CODE_USED)).await,
         }
+    }
+
+    /// Queues the record of an exchange. Not done by the one who awaits it, whose future would hold the record.
+    fn commit(
+        &self,
+        waiting: &Waiting<'_>,
+        exchange: Exchange,
+        client: ClientInfo,
+    ) -> (SessionId, Time, impl Future<Output = Result<SignInRecord, StoreError>> + use<>) {
+        let record = self.record_of(waiting, exchange, client);
+        (record.session.clone(), record.at, self.db.commit(record))
     }
 
     fn record_of(&self, waiting: &Waiting<'_>, exchange: Exchange, client: ClientInfo) -> RecordSignIn {
