@@ -50,7 +50,7 @@ impl r2d2::ManageConnection for Connector {
         let reader_on_postgres = give_up_after(MAX_WAIT);
         let setup: &[&str] = match (self.1, &conn) {
             (Purpose::Read, DbConn::Postgres(_)) => &[&reader_on_postgres],
-            (Purpose::Read, DbConn::Sqlite(_)) => &[],
+            (Purpose::Read, DbConn::Sqlite(_)) => &[READER_ON_SQLITE],
             (Purpose::Write, DbConn::Postgres(_)) => &[WRITER_ON_POSTGRES],
             (Purpose::Write, DbConn::Sqlite(_)) => {
                 &[WRITER_ON_SQLITE, INDEX_FRESH_CODES, LOGINS, WRITE_LOGIN]
@@ -175,6 +175,9 @@ fn give_up_after(time: Duration) -> String {
          WHERE name = 'statement_timeout' AND setting::bigint NOT BETWEEN 1 AND {time}"
     )
 }
+
+/// Readers are several and look for few rows each, which the machine's own cache holds too.
+const READER_ON_SQLITE: &str = "PRAGMA cache_size = -256;";
 
 /// A 4 MiB cache for the pages that groups touch again and again, and a WAL of up to 32 MiB, so that a page
 /// is checkpointed once for many groups.
