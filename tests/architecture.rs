@@ -18,7 +18,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("tokens", "domain crypto shared"),
     ("wechat", "domain crypto shared"),
     ("store", "domain crypto shared"),
-    ("actors", "wechat store domain"),
+    ("actors", "wechat store domain shared"),
     ("flows", "actors tokens store wechat! domain crypto shared"),
     ("http", "flows tokens actors store! wechat! domain crypto"),
     ("config", "domain crypto"),

@@ -6,7 +6,6 @@
 
 mod db;
 mod exchange;
-mod spent_codes;
 mod wechat;
 
 /// Effectively unbounded: messages are accepted at once and counted by the actor, not by its mailbox.
@@ -14,5 +13,4 @@ const MAILBOX: usize = 1 << 20;
 
 pub use db::{Db, DbSettings};
 pub use exchange::{Exchange, ExchangeError};
-pub use spent_codes::REMEMBERED_CODES;
-pub use wechat::WeChat;
+pub use wechat::{REMEMBERED_CODES, WeChat};

@@ -5,8 +5,8 @@
 //! only that exchange. The actor itself only keeps the state.
 
 use super::exchange::{Exchange, ExchangeError};
-use super::spent_codes::SpentCodes;
 use crate::domain::{App, AppId, CodeKey, LoginCode, Time};
+use crate::shared::TwoGenerations;
 use crate::wechat::{Circuit, Client, Exchanged, WeChatError};
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use futures_util::FutureExt;
@@ -18,6 +18,10 @@ use tokio::sync::oneshot;
 
 /// After this long, any record of a spent code's exchange is in the database: no write waits longer.
 const SETTLED_AFTER: Duration = Duration::from_secs(15);
+
+/// At least so many spent codes are remembered, and at most twice as many: a repeat of one is refused without asking
+/// WeChat.
+pub const REMEMBERED_CODES: usize = 14_000; // Just fits into a hash map of 16,384 places.
 
 type Answer = Result<Exchange, ExchangeError>;
 
@@ -36,7 +40,8 @@ struct WeChatActor {
     /// Logins that lead an exchange or wait for one; at most `max_in_flight`.
     logins: usize,
     max_in_flight: usize,
-    spent: SpentCodes,
+    /// The codes that were exchanged of late, and when. Strangers can't choose them: WeChat made them.
+    spent: TwoGenerations<CodeKey, Instant, REMEMBERED_CODES>,
 }
 
 impl Actor for WeChatActor {
@@ -121,7 +126,7 @@ impl Handler<ExchangeEnded> for WeChatActor {
 impl WeChatActor {
     /// Checks whether this code may be sent to WeChat now.
     fn admit(&mut self, key: &CodeKey) -> Result<Arc<App>, ExchangeError> {
-        if let Some(spent_at) = self.spent.when(key) {
+        if let Some(spent_at) = self.spent.get(key) {
             let is_settled = spent_at.elapsed() > SETTLED_AFTER;
             return Err(if is_settled { ExchangeError::UsedLongAgo } else { WeChatError::CodeUsed.into() });
         }
@@ -144,7 +149,7 @@ impl WeChatActor {
         }
         match failure {
             None | Some(WeChatError::CodeUsed | WeChatError::OutcomeUnknown) => {
-                self.spent.remember(key, Instant::now());
+                self.spent.insert(key.clone(), Instant::now());
             }
             Some(WeChatError::BadResponse(what)) => {
                 log::error!("WeChat's answer to {app} could not be understood: {what}");
@@ -178,13 +183,17 @@ impl WeChat {
     pub fn start(client: Client, apps: Vec<App>, max_in_flight: usize, spent: &[CodeKey]) -> Self {
         let apps =
             apps.into_iter().map(|app| (app.id.clone(), (Arc::new(app), Circuit::default()))).collect();
-        let actor = WeChatActor {
+        let mut actor = WeChatActor {
             apps,
             in_flight: HashMap::new(),
             logins: 0,
             max_in_flight,
-            spent: SpentCodes::of(spent, Instant::now()),
+            spent: TwoGenerations::default(),
         };
+        let now = Instant::now();
+        for key in spent {
+            actor.spent.insert(key.clone(), now);
+        }
         Self { actor: actor.start(), client }
     }
 
