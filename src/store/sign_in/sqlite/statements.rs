@@ -8,7 +8,7 @@ use diesel::sql_types::{Binary, Nullable, Text, Timestamp};
 use diesel::sqlite::Sqlite;
 
 prepared! {
-    /// Records the code, unless it is in `fresh_codes` already.
+    /// Records the code, unless it is in `fresh_codes` already: of the callers who shared an exchange, each records it.
     TakeCode<'a> on Sqlite { appid: Text = &'a str, code_hash: Text = &'a str } -> (),
     "INSERT OR IGNORE INTO temp.fresh_codes (appid, code_hash) VALUES (?, ?)"
 }
