@@ -20,11 +20,12 @@ impl Rate {
     /// Takes one use, in the manner of GCRA.
     ///
     /// `used_until` is the time up to which earlier uses have consumed the rate; in the past means unused.
-    /// Returns its new value, or the seconds to wait for the next use. If the clock was set back, the wait is
-    /// still at most a minute.
+    /// Returns its new value, or the seconds to wait for the next use. More than two minutes ahead it is only if the clock
+    /// was set back, and counts as unused: a clock that was set makes nobody wait for longer.
     pub fn take(self, used_until: Time, now: Time) -> Result<Time, u32> {
         let now = now.unix_micros();
-        let used = (used_until.unix_micros() - now).clamp(0, MINUTE) + self.each;
+        let ahead = used_until.unix_micros() - now;
+        let used = if ahead > 2 * MINUTE { 0 } else { ahead.max(0) } + self.each;
         let over = used - MINUTE;
         if over > 0 {
             return Err(u32::try_from(over.unsigned_abs().div_ceil(1_000_000)).unwrap_or(60));
@@ -56,9 +57,13 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_makes_nobody_wait_for_longer_than_a_minute() {
+    fn a_clock_that_is_set_back_makes_nobody_wait_for_longer_than_two_minutes() {
         let (rate, now) = (Rate::per_minute(1).unwrap(), Time::from_unix(100_000));
         let used_until = rate.take(Time::from_unix(0), now).unwrap();
-        assert_eq!(rate.take(used_until, Time::from_unix(0)), Err(60));
+        let back = |seconds: i64| rate.take(used_until, now.plus_seconds(-seconds)).err();
+        assert_eq!(
+            [back(0), back(1), back(60), back(61), back(100_000)],
+            [Some(60), Some(61), Some(120), None, None]
+        );
     }
 }
