@@ -101,9 +101,13 @@ impl Verifier {
 
     /// Is an authentic token valid now?
     fn admit(&self, remembered: &Remembered) -> Result<Arc<Principal>, TokenError> {
-        let principal = &remembered.principal;
-        if principal.expires_at.unix() <= self.clock.now().unix() {
+        let (principal, now) = (&remembered.principal, self.clock.now().unix());
+        if principal.expires_at.unix() <= now {
             return Err(TokenError::Expired);
+        }
+        // The clock was set back since it was first verified.
+        if principal.issued_at.unix() > now.saturating_add(LEEWAY) {
+            return Err(TokenError::Invalid);
         }
         let additions = Some(self.revocations.additions());
         if remembered.uncontradicted_at.get() == additions {
