@@ -94,6 +94,10 @@ struct Source {
     /// How far the machine's clock is shown ahead of itself, in seconds, for tests.
     shift: i64,
     started: Instant,
+    /// What the machine's clock showed at `started`, in microseconds since 1970, as far as it is believed.
+    machine_then: AtomicI64,
+    /// Microseconds after `started`: since when the machine's clock has been ahead of that; [`FREE`] if it is not.
+    ahead_since: AtomicI64,
     /// The time at `started`, in microseconds since 1970, by the clock that is kept to; [`FREE`] if there is none.
     anchor: AtomicI64,
     /// How far that may be off, in microseconds.
@@ -101,6 +105,12 @@ struct Source {
 }
 
 const FREE: i64 = i64::MIN;
+
+/// Further ahead than this of where it should be, in microseconds, the machine's clock has jumped.
+const JUMP: i64 = 60 * MICROS;
+
+/// A jump that has lasted for so many microseconds is believed: the clock was wrong before it.
+const BELIEVED_AFTER: i64 = 86_400 * MICROS;
 
 /// Beyond what the readings explain, a difference up to this, in microseconds, moves no clock: time should not jump for
 /// nothing.
@@ -115,7 +125,9 @@ impl Clock {
     /// The machine's clock, ahead by `seconds`, or behind if negative.
     pub fn shifted(seconds: i64) -> Self {
         let (anchor, uncertainty) = (AtomicI64::new(FREE), AtomicI64::new(0));
-        Self(Arc::new(Source { shift: seconds, started: Instant::now(), anchor, uncertainty }))
+        let (machine_then, ahead_since) = (AtomicI64::new(machine(seconds).0), AtomicI64::new(FREE));
+        let started = Instant::now();
+        Self(Arc::new(Source { shift: seconds, started, machine_then, ahead_since, anchor, uncertainty }))
     }
 
     /// The current time, truncated to microseconds.
@@ -128,14 +140,35 @@ impl Clock {
 
     /// The time of the machine, whichever clock this one keeps to.
     pub fn machine(&self) -> Time {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)).plus_seconds(self.0.shift)
+        machine(self.0.shift)
     }
 
     /// `shared`, the time of all nodes, or this machine's where that is earlier: what is over by then may be destroyed. A
-    /// database's clock that jumps ahead destroys nothing that is needed again when it is set right.
+    /// clock that jumps ahead, the database's or this machine's, destroys nothing that is needed again when it is set
+    /// right. A day later it is believed.
     pub fn surely_past(&self, shared: Time) -> Time {
-        shared.min(self.machine())
+        shared.min(self.without_jump(self.machine(), self.0.started.elapsed()))
+    }
+
+    /// The machine's time, or an earlier one if its clock has jumped ahead. `passed` is the time since the start.
+    fn without_jump(&self, machine: Time, passed: Duration) -> Time {
+        let Source { machine_then, ahead_since, .. } = &*self.0;
+        let steady = Time(machine_then.load(Ordering::Relaxed)).plus(passed);
+        let passed = i64::try_from(passed.as_micros()).unwrap_or(i64::MAX);
+        if machine.0.saturating_sub(steady.0) <= JUMP {
+            ahead_since.store(FREE, Ordering::Relaxed);
+            return machine;
+        }
+        let since = match ahead_since.load(Ordering::Relaxed) {
+            FREE => passed,
+            since => since,
+        };
+        if passed.saturating_sub(since) < BELIEVED_AFTER {
+            ahead_since.store(since, Ordering::Relaxed);
+            return steady;
+        }
+        machine_then.store(machine.0.saturating_sub(passed), Ordering::Relaxed);
+        machine
     }
 
     /// Keeps to another clock, which showed `theirs` between two moments. A reading that took long moves this one only as
@@ -154,6 +187,11 @@ impl Clock {
             self.0.uncertainty.store(uncertainty, Ordering::Relaxed);
         }
     }
+}
+
+fn machine(shift: i64) -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)).plus_seconds(shift)
 }
 
 #[cfg(test)]
@@ -192,6 +230,26 @@ mod tests {
             let off = Clock::shifted(ahead).surely_past(real).0 - real.0 - past * MICROS;
             assert!(off.abs() < MICROS, "{ahead}: {off}");
         }
+    }
+
+    #[test]
+    fn a_jump_ahead_is_believed_after_a_day() {
+        let clock = Clock::system();
+        let (start, hour) = (clock.machine(), 3600);
+        let at = |passed: i64, ahead: i64| {
+            let machine = start.plus_seconds(passed + ahead);
+            let time = clock.without_jump(machine, Duration::from_secs(passed.unsigned_abs()));
+            (time.0 - start.0 + MICROS / 2).div_euclid(MICROS) - passed
+        };
+        assert_eq!([at(0, 0), at(10, 1), at(20, -hour)], [0, 1, -hour], "as the machine says");
+        assert_eq!([at(30, hour), at(24 * hour, hour), at(24 * hour + 29, hour)], [0; 3], "it jumped");
+        assert_eq!([at(24 * hour + 30, hour), at(24 * hour + 31, 0)], [hour, 0]);
+        assert_eq!(
+            [at(25 * hour, 3 * hour), at(26 * hour, hour), at(48 * hour, 3 * hour)],
+            [hour; 3],
+            "set right in between"
+        );
+        assert_eq!(at(50 * hour, 3 * hour), hour, "so the day begins anew");
     }
 
     #[test]
