@@ -22,7 +22,7 @@ pub enum ClockDifference {
 
 impl std::fmt::Display for ClockDifference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        const MEND: &str = "set it right (`timedatectl`)";
+        const MEND: &str = "set right whichever is wrong (`timedatectl`)";
         match self {
             Self::Ahead(seconds) => write!(
                 f,
