@@ -180,6 +180,20 @@ fn the_clock_may_be_off_by_seconds_and_not_by_an_hour() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_makes_a_remembered_token_one_of_the_future() {
+    let clock = Clock::system();
+    let world = World::with_clock(clock.clone());
+    let token = world.sign(&world.header(), &claims());
+    let set = |seconds: i64| {
+        let moment = std::time::Instant::now();
+        clock.keep_to(Clock::system().now().plus_seconds(seconds), moment, moment);
+        world.verify(&token)
+    };
+    assert_eq!(set(0), Ok(()));
+    assert_eq!([set(-3), set(-3600), set(0)], [Ok(()), Err(TokenError::Invalid), Ok(())]);
+}
+
+#[test]
 fn a_remembered_token_is_looked_at_again_each_time() {
     let world = World::new();
     let token = world.sign(&world.header(), &with(claims(), "exp", json!(now() + 1)));

@@ -105,8 +105,8 @@ impl Verifier {
         if principal.expires_at.unix() <= now {
             return Err(TokenError::Expired);
         }
-        // The clock was set back since it was first verified.
-        if principal.issued_at.unix() > now.saturating_add(LEEWAY) {
+        // The clock may have been set back since it was first verified.
+        if is_to_come(principal.issued_at.unix(), now) {
             return Err(TokenError::Invalid);
         }
         let additions = Some(self.revocations.additions());
@@ -149,8 +149,9 @@ impl Verifier {
         let claims = decode::<IncomingClaims>(token, &key.public, &self.validation(&keys, key.jwa()))
             .map_err(|_| TokenError::Invalid)?
             .claims;
-        let soon = self.clock.now().unix().saturating_add(LEEWAY);
-        if claims.iat > soon || claims.nbf.is_some_and(|nbf| nbf > soon) || claims.exp <= claims.iat {
+        let now = self.clock.now().unix();
+        let is_early = is_to_come(claims.iat, now) || claims.nbf.is_some_and(|nbf| is_to_come(nbf, now));
+        if is_early || claims.exp <= claims.iat {
             return Err(TokenError::Invalid);
         }
         let principal = Principal::from(claims);
@@ -166,4 +167,9 @@ impl Verifier {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation
     }
+}
+
+/// Is a `NumericDate` of a token later than any node's clock should show now?
+fn is_to_come(date: i64, now: i64) -> bool {
+    date > now.saturating_add(LEEWAY)
 }
