@@ -230,6 +230,10 @@ mod tests {
             let off = Clock::shifted(ahead).surely_past(real).0 - real.0 - past * MICROS;
             assert!(off.abs() < MICROS, "{ahead}: {off}");
         }
+        let mut jumped = Clock::system();
+        Arc::get_mut(&mut jumped.0).unwrap().shift = 3600;
+        let off = jumped.surely_past(jumped.machine()).0 - real.0;
+        assert!(off.abs() < MICROS, "the only clock jumped: {off}");
     }
 
     #[test]
